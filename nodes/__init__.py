@@ -1,0 +1,28 @@
+"""The extension: the list of node classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from comfy_api.latest import ComfyExtension
+
+
+async def comfy_entrypoint() -> ComfyExtension:
+    """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
+    from . import host
+    from .comparison.nodes import DalleFluxCompare
+    from .flux.nodes import DalleFluxSettings
+    from .images_api.nodes import DalleFluxGenerate
+    from .moderation.nodes import DalleFluxModeratePrompt
+    from .prompts.nodes import DalleFluxPrompt
+
+    return host.extension(
+        [
+            DalleFluxGenerate,
+            DalleFluxSettings,
+            DalleFluxPrompt,
+            DalleFluxModeratePrompt,
+            DalleFluxCompare,
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Side by side: what changed from DALL·E to FLUX."""

@@ -1,0 +1,217 @@
+"""Named endpoints: a workflow says "openai", the user's own file says what that means.
+
+So a graph downloaded from a stranger cannot send a key, a prompt or a picture anywhere the user did not
+name. The file is `<ComfyUI user dir>/dalle_flux/endpoints.toml`:
+
+    [studio]
+    base_url = "https://images.example.com/v1"
+    api_key_env = "STUDIO_KEY"            # or: api_key = "…" in this file, which is then made private
+    models = ["dall-e-3", "house-style"]
+
+The table `[settings]` is no endpoint: it holds the user's own limits and choices, see `Endpoints.settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from .errors import DalleFluxError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SETTINGS_TABLE = "settings"
+KINDS = ("openai", "azure")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_MAX_FILE_BYTES = 1_000_000
+
+
+class BadEndpointsFile(DalleFluxError):
+    """`endpoints.toml` cannot be read or says something that is not allowed."""
+
+    code = "bad_endpoints_file"
+
+
+class UnknownEndpoint(DalleFluxError):
+    """A workflow names an endpoint that the user's file does not."""
+
+    code = "unknown_endpoint"
+
+
+class MissingKey(DalleFluxError):
+    """The endpoint needs a key and none is set."""
+
+    code = "missing_key"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where requests go and with which key. The key is read only when a request is made."""
+
+    name: str
+    base_url: str  # no trailing slash, no user:password
+    api_key_env: str | None = None
+    stored_key: str | None = field(default=None, repr=False)
+    models: tuple[str, ...] = ()
+    kind: str = "openai"  # "azure": header api-key, deployments
+    api_version: str | None = None  # azure only
+    timeout_s: float = 600.0
+    max_parallel: int = 4  # requests under way at once
+
+    @property
+    def is_local(self) -> bool:
+        """True if requests stay on this machine."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
+
+    def api_key(self) -> str | None:
+        """The key to send, or None if this endpoint needs none.
+
+        Raises:
+            MissingKey: the endpoint names an environment variable and it is not set.
+        """
+        if self.stored_key:
+            return self.stored_key
+        if not self.api_key_env:
+            return None
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key:
+            raise MissingKey(
+                f"Endpoint '{self.name}' needs a key and the environment variable {self.api_key_env} is not set; "
+                f"set it before starting ComfyUI, or put api_key = \"…\" under [{self.name}] in endpoints.toml."
+            )
+        return key
+
+
+BUILT_IN: Mapping[str, Endpoint] = {
+    "openai": Endpoint("openai", "https://api.openai.com/v1", api_key_env="OPENAI_API_KEY"),
+    "ollama": Endpoint("ollama", "http://127.0.0.1:11434/v1"),
+}
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The built-in endpoints with the user's own over them."""
+
+    by_name: Mapping[str, Endpoint]
+    settings: Mapping[str, Any]  # the [settings] table: budgets, records; each room reads its own sub-table
+    file: Path
+
+    def names(self) -> list[str]:
+        """Names for a node's list of choices; built-in ones first."""
+        return list(self.by_name)
+
+    def get(self, name: str) -> Endpoint:
+        """Look an endpoint up.
+
+        Raises:
+            UnknownEndpoint: with the lines to add to the user's file.
+        """
+        if name in self.by_name:
+            return self.by_name[name]
+        near = difflib.get_close_matches(name, self.by_name, n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        table = name if _NAME.fullmatch(name) else "my-endpoint"
+        raise UnknownEndpoint(
+            f"This workflow wants the endpoint {name[:64]!r}, which you have not set up{hint}; if you trust it, add "
+            f'to {self.file} the lines: [{table}] / base_url = "https://…/v1" / api_key_env = "NAME_OF_YOUR_VARIABLE".'
+        )
+
+    @classmethod
+    def read(cls, file: Path) -> Endpoints:
+        """Read the user's file. A missing file means the built-in endpoints.
+
+        Raises:
+            BadEndpointsFile: not TOML, an unknown field, a URL that is not allowed.
+        """
+        try:
+            data = file.read_bytes()[: _MAX_FILE_BYTES + 1]
+        except FileNotFoundError:
+            return cls(dict(BUILT_IN), {}, file)
+        except OSError as error:
+            raise BadEndpointsFile(f"{file} cannot be read ({error.strerror}); check its permissions.") from None
+        try:
+            if len(data) > _MAX_FILE_BYTES:
+                raise ValueError("it is larger than 1 MB")
+            tables = tomllib.loads(data.decode("utf-8-sig"))
+            settings = tables.pop(SETTINGS_TABLE, {})
+            if not isinstance(settings, dict):
+                raise ValueError(f"[{SETTINGS_TABLE}] must be a table")
+            named = {name: _endpoint(name, table) for name, table in tables.items()}
+        except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+            raise BadEndpointsFile(f"{file} cannot be used: {error}; correct that line and run again.") from None
+        if any(endpoint.stored_key for endpoint in named.values()):
+            _make_private(file)
+        return cls({**BUILT_IN, **named}, settings, file)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and loopback addresses; never resolves a name."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _endpoint(name: str, table: object) -> Endpoint:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"endpoint name {name[:64]!r} may hold letters, digits, '_', '-' and '.' only")
+    if not isinstance(table, dict):
+        raise ValueError(f"'{name}' stands outside of a table; write [{name}] on a line of its own")
+    fields: dict[str, Any] = dict(table)
+    known: dict[str, type | tuple[type, ...]] = {
+        "base_url": str, "api_key_env": str, "api_key": str, "models": list, "kind": str, "api_version": str,
+        "timeout_s": (int, float), "max_parallel": int, "allow_http": bool,
+    }  # fmt: skip
+    for key, value in fields.items():
+        if key not in known:
+            raise ValueError(f"[{name}] has an unknown field '{key}'; known are {', '.join(known)}")
+        if not isinstance(value, known[key]) or (isinstance(value, bool) and known[key] is not bool):
+            raise ValueError(f"[{name}] {key} has the wrong type")
+    allow_http = fields.pop("allow_http", False)
+    if "base_url" not in fields and name not in BUILT_IN:
+        raise ValueError(f"[{name}] has no base_url")
+    base_url = _base_url(name, fields.pop("base_url", None) or BUILT_IN[name].base_url, allow_http)
+    kind = fields.pop("kind", "azure" if ".openai.azure.com" in base_url else "openai")
+    if kind not in KINDS:
+        raise ValueError(f"[{name}] kind must be one of {', '.join(KINDS)}")
+    if fields.get("timeout_s", 1) <= 0 or fields.get("max_parallel", 1) < 1:
+        raise ValueError(f"[{name}] timeout_s and max_parallel must be above 0")
+    models = fields.pop("models", [])
+    if not all(isinstance(model, str) and 0 < len(model) <= 200 for model in models):
+        raise ValueError(f"[{name}] models must be a list of names")
+    stored_key = fields.pop("api_key", None)
+    if "api_key_env" not in fields and stored_key is None and name in BUILT_IN:
+        fields["api_key_env"] = BUILT_IN[name].api_key_env
+    return Endpoint(name, base_url, stored_key=stored_key, models=tuple(models), kind=kind, **fields)
+
+
+def _base_url(name: str, url: str, allow_http: bool) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError(f"[{name}] base_url must begin with https://")
+    if parts.username or parts.password:
+        raise ValueError(f"[{name}] base_url must not hold a password; use api_key_env or api_key")
+    if parts.query or parts.fragment:
+        raise ValueError(f"[{name}] base_url must not hold '?' or '#'")
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
+        raise ValueError(f"[{name}] base_url sends your key unencrypted; use https://, or add allow_http = true")
+    path = parts.path.rstrip("/") or "/v1"
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _make_private(file: Path) -> None:
+    if os.name != "nt" and file.stat().st_mode & 0o077:
+        file.chmod(0o600)

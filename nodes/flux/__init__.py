@@ -1,0 +1,1 @@
+"""Do what DALL·E did, on local FLUX."""

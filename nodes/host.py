@@ -1,0 +1,85 @@
+"""The host adapter: the one place that knows which ComfyUI this is.
+
+Everything that differs between ComfyUI 0.3.75 and the newest is feature-detected here, and what rooms
+need from the host (folders, progress, previews, cancelling) passes through here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import folder_paths
+from comfy_api.latest import ComfyExtension, io
+from comfy_execution.graph_utils import ExecutionBlocker
+
+from .endpoints import Endpoints
+from .state import FOLDER_NAME, STATE_ENV, State
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CATEGORY = "DALL·E to FLUX"
+
+_SCHEMA_FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
+
+
+def extension(node_classes: list[type[io.ComfyNode]]) -> ComfyExtension:
+    """The object ComfyUI's loader wants from `comfy_entrypoint`."""
+
+    class DalleFluxExtension(ComfyExtension):
+        async def get_node_list(self) -> list[type[io.ComfyNode]]:
+            return node_classes
+
+    return DalleFluxExtension()
+
+
+def schema_extras(**fields: Any) -> dict[str, Any]:
+    """Those schema fields that this host knows, to be passed as `io.Schema(…, **schema_extras(…))`.
+
+    0.3.75 lacks `search_aliases`, `price_badge`, `essentials_category` and more.
+    """
+    return {name: value for name, value in fields.items() if name in _SCHEMA_FIELDS}
+
+
+def state() -> State:
+    """The state folder of this host's user; made on first use by whoever writes."""
+    override = os.environ.get(STATE_ENV)
+    return State(Path(override) if override else Path(folder_paths.get_user_directory()) / FOLDER_NAME)
+
+
+def endpoints() -> Endpoints:
+    """The user's named endpoints, read anew each time, so that an edit needs no restart."""
+    return Endpoints.read(state().endpoints_file)
+
+
+def block() -> ExecutionBlocker:
+    """An output value that silently keeps everything downstream of it from running."""
+    return ExecutionBlocker(None)
+
+
+def raise_if_cancelled() -> None:
+    """Raise the host's own interrupt if the user pressed cancel."""
+    import comfy.model_management
+
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+async def show_progress(value: float, total: float, preview: Image.Image | None = None) -> None:
+    """Move the progress bar of the node that is running; `preview` appears on the node."""
+    from comfy_api.latest import ComfyAPI
+
+    await ComfyAPI().execution.set_progress(value, total, preview_image=preview)
+
+
+def temp_previews(node: type[io.ComfyNode], images: Any) -> list[dict[str, str]]:
+    """Save an IMAGE batch to the host's temp folder for a widget to show.
+
+    Returns:
+        One `{filename, subfolder, type}` a picture, to be fetched at `/view`.
+    """
+    from comfy_api.latest import ui
+
+    return ui.PreviewImage(images, cls=node).as_dict()["images"]

@@ -1,0 +1,1 @@
+"""Talk to any endpoint that speaks OpenAI's Images API."""

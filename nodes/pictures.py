@@ -1,0 +1,150 @@
+"""Pictures between ComfyUI tensors, Pillow and bytes. Every conversion of the pack happens here.
+
+ComfyUI's IMAGE is a float tensor `[B,H,W,3]` in 0…1, its MASK `[B,H,W]` in 0…1 with 1 = change
+(source: ComfyUI `nodes.LoadImage`).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .errors import DalleFluxError
+
+if TYPE_CHECKING:
+    import torch
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_BYTES = 64 * 2**20  # an API picture of 3840x2160 stays well below
+MAX_PIXELS = 40_000_000  # four times the largest size an image API offers
+
+
+class BadPicture(DalleFluxError):
+    """Bytes that are no whole, ordinary picture, or more of it than is safe to open."""
+
+    code = "bad_picture"
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open untrusted bytes as a picture, upright, in mode RGB or RGBA, 8 bits a channel.
+
+    Args:
+        data: a whole PNG, JPEG or WebP file.
+        max_pixels: refuse more than this before anything is unpacked.
+
+    Raises:
+        BadPicture: other bytes, a truncated file, too many pixels.
+    """
+    if len(data) > MAX_BYTES:
+        raise BadPicture(f"The picture file has {len(data) / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB allowed.")
+    try:
+        picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception:
+        raise BadPicture(f"These {len(data)} bytes are not a PNG, JPEG or WebP picture{_looks_like(data)}.") from None
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise BadPicture(f"The picture is {width}x{height}, more than the {max_pixels / 1e6:.0f} megapixels allowed.")
+    try:
+        picture.load()
+    except Exception:
+        raise BadPicture(f"The {picture.format} picture is damaged or cut short; get it again.") from None
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        grey = np.asarray(picture, dtype=np.float32)
+        picture = Image.fromarray((grey / 257.0).clip(0, 255).round().astype(np.uint8))
+    transparent = "A" in picture.getbands() or "transparency" in picture.info
+    return picture.convert("RGBA" if transparent else "RGB")
+
+
+def flatten(picture: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """Lay a picture with alpha over a plain background; returns mode RGB."""
+    if "A" not in picture.getbands():
+        return picture.convert("RGB")
+    rgba = picture.convert("RGBA")
+    ground = Image.new("RGBA", rgba.size, (*background, 255))
+    return Image.alpha_composite(ground, rgba).convert("RGB")
+
+
+def to_tensor(pictures: Sequence[Image.Image]) -> torch.Tensor:
+    """Pillow pictures of one size → IMAGE `[B,H,W,3]` float32 0…1; alpha is laid over white.
+
+    Raises:
+        ValueError: no pictures, or pictures of different sizes.
+    """
+    import torch
+
+    if len({picture.size for picture in pictures}) != 1:
+        raise ValueError("a batch holds at least one picture, all of one size")
+    arrays = [np.asarray(flatten(picture), dtype=np.float32) / 255.0 for picture in pictures]
+    return torch.from_numpy(np.stack(arrays))
+
+
+def to_pil(images: torch.Tensor) -> list[Image.Image]:
+    """IMAGE `[B,H,W,C]` or one picture `[H,W,C]`, C = 1, 3 or 4, float 0…1 → Pillow L, RGB or RGBA, one a picture.
+
+    Values are clipped to 0…1 and rounded; NaN counts as 0.
+    """
+    return [Image.fromarray(array) for array in to_bytes_arrays(images)]
+
+
+def to_bytes_arrays(images: torch.Tensor) -> Iterable[np.ndarray]:
+    """IMAGE → one `uint8` array a picture, `[H,W,C]` or `[H,W]` for one channel."""
+    batch = images.unsqueeze(0) if images.ndim == 3 else images
+    for picture in batch:
+        array = np.nan_to_num(picture.detach().cpu().float().numpy(), nan=0.0, posinf=1.0, neginf=0.0)
+        pixels = np.rint(array.clip(0.0, 1.0) * 255.0).astype(np.uint8)
+        yield pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+
+
+def encode_png(picture: Image.Image, text: dict[str, str] | None = None) -> bytes:
+    """Pillow → PNG bytes, with `text` in its text chunks."""
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for key, value in (text or {}).items():
+        info.add_itxt(key, value)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=4)
+    return buffer.getvalue()
+
+
+def with_mask_as_alpha(picture: Image.Image, mask: torch.Tensor) -> Image.Image:
+    """ComfyUI's mask rule → the Images API's: mask 1 (change) becomes alpha 0 (edit here).
+
+    Source: openai-python `image_edit_params.py`, "fully transparent areas … indicate where image should be edited".
+
+    Args:
+        picture: any mode.
+        mask: `[H,W]` or `[1,H,W]` float 0…1; scaled to the picture if its size differs.
+
+    Returns:
+        The picture in mode RGBA.
+    """
+    plane = mask.detach().cpu().float().reshape(mask.shape[-2], mask.shape[-1]).numpy()
+    alpha = Image.fromarray(np.rint((1.0 - np.nan_to_num(plane).clip(0.0, 1.0)) * 255.0).astype(np.uint8))
+    if alpha.size != picture.size:
+        alpha = alpha.resize(picture.size, Image.Resampling.BILINEAR)
+    result = flatten(picture).convert("RGBA")
+    result.putalpha(alpha)
+    return result
+
+
+def fit_to_pixels(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """The largest size of the same shape with at most `pixels` pixels; never larger than `size`."""
+    width, height = size
+    scale = min(1.0, math.sqrt(pixels / (width * height)))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _looks_like(data: bytes) -> str:
+    head = data[:64].lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html")):
+        return "; they look like a web page"
+    if head.startswith((b"{", b"[")):
+        return "; they look like JSON"
+    return ""

@@ -1,0 +1,1 @@
+"""DALL·E prompt → FLUX prompt."""

@@ -1,0 +1,140 @@
+"""The state folder: `<ComfyUI user dir>/dalle_flux/`, the only place this pack writes to by itself.
+
+What is acknowledged is on the disk: files are written beside their place, synced and renamed into it;
+the database is SQLite in WAL mode with full synchronisation. Losing power loses nothing that a caller
+was told is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DalleFluxError
+
+FOLDER_NAME = "dalle_flux"
+STATE_ENV = "DALLE_FLUX_STATE"  # overrides the folder; for tests and for people with several hosts
+_BUSY_TIMEOUT_S = 30.0
+
+
+class StateTooNew(DalleFluxError):
+    """The database was written by a newer version of this pack."""
+
+    code = "state_too_new"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power loss. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write `data` to `path` whole or not at all, also when the power goes.
+
+    Args:
+        private: readable by the user alone (mode 0600 where the system has modes).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if not private:
+            Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@dataclass(frozen=True)
+class State:
+    """The state folder and what lives in it."""
+
+    root: Path
+
+    @property
+    def endpoints_file(self) -> Path:
+        """The user's own `endpoints.toml`; may not exist."""
+        return self.root / "endpoints.toml"
+
+    @property
+    def images(self) -> Path:
+        """Pictures and other bytes by content: `images/ab/abcdef….bin` style, see `keep`."""
+        return self.root / "images"
+
+    def kept(self, sha256: str) -> Path:
+        """Where bytes with this SHA-256 (64 hex digits) lie if they were kept."""
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise ValueError("not a SHA-256 in lower-case hex")
+        return self.images / sha256[:2] / sha256
+
+    def keep(self, data: bytes) -> str:
+        """Store bytes for ever under their SHA-256 and return it (64 hex digits). Storing twice is free."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.kept(sha256)
+        if not path.exists():
+            write_file(path, data)
+        return sha256
+
+    @contextmanager
+    def database(self, room: str, migrations: Sequence[str]) -> Iterator[sqlite3.Connection]:
+        """Open the one SQLite file with `room`'s tables up to date; commit on success, roll back on error.
+
+        Args:
+            room: name of the room that owns the tables; prefix table names with it.
+            migrations: SQL scripts, oldest first; script N takes the room from version N to N+1.
+                Append only: a released script never changes.
+
+        Raises:
+            StateTooNew: a newer pack wrote this room's tables.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.root / "state.sqlite", timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("BEGIN IMMEDIATE")
+            _migrate(connection, room, migrations)
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()  # an open transaction is rolled back
+
+
+def _migrate(connection: sqlite3.Connection, room: str, migrations: Sequence[str]) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+    row = connection.execute("SELECT version FROM schema_version WHERE room = ?", (room,)).fetchone()
+    version = row["version"] if row else 0
+    if version > len(migrations):
+        raise StateTooNew(
+            f"The pack's database was written by a newer version of DALL·E to FLUX ({room} {version}, this version "
+            f"knows {len(migrations)}); update the pack, or set {STATE_ENV} to another folder."
+        )
+    if version == len(migrations):
+        return
+    for script in migrations[version:]:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+    connection.execute(
+        "INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version",
+        (room, len(migrations)),
+    )
