@@ -88,7 +88,7 @@ class Endpoint:
         if not key:
             raise MissingKey(
                 f"Endpoint '{self.name}' needs a key and the environment variable {self.api_key_env} is not set; "
-                f"set it before starting ComfyUI, or put api_key = \"…\" under [{self.name}] in endpoints.toml."
+                f'set it before starting ComfyUI, or put api_key = "…" under [{self.name}] in endpoints.toml.'
             )
         return key
 

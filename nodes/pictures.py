@@ -41,7 +41,9 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         BadPicture: other bytes, a truncated file, too many pixels.
     """
     if len(data) > MAX_BYTES:
-        raise BadPicture(f"The picture file has {len(data) / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB allowed.")
+        raise BadPicture(
+            f"The picture file has {len(data) / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB allowed."
+        )
     try:
         picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception:
