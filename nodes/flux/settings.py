@@ -1,0 +1,168 @@
+"""What DALL·E's knobs mean on FLUX.1: one table.
+
+DALL·E 3 had four knobs: size, quality, style and n. Here is what each becomes.
+
+| knob | value | FLUX.1-dev, Krea | FLUX.1-schnell | Fill | Kontext |
+|---|---|---|---|---|---|
+| quality | standard | 20 steps | 4 steps | 20 steps | 20 steps |
+| quality | hd | 50 steps | 8 steps | 50 steps | 30 steps |
+| style | vivid | guidance 3.5 | no guidance | guidance 30 | guidance 2.5 |
+| style | natural | guidance 2.5 | no guidance | guidance 30 | guidance 2.5 |
+| shift | | 0.5 … 1.15 by size | none | none | none |
+
+20 steps, guidance 3.5, 30 and 2.5, euler, and the scheduler of each variant are those of the graphs that
+ship with ComfyUI; 50, 4 and 30 steps are the defaults of Black Forest Labs' own code for dev and Fill,
+schnell, and Kontext. Natural's 2.5 is this pack's choice: less guidance, less of the glossy FLUX look.
+Style changes the wording of the prompt, too; see the room `prompts`.
+
+Size: see `canvas_for`. n: picture number i (from 0) is drawn from seed + i, so each can be had alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from ..errors import DalleFluxError
+from ..sizes import BadSize, Size, parse_size
+
+QUALITIES = ("standard", "hd")
+STYLES = ("vivid", "natural")
+# DALL·E 3's, then DALL·E 2's, then those of GPT image models.
+SIZES = ("1024x1024", "1792x1024", "1024x1792", "512x512", "256x256", "1536x1024", "1024x1536")
+MAX_N = 10  # the Images API's own limit
+
+EDGE_STEP = 16  # px; 8 of the autoencoder times 2 of FLUX's patches
+MIN_RENDER_PIXELS = 512 * 512  # smaller pictures are drawn at this many and scaled down
+MAX_RENDER_PIXELS = 2048 * 1024  # top of FLUX.1's trained range, 2 megapixels
+MAX_RATIO = 4.0  # long edge to short edge
+MAX_SEED = 2**64 - 1  # the host's samplers take 64 bits
+
+
+class BadSetting(DalleFluxError):
+    """A quality, style or n that the Images API does not know."""
+
+    code = "bad_setting"
+
+
+class Family(Enum):
+    """The FLUX.1 models that differ in how they are run."""
+
+    DEV = "FLUX.1-dev"
+    KREA = "FLUX.1-Krea-dev"
+    SCHNELL = "FLUX.1-schnell"
+    FILL = "FLUX.1-Fill-dev"
+    KONTEXT = "FLUX.1-Kontext-dev"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one family is sampled."""
+
+    steps: dict[str, int]  # by quality
+    guidance: dict[str, float] | None  # by style; None: distilled without guidance
+    scheduler: str = "simple"
+    sampler: str = "euler"
+    shift: tuple[float, float] | None = None  # (max_shift, base_shift) of ModelSamplingFlux
+
+
+_DEV = Recipe({"standard": 20, "hd": 50}, {"vivid": 3.5, "natural": 2.5}, shift=(1.15, 0.5))
+
+RECIPES: dict[Family, Recipe] = {
+    Family.DEV: _DEV,
+    Family.KREA: _DEV,
+    Family.SCHNELL: Recipe({"standard": 4, "hd": 8}, None),
+    Family.FILL: Recipe({"standard": 20, "hd": 50}, {"vivid": 30.0, "natural": 30.0}, scheduler="normal"),
+    Family.KONTEXT: Recipe({"standard": 20, "hd": 30}, {"vivid": 2.5, "natural": 2.5}),
+}
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The size asked for and the size FLUX draws."""
+
+    asked: Size
+    render: Size  # multiples of 16; covers `asked` after scaling by `scale`
+    scale: float  # asked ÷ drawn; 1.0 means: cropped at most, never resampled
+
+    @property
+    def is_exact(self) -> bool:
+        """True if the picture is drawn at the size asked for."""
+        return self.render == self.asked
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One request's knobs, in FLUX's terms."""
+
+    canvas: Canvas
+    n: int
+    steps: int
+    guidance: float | None  # None: the model takes no guidance
+    scheduler: str
+    sampler: str
+    shift: tuple[float, float] | None  # (max_shift, base_shift)
+
+
+def settings_for(size: str, quality: str, style: str, n: int, family: Family = Family.DEV) -> Settings:
+    """Translate DALL·E's knobs.
+
+    Raises:
+        BadSize: `size` is no size, or too narrow.
+        BadSetting: `quality`, `style` or `n` is not one of the Images API's.
+    """
+    recipe = RECIPES[family]
+    return Settings(
+        canvas=canvas_for(parse_size(size)),
+        n=checked_n(n),
+        steps=recipe.steps[checked(quality, QUALITIES, "quality")],
+        guidance=recipe.guidance[checked(style, STYLES, "style")] if recipe.guidance else None,
+        scheduler=recipe.scheduler,
+        sampler=recipe.sampler,
+        shift=recipe.shift,
+    )
+
+
+def canvas_for(asked: Size) -> Canvas:
+    """The size at which FLUX draws a picture of the size asked for.
+
+    Edges are rounded up to multiples of 16 and the surplus, below 16 px, is cropped evenly. A picture
+    outside 0.26 … 2.1 megapixels is drawn at the nearest size inside and scaled, see MIN_/MAX_RENDER_PIXELS.
+
+    Raises:
+        BadSize: one edge is more than four times the other; FLUX draws such strips as repetitions.
+    """
+    if max(asked) > MAX_RATIO * min(asked):
+        raise BadSize(
+            f"Size {asked} is too narrow for FLUX; ask for a picture whose long edge is at most "
+            f"{MAX_RATIO:.0f} times its short edge."
+        )
+    pixels = asked.width * asked.height
+    target = min(max(pixels, MIN_RENDER_PIXELS), MAX_RENDER_PIXELS)
+    scale = math.sqrt(pixels / target)
+    render = Size(_round_up(asked.width / scale), _round_up(asked.height / scale))
+    return Canvas(asked, render, scale)
+
+
+def seeds_for(seed: int, n: int) -> tuple[int, ...]:
+    """The seed of each of n pictures: seed, seed + 1, …, wrapping round at 64 bits."""
+    return tuple((seed + index) % (MAX_SEED + 1) for index in range(n))
+
+
+def checked(value: str, known: tuple[str, ...], knob: str) -> str:
+    """`value` if it is known, else a BadSetting that lists what is."""
+    if value not in known:
+        raise BadSetting(f"{knob} {value[:40]!r} is not known; use one of: {', '.join(known)}.")
+    return value
+
+
+def checked_n(n: int) -> int:
+    """`n` if the Images API would take it."""
+    if not 1 <= n <= MAX_N:
+        raise BadSetting(f"n is {n}; ask for 1 to {MAX_N} pictures at once.")
+    return n
+
+
+def _round_up(edge: float) -> int:
+    return max(EDGE_STEP, math.ceil(round(edge, 3) / EDGE_STEP) * EDGE_STEP)

@@ -1,0 +1,95 @@
+"""DALL·E's knobs on FLUX."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodes.flux.settings import (
+    MAX_RENDER_PIXELS,
+    MAX_SEED,
+    MIN_RENDER_PIXELS,
+    SIZES,
+    BadSetting,
+    Family,
+    canvas_for,
+    seeds_for,
+    settings_for,
+)
+from nodes.sizes import BadSize, Size, parse_size
+
+
+@pytest.mark.parametrize("size", ["1024x1024", "1792x1024", "1024x1792", "512x512", "1536x1024", "1024x1536"])
+def test_flux_draws_the_common_sizes_as_they_are(size: str) -> None:
+    canvas = canvas_for(parse_size(size))
+    assert canvas.is_exact
+    assert canvas.scale == 1.0
+
+
+def test_dalle_2s_smallest_size_is_drawn_at_512_and_halved() -> None:
+    canvas = canvas_for(Size(256, 256))
+    assert canvas.render == Size(512, 512)
+    assert canvas.scale == 0.5
+
+
+def test_a_4k_picture_is_drawn_at_2_megapixels_and_enlarged() -> None:
+    canvas = canvas_for(Size(3840, 2160))
+    assert canvas.render == Size(1936, 1088)
+    assert canvas.scale == pytest.approx(1.989, abs=0.001)
+
+
+def test_an_odd_size_is_rounded_up_and_not_resampled() -> None:
+    canvas = canvas_for(Size(1000, 1001))
+    assert canvas.render == Size(1008, 1008)
+    assert canvas.scale == 1.0
+
+
+@given(st.integers(64, 4096), st.integers(64, 4096))
+def test_every_legal_size_is_drawn_at_multiples_of_16_that_cover_it(width: int, height: int) -> None:
+    if max(width, height) > 4 * min(width, height):
+        with pytest.raises(BadSize, match="4 times"):
+            canvas_for(Size(width, height))
+        return
+    canvas = canvas_for(Size(width, height))
+    assert canvas.render.width % 16 == 0
+    assert canvas.render.height % 16 == 0
+    assert canvas.render.width * canvas.scale >= width - 0.01
+    assert canvas.render.height * canvas.scale >= height - 0.01
+    pixels = canvas.render.width * canvas.render.height
+    assert MIN_RENDER_PIXELS <= pixels <= MAX_RENDER_PIXELS * 1.05
+
+
+@pytest.mark.parametrize(
+    ("family", "quality", "style", "steps", "guidance"),
+    [
+        (Family.DEV, "standard", "vivid", 20, 3.5),
+        (Family.DEV, "hd", "natural", 50, 2.5),
+        (Family.SCHNELL, "standard", "vivid", 4, None),
+        (Family.SCHNELL, "hd", "natural", 8, None),
+        (Family.FILL, "standard", "vivid", 20, 30.0),
+        (Family.KONTEXT, "hd", "vivid", 30, 2.5),
+    ],
+)
+def test_the_table(family: Family, quality: str, style: str, steps: int, guidance: float | None) -> None:
+    settings = settings_for(SIZES[0], quality, style, 1, family)
+    assert (settings.steps, settings.guidance) == (steps, guidance)
+
+
+def test_only_dev_and_krea_shift_their_schedule_by_size() -> None:
+    shifted = {family for family in Family if settings_for(SIZES[0], "hd", "vivid", 1, family).shift}
+    assert shifted == {Family.DEV, Family.KREA}
+
+
+def test_an_unknown_knob_lists_the_known_ones() -> None:
+    with pytest.raises(BadSetting, match=r"quality 'ultra'.*standard, hd"):
+        settings_for(SIZES[0], "ultra", "vivid", 1)
+    with pytest.raises(BadSetting, match=r"style 'noir'.*vivid, natural"):
+        settings_for(SIZES[0], "hd", "noir", 1)
+    with pytest.raises(BadSetting, match="1 to 10"):
+        settings_for(SIZES[0], "hd", "vivid", 11)
+
+
+def test_each_picture_has_a_seed_of_its_own() -> None:
+    assert seeds_for(41, 3) == (41, 42, 43)
+    assert seeds_for(MAX_SEED, 2) == (MAX_SEED, 0)
