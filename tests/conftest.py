@@ -1,13 +1,27 @@
-"""Every test belongs to the level whose folder it lies in: unit, host or browser."""
+"""Fixtures: a real ComfyUI, its canvas in a real Chromium, stand-ins for weights and paid services.
+
+Every test belongs to the level whose folder it lies in: unit, host or browser.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from comfyui import browser as chromium
+from comfyui import environment as host_environment
+from comfyui import samples, weights
+from comfyui.browser import Canvas
+from comfyui.environment import Environment
+from comfyui.installation import install
+from comfyui.server import ComfyUI
 
 LEVELS = ("unit", "host", "browser")
 HERE = Path(__file__).parent
+# (newest frontend, Nodes 2.0)
+FACES = {"pinned-classic": (False, False), "newest-classic": (True, False), "newest-nodes2": (True, True)}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -15,3 +29,82 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         level = item.path.relative_to(HERE).parts[0]
         if level in LEVELS:
             item.add_marker(getattr(pytest.mark, level))
+
+
+@pytest.fixture(scope="session")
+def environment() -> Environment:
+    """ComfyUI's code and the Python that runs it."""
+    return host_environment.prepare()
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """A models folder with stand-in FLUX weights under the official names."""
+    return weights.stand_ins()
+
+
+@pytest.fixture(scope="session")
+def start_comfyui(environment, models, tmp_path_factory) -> Iterator[Callable[..., ComfyUI]]:
+    """Start a ComfyUI of one's own, with the pack and the stand-in weights: `start_comfyui(variables={…}, …)`.
+
+    Keyword arguments are those of `ComfyUI`, and `pack_name`, `models`, and `prepare`, a function that gets the
+    `Installation` before the start. All are stopped at the end of the session.
+    """
+    running: list[ComfyUI] = []
+
+    def start(
+        *,
+        pack_name: str = "comfyui-dalle-flux",
+        models: Path = models,
+        prepare: Callable[[Any], None] = lambda installation: None,
+        **options: Any,
+    ) -> ComfyUI:
+        base = tmp_path_factory.mktemp("comfyui")
+        installation = install(base, models, stand_ins=True, pack_name=pack_name)
+        samples.put_example(environment, base / "input")
+        prepare(installation)
+        comfyui = ComfyUI(environment, installation, **options)
+        comfyui.start()
+        running.append(comfyui)
+        return comfyui
+
+    yield start
+    for comfyui in running:
+        comfyui.stop()
+
+
+@pytest.fixture(scope="session")
+def comfyui(start_comfyui) -> ComfyUI:
+    """The ComfyUI that tests share: the pack, stand-in weights, the frontend it pins."""
+    return start_comfyui()
+
+
+@pytest.fixture(scope="session")
+def comfyui_newest_frontend(start_comfyui) -> ComfyUI:
+    """The same with the newest frontend."""
+    return start_comfyui(newest_frontend=True)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A running Chromium (playwright)."""
+    with chromium.launch() as running:
+        yield running
+
+
+@pytest.fixture(params=FACES)
+def canvas(request, browser) -> Iterator[Canvas]:
+    """The canvas, in turn: the pinned frontend, the newest one, the newest one with Nodes 2.0."""
+    newest, vue_nodes = FACES[request.param]
+    host = request.getfixturevalue("comfyui_newest_frontend" if newest else "comfyui")
+    opened = Canvas(browser, host, vue_nodes=vue_nodes)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """Where screenshots and sheets are kept for people to look at; git ignores it."""
+    folder = HERE.parent / "artefacts"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -1,0 +1,204 @@
+"""One running ComfyUI and its HTTP API (source: ComfyUI `server.py`). Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .environment import Environment
+from .installation import Installation
+
+START_LIMIT_S = 180.0
+KEY_VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "COMFY_API_KEY")
+
+
+class HostFailed(RuntimeError):
+    """ComfyUI did not start, refused a graph, or a graph ended with an error."""
+
+
+class Refused(HostFailed):
+    """`POST /prompt` answered 400; `body` is its JSON: {error, node_errors}."""
+
+    def __init__(self, body: dict[str, Any]):
+        self.body = body
+        super().__init__(json.dumps(body, ensure_ascii=False)[:2000])
+
+
+@dataclass(frozen=True)
+class Run:
+    """A graph that came to its end, as `/history` tells it."""
+
+    prompt_id: str
+    entry: dict[str, Any]
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Node id → its `ui` output."""
+        return self.entry["outputs"]
+
+    @property
+    def succeeded(self) -> bool:
+        return self.entry["status"]["status_str"] == "success"
+
+    @property
+    def messages(self) -> dict[str, dict[str, Any]]:
+        """Event name → its data, e.g. `execution_error` → {node_id, exception_message, …}."""
+        return dict(self.entry["status"]["messages"])
+
+    @property
+    def error(self) -> str:
+        """What the user reads, or an empty text."""
+        return str(self.messages.get("execution_error", {}).get("exception_message", ""))
+
+
+class ComfyUI:
+    """A ComfyUI process. Use as a context manager; leaving it stops the process."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        installation: Installation,
+        *,
+        newest_frontend: bool = False,
+        arguments: Sequence[str] = ("--cpu",),
+        variables: Mapping[str, str] | None = None,
+        keep_keys: bool = False,
+        port: int | None = None,
+    ):
+        self.environment = environment
+        self.installation = installation
+        self.port = port or free_port()
+        self.log_file = installation.base / f"comfyui-{self.port}.log"
+        self._arguments = list(arguments)
+        if newest_frontend:
+            self._arguments += ["--front-end-root", str(environment.newest_frontend)]
+        self._variables = {k: v for k, v in os.environ.items() if keep_keys or k not in KEY_VARIABLES}
+        self._variables |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(variables or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """Everything the process printed."""
+        return self.log_file.read_text("utf-8", errors="replace")
+
+    def __enter__(self) -> ComfyUI:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        base = self.installation.base
+        command = [
+            str(self.environment.python), str(self.environment.comfyui / "main.py"),
+            "--listen", "127.0.0.1", "--port", str(self.port), "--base-directory", str(base),
+            "--database-url", f"sqlite:///{(base / 'comfyui.sqlite').as_posix()}",
+            "--extra-model-paths-config", str(self.installation.model_paths_file),
+            "--disable-auto-launch", *self._arguments,
+        ]  # fmt: skip
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self._variables, cwd=base
+            )
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise HostFailed(f"ComfyUI ended while starting:\n{self.log[-3000:]}")
+            with contextlib.suppress(OSError):
+                self.get("/system_stats")
+                return
+            time.sleep(0.2)
+        self.stop()
+        raise HostFailed(f"ComfyUI did not answer within {START_LIMIT_S:.0f} s:\n{self.log[-3000:]}")
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """As if the power went: no clean-up of any kind."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def wait_until_stopped(self) -> None:
+        """Stay until the process ends by itself."""
+        assert self._process
+        self._process.wait()
+
+    def get(self, path: str) -> Any:
+        return json.loads(self.fetch(path))
+
+    def fetch(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return bytes(reply.read())
+
+    def post(self, path: str, body: object) -> Any:
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            text = reply.read()
+        return json.loads(text) if text else None
+
+    def queue(self, graph: Mapping[str, Any], **extra: Any) -> str:
+        """Put an API-format graph into the queue.
+
+        Raises:
+            Refused: the host's validation found something wrong.
+        """
+        try:
+            return str(self.post("/prompt", {"prompt": graph, "client_id": uuid.uuid4().hex, **extra})["prompt_id"])
+        except urllib.error.HTTPError as error:
+            raise Refused(json.loads(error.read())) from None
+
+    def wait(self, prompt_id: str, *, limit_s: float = 300.0, tick: Callable[[], None] = lambda: None) -> Run:
+        """Wait for a queued graph; `tick` is called twice a second."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            entry = self.get(f"/history/{prompt_id}").get(prompt_id)
+            if entry:
+                return Run(prompt_id, entry)
+            if self._process and self._process.poll() is not None:
+                raise HostFailed(f"ComfyUI ended while running a graph:\n{self.log[-3000:]}")
+            tick()
+            time.sleep(0.1 if deadline - time.monotonic() > limit_s - 5 else 0.5)
+        raise HostFailed(f"The graph did not end within {limit_s:.0f} s:\n{self.log[-3000:]}")
+
+    def run(self, graph: Mapping[str, Any], *, limit_s: float = 300.0) -> Run:
+        """Queue a graph and wait for its end, good or bad."""
+        return self.wait(self.queue(graph), limit_s=limit_s)
+
+    def view(self, saved: Mapping[str, str]) -> bytes:
+        """The bytes of a picture that a node's `ui` output names: {filename, subfolder, type}."""
+        return self.fetch("/view?" + urllib.parse.urlencode(saved))
+
+
+def free_port() -> int:
+    """A TCP port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

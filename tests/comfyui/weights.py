@@ -1,0 +1,293 @@
+"""Stand-in FLUX weights: the official file names and key layout, at toy sizes.
+
+FLUX.1-dev is 22 GB and no test machine has it. With these files the official graphs run unchanged, at full
+picture sizes and steps, in seconds on two CPU cores. The pictures are noise; loaders, samplers, masks,
+expansion, caching, previews and the queue are real. The host needs `stand_in_plugin` in its custom_nodes.
+
+Everything is drawn from fixed seeds: the same files come out each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+Weights = dict[str, "torch.Tensor"]
+
+HIDDEN = 128  # transformer width; one head, so that FLUX's 128 positional dimensions fit
+T5_WIDTH = 4096  # Redux's projection has this width, so it must stay true
+T5_HIDDEN = 128
+CLIP_WIDTH = 768
+CLIP_HIDDEN = 64
+VISION_WIDTH = 1152
+VISION_HIDDEN = 64
+FLUX_CHANNELS, FILL_CHANNELS, CONTROL_CHANNELS = 16, 96, 32  # latent channels that the transformer reads
+
+_MARKER = "stand-in-weights"  # holds the recipe's digest; written last
+_REAL = 0.5  # a file of at least this share of the official size is no stand-in
+
+
+def make(folder: Path, progress: Callable[[str], None] = print) -> list[Path]:
+    """Write the stand-ins into `folder`, laid out like ComfyUI/models, unless they are there already.
+
+    Takes about 10 s and 0.9 GB. Each file is written beside its place and renamed into it; two runs at once
+    write the same bytes.
+
+    Returns:
+        Every stand-in file.
+    """
+    paths = [folder / name for name in _recipes()]
+    marker = folder / _MARKER
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    if marker.is_file() and marker.read_text("utf-8") == digest and all(path.is_file() for path in paths):
+        return paths
+    progress("Making stand-in FLUX weights (0.9 GB, some seconds, once)")
+    for name, recipe in _recipes().items():
+        _write(folder / name, recipe)
+    marker.write_text(digest, "utf-8")
+    return paths
+
+
+def real_weights(models_folder: Path) -> dict[str, Path]:
+    """Which official files of true size lie in a ComfyUI models folder: "folder/name" → path."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    try:
+        from nodes.flux.files import OFFICIAL_FILES
+    finally:
+        sys.path.pop(0)
+    found = {}
+    for file in OFFICIAL_FILES:
+        path = models_folder / file.folder / file.name
+        if path.is_file() and path.stat().st_size > _REAL * file.size_gib * 2**30:
+            found[f"{file.folder}/{file.name}"] = path
+    return found
+
+
+def _recipes() -> dict[str, Callable[[Path], Weights | str]]:
+    """File → what makes its tensors, or the name of a file made before that it equals."""
+    models = {
+        "flux1-dev": (FLUX_CHANNELS, True),
+        "flux1-schnell": (FLUX_CHANNELS, False),
+        "flux1-krea-dev_fp8_scaled": (FLUX_CHANNELS, True),
+        "flux1-dev-kontext_fp8_scaled": (FLUX_CHANNELS, True),
+        "flux1-fill-dev": (FILL_CHANNELS, True),
+        "flux1-canny-dev": (CONTROL_CHANNELS, True),
+    }
+    recipes: dict[str, Callable[[Path], Weights | str]] = {
+        f"diffusion_models/{name}.safetensors": lambda path, args=args: transformer(_Draw(path.name), *args)
+        for name, args in models.items()
+    }
+    return recipes | {
+        "text_encoders/t5xxl_fp16.safetensors": lambda path: _t5(_Draw("t5")),
+        "text_encoders/t5xxl_fp8_e4m3fn_scaled.safetensors": lambda path: "t5xxl_fp16.safetensors",
+        "text_encoders/clip_l.safetensors": lambda path: _clip_l(_Draw("clip_l")),
+        "vae/ae.safetensors": lambda path: _small_autoencoder(_Draw("vae")),
+        "style_models/flux1-redux-dev.safetensors": lambda path: _redux(_Draw("redux")),
+        "clip_vision/sigclip_vision_patch14_384.safetensors": lambda path: _vision(_Draw("vision")),
+        "loras/my-brand-style.safetensors": lambda path: _lora(_Draw("lora")),
+        "checkpoints/flux1-dev-fp8.safetensors": lambda path: _checkpoint(_Draw("checkpoint"), guidance=True),
+        "checkpoints/flux1-schnell-fp8.safetensors": lambda path: _checkpoint(_Draw("schnell"), guidance=False),
+    }
+
+
+class _Draw:
+    """Random tensors from a seed that is a name; half precision, as the real files are."""
+
+    def __init__(self, name: str):
+        import torch
+
+        self.generator = torch.Generator().manual_seed(
+            int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+        )
+
+    def tensor(self, *shape: int, scale: float = 0.02) -> torch.Tensor:
+        import torch
+
+        return torch.randn(*shape, generator=self.generator).mul_(scale).to(torch.bfloat16)
+
+    def linear(self, name: str, out: int, into: int, *, bias: bool = True) -> Weights:
+        weights = {f"{name}.weight": self.tensor(out, into, scale=1 / math.sqrt(into))}
+        return weights | ({f"{name}.bias": self.tensor(out)} if bias else {})
+
+    def norm(self, name: str, width: int, *, bias: bool = True) -> Weights:
+        import torch
+
+        weights = {f"{name}.weight": torch.ones(width, dtype=torch.bfloat16)}
+        return weights | ({f"{name}.bias": torch.zeros(width, dtype=torch.bfloat16)} if bias else {})
+
+
+def transformer(
+    draw: _Draw,
+    channels: int,
+    guidance: bool,
+    *,
+    hidden: int = HIDDEN,
+    head: int = 128,
+    double: int = 1,
+    single: int = 1,
+) -> Weights:
+    """FLUX.1's transformer; the true one has hidden 3072, 19 double and 38 single blocks."""
+    import torch
+
+    weights = draw.linear("img_in", hidden, channels * 4) | draw.linear("txt_in", hidden, T5_WIDTH)
+    embedders = {"time_in": 256, "vector_in": CLIP_WIDTH} | ({"guidance_in": 256} if guidance else {})
+    for name, into in embedders.items():
+        weights |= draw.linear(f"{name}.in_layer", hidden, into) | draw.linear(f"{name}.out_layer", hidden, hidden)
+    scale = torch.ones(head, dtype=torch.bfloat16)
+    for block in range(double):
+        for stream in ("img", "txt"):
+            name = f"double_blocks.{block}.{stream}"
+            weights |= draw.linear(f"{name}_mod.lin", 6 * hidden, hidden)
+            weights |= draw.linear(f"{name}_attn.qkv", 3 * hidden, hidden)
+            weights |= draw.linear(f"{name}_attn.proj", hidden, hidden)
+            weights |= {f"{name}_attn.norm.{part}_norm.scale": scale.clone() for part in ("query", "key")}
+            weights |= draw.linear(f"{name}_mlp.0", 4 * hidden, hidden) | draw.linear(
+                f"{name}_mlp.2", hidden, 4 * hidden
+            )
+    for block in range(single):
+        name = f"single_blocks.{block}"
+        weights |= draw.linear(f"{name}.linear1", 7 * hidden, hidden) | draw.linear(
+            f"{name}.linear2", hidden, 5 * hidden
+        )
+        weights |= draw.linear(f"{name}.modulation.lin", 3 * hidden, hidden)
+        weights |= {f"{name}.norm.{part}_norm.scale": scale.clone() for part in ("query", "key")}
+    weights |= draw.linear("final_layer.linear", 4 * FLUX_CHANNELS, hidden)
+    return weights | draw.linear("final_layer.adaLN_modulation.1", 2 * hidden, hidden)
+
+
+def _t5(draw: _Draw) -> Weights:
+    """One layer, one head of T5-XXL."""
+    block = "encoder.block.0.layer"
+    weights = {"shared.weight": draw.tensor(32128, T5_WIDTH, scale=1.0)}
+    for name in ("q", "k", "v"):
+        weights |= draw.linear(f"{block}.0.SelfAttention.{name}", 64, T5_WIDTH, bias=False)
+    weights |= draw.linear(f"{block}.0.SelfAttention.o", T5_WIDTH, 64, bias=False)
+    weights[f"{block}.0.SelfAttention.relative_attention_bias.weight"] = draw.tensor(32, 1)
+    weights |= draw.norm(f"{block}.0.layer_norm", T5_WIDTH, bias=False)
+    for name in ("wi_0", "wi_1"):
+        weights |= draw.linear(f"{block}.1.DenseReluDense.{name}", T5_HIDDEN, T5_WIDTH, bias=False)
+    weights |= draw.linear(f"{block}.1.DenseReluDense.wo", T5_WIDTH, T5_HIDDEN, bias=False)
+    weights |= draw.norm(f"{block}.1.layer_norm", T5_WIDTH, bias=False)
+    weights |= draw.norm("encoder.final_layer_norm", T5_WIDTH, bias=False)
+    # The host tells T5-XXL from its smaller sisters by this key of its last layer.
+    weights["encoder.block.23.layer.1.DenseReluDense.wi_1.weight"] = draw.tensor(1, T5_WIDTH)
+    return weights
+
+
+def _clip_l(draw: _Draw) -> Weights:
+    """Two narrow layers of CLIP-L's text model."""
+    weights = {
+        "text_model.embeddings.token_embedding.weight": draw.tensor(49408, CLIP_WIDTH, scale=1.0),
+        "text_model.embeddings.position_embedding.weight": draw.tensor(77, CLIP_WIDTH),
+    }
+    weights |= _encoder_layers(draw, "text_model.encoder.layers", CLIP_WIDTH, CLIP_HIDDEN)
+    return weights | draw.norm("text_model.final_layer_norm", CLIP_WIDTH)
+
+
+def _vision(draw: _Draw) -> Weights:
+    """Two narrow layers of SigLIP's vision model."""
+    weights = {
+        "vision_model.embeddings.patch_embedding.weight": draw.tensor(VISION_WIDTH, 3, 14, 14),
+        "vision_model.embeddings.patch_embedding.bias": draw.tensor(VISION_WIDTH),
+        "vision_model.embeddings.position_embedding.weight": draw.tensor(729, VISION_WIDTH),
+    }
+    weights |= _encoder_layers(draw, "vision_model.encoder.layers", VISION_WIDTH, VISION_HIDDEN)
+    weights |= draw.norm("vision_model.post_layernorm", VISION_WIDTH)
+    # The host recognises the model by this key of a late layer.
+    return weights | draw.norm("vision_model.encoder.layers.22.layer_norm1", VISION_WIDTH, bias=False)
+
+
+def _encoder_layers(draw: _Draw, prefix: str, width: int, hidden: int) -> Weights:
+    weights: Weights = {}
+    for layer in (f"{prefix}.0", f"{prefix}.1"):
+        weights |= draw.norm(f"{layer}.layer_norm1", width) | draw.norm(f"{layer}.layer_norm2", width)
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            weights |= draw.linear(f"{layer}.self_attn.{part}", width, width)
+        weights |= draw.linear(f"{layer}.mlp.fc1", hidden, width) | draw.linear(f"{layer}.mlp.fc2", width, hidden)
+    return weights
+
+
+def _redux(draw: _Draw) -> Weights:
+    return draw.linear("redux_up", 3 * T5_WIDTH, VISION_WIDTH) | draw.linear("redux_down", T5_WIDTH, 3 * T5_WIDTH)
+
+
+def _small_autoencoder(draw: _Draw) -> Weights:
+    """TAESD's keys with FLUX's 16 latent channels; VAELoader knows it by them, and it is fast both ways."""
+    import torch
+
+    def conv(name: str, out: int, into: int, *, bias: bool = True) -> Weights:
+        weights = {f"{name}.weight": draw.tensor(out, into, 3, 3, scale=math.sqrt(1.6 / (9 * into)))}
+        return weights | ({f"{name}.bias": draw.tensor(out)} if bias else {})
+
+    def block(name: str) -> Weights:
+        return conv(f"{name}.conv.0", 64, 64) | conv(f"{name}.conv.2", 64, 64) | conv(f"{name}.conv.4", 64, 64)
+
+    weights = conv("taesd_encoder.0", 64, 3) | conv("taesd_encoder.14", FLUX_CHANNELS, 64)
+    weights |= conv("taesd_decoder.1", 64, FLUX_CHANNELS) | conv("taesd_decoder.18", 3, 64)
+    for index in (2, 6, 10):
+        weights |= conv(f"taesd_encoder.{index}", 64, 64, bias=False)
+    for index in (1, 3, 4, 5, 7, 8, 9, 11, 12, 13):
+        weights |= block(f"taesd_encoder.{index}")
+    for index in (7, 12):
+        weights |= conv(f"taesd_decoder.{index}", 64, 64, bias=False)
+    weights |= conv("taesd_decoder.16", 64, 64, bias=False)
+    for index in (3, 4, 5, 8, 9, 10, 13, 14, 15, 17):
+        weights |= block(f"taesd_decoder.{index}")
+    return weights | {"vae_scale": torch.tensor(1.0), "vae_shift": torch.tensor(0.0)}
+
+
+def _lora(draw: _Draw) -> Weights:
+    weights = {}
+    for name, out, into in (("img_attn.qkv", 3 * HIDDEN, HIDDEN), ("img_mlp.0", 4 * HIDDEN, HIDDEN)):
+        key = f"diffusion_model.double_blocks.0.{name}"
+        weights[f"{key}.lora_A.weight"] = draw.tensor(4, into, scale=0.1)
+        weights[f"{key}.lora_B.weight"] = draw.tensor(out, 4, scale=0.1)
+    return weights
+
+
+def _checkpoint(draw: _Draw, *, guidance: bool) -> Weights:
+    parts = {
+        "model.diffusion_model.": transformer(draw, FLUX_CHANNELS, guidance),
+        "text_encoders.clip_l.transformer.": _clip_l(_Draw("clip_l")),
+        "text_encoders.t5xxl.transformer.": _t5(_Draw("t5")),
+        "vae.": _small_autoencoder(_Draw("vae")),
+    }
+    return {prefix + key: tensor for prefix, part in parts.items() for key, tensor in part.items()}
+
+
+def _write(path: Path, recipe: Callable[[Path], Weights | str]) -> None:
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    made = recipe(path)
+    if isinstance(made, str):
+        try:
+            os.link(path.with_name(made), temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path.with_name(made), temporary)
+    else:
+        save_file(made, temporary, {"format": "pt", "note": "stand-in with random values; not a usable model"})
+    temporary.replace(path)
+
+
+def main(arguments: Iterable[str]) -> None:
+    """`python weights.py FOLDER`."""
+    for path in make(Path(*arguments)):
+        print(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
