@@ -46,6 +46,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         )
     try:
         picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise BadPicture(f"The picture has more than the {max_pixels / 1e6:.0f} megapixels allowed.") from None
     except Exception:
         raise BadPicture(f"These {len(data)} bytes are not a PNG, JPEG or WebP picture{_looks_like(data)}.") from None
     width, height = picture.size

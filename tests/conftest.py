@@ -40,7 +40,9 @@ def environment() -> Environment:
 @pytest.fixture(scope="session")
 def models() -> Path:
     """A models folder with stand-in FLUX weights under the official names."""
-    return weights.stand_ins()
+    folder = host_environment.cache_folder() / "stand-in-models"
+    weights.make(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

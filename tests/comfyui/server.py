@@ -14,7 +14,6 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .environment import Environment
@@ -144,10 +143,8 @@ class ComfyUI:
         self._process.kill()
         self._process.wait()
 
-    def wait_until_stopped(self) -> None:
-        """Stay until the process ends by itself."""
-        assert self._process
-        self._process.wait()
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def get(self, path: str) -> Any:
         return json.loads(self.fetch(path))
@@ -182,7 +179,7 @@ class ComfyUI:
             entry = self.get(f"/history/{prompt_id}").get(prompt_id)
             if entry:
                 return Run(prompt_id, entry)
-            if self._process and self._process.poll() is not None:
+            if not self.is_running():
                 raise HostFailed(f"ComfyUI ended while running a graph:\n{self.log[-3000:]}")
             tick()
             time.sleep(0.1 if deadline - time.monotonic() > limit_s - 5 else 0.5)
@@ -197,8 +194,10 @@ class ComfyUI:
         return self.fetch("/view?" + urllib.parse.urlencode(saved))
 
 
-def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(prefer: int = 0) -> int:
+    """A TCP port that was free a moment ago; `prefer` if it is."""
+    for port in (prefer, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise HostFailed("there is no free port on 127.0.0.1")

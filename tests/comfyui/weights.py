@@ -40,7 +40,7 @@ _REAL = 0.5  # a file of at least this share of the official size is no stand-in
 def make(folder: Path, progress: Callable[[str], None] = print) -> list[Path]:
     """Write the stand-ins into `folder`, laid out like ComfyUI/models, unless they are there already.
 
-    Takes about 10 s and 0.9 GB. Each file is written beside its place and renamed into it; two runs at once
+    Takes about 10 s and 0.8 GB. Each file is written beside its place and renamed into it; two runs at once
     write the same bytes.
 
     Returns:
@@ -51,7 +51,7 @@ def make(folder: Path, progress: Callable[[str], None] = print) -> list[Path]:
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     if marker.is_file() and marker.read_text("utf-8") == digest and all(path.is_file() for path in paths):
         return paths
-    progress("Making stand-in FLUX weights (0.9 GB, some seconds, once)")
+    progress("Making stand-in FLUX weights (0.8 GB, some seconds, once)")
     for name, recipe in _recipes().items():
         _write(folder / name, recipe)
     marker.write_text(digest, "utf-8")
@@ -96,7 +96,6 @@ def _recipes() -> dict[str, Callable[[Path], Weights | str]]:
         "clip_vision/sigclip_vision_patch14_384.safetensors": lambda path: _vision(_Draw("vision")),
         "loras/my-brand-style.safetensors": lambda path: _lora(_Draw("lora")),
         "checkpoints/flux1-dev-fp8.safetensors": lambda path: _checkpoint(_Draw("checkpoint"), guidance=True),
-        "checkpoints/flux1-schnell-fp8.safetensors": lambda path: _checkpoint(_Draw("schnell"), guidance=False),
     }
 
 
@@ -233,15 +232,15 @@ def _small_autoencoder(draw: _Draw) -> Weights:
         return conv(f"{name}.conv.0", 64, 64) | conv(f"{name}.conv.2", 64, 64) | conv(f"{name}.conv.4", 64, 64)
 
     weights = conv("taesd_encoder.0", 64, 3) | conv("taesd_encoder.14", FLUX_CHANNELS, 64)
-    weights |= conv("taesd_decoder.1", 64, FLUX_CHANNELS) | conv("taesd_decoder.18", 3, 64)
+    weights |= conv("taesd_decoder.1", 64, FLUX_CHANNELS) | conv("taesd_decoder.19", 3, 64)
     for index in (2, 6, 10):
         weights |= conv(f"taesd_encoder.{index}", 64, 64, bias=False)
     for index in (1, 3, 4, 5, 7, 8, 9, 11, 12, 13):
         weights |= block(f"taesd_encoder.{index}")
     for index in (7, 12):
         weights |= conv(f"taesd_decoder.{index}", 64, 64, bias=False)
-    weights |= conv("taesd_decoder.16", 64, 64, bias=False)
-    for index in (3, 4, 5, 8, 9, 10, 13, 14, 15, 17):
+    weights |= conv("taesd_decoder.17", 64, 64, bias=False)
+    for index in (3, 4, 5, 8, 9, 10, 13, 14, 15, 18):
         weights |= block(f"taesd_decoder.{index}")
     return weights | {"vae_scale": torch.tensor(1.0), "vae_shift": torch.tensor(0.0)}
 

@@ -15,6 +15,7 @@ from typing import Any
 import comfy.clip_vision
 import comfy.model_detection
 import comfy.sd
+import comfy.text_encoders.long_clipl
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
@@ -39,6 +40,7 @@ _detect_unet_config = comfy.model_detection.detect_unet_config
 _load_text_encoders = comfy.sd.load_text_encoder_state_dicts
 _load_checkpoint = comfy.sd.load_state_dict_guess_config
 _load_vision = comfy.clip_vision.load_clipvision_from_sd
+_options_for_long_clip = comfy.text_encoders.long_clipl.model_options_long_clip
 
 
 def detect_unet_config(*args: Any, **kwargs: Any) -> Any:
@@ -52,6 +54,15 @@ def load_text_encoders(state_dicts: Any = (), *args: Any, **kwargs: Any) -> Any:
     if any(_is_small_text(weights) for weights in state_dicts):
         kwargs["model_options"] = {**SMALL_TEXT_ENCODERS, **(kwargs.get("model_options") or {})}
     return _load_text_encoders(state_dicts, *args, **kwargs)
+
+
+def options_for_long_clip(weights: dict[str, Any], tokenizer_data: Any, model_options: dict[str, Any]) -> Any:
+    """The host replaces CLIP-L's configuration here by one that holds the longest prompt only."""
+    small = model_options.get("clip_l_model_config", {})
+    tokenizer_data, options = _options_for_long_clip(weights, tokenizer_data, model_options)
+    if small:
+        options = {**options, "clip_l_model_config": {**options.get("clip_l_model_config", {}), **small}}
+    return tokenizer_data, options
 
 
 def load_checkpoint(weights: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -83,3 +94,4 @@ comfy.model_detection.detect_unet_config = detect_unet_config
 comfy.sd.load_text_encoder_state_dicts = load_text_encoders
 comfy.sd.load_state_dict_guess_config = load_checkpoint
 comfy.clip_vision.load_clipvision_from_sd = load_vision
+comfy.text_encoders.long_clipl.model_options_long_clip = options_for_long_clip

@@ -1,0 +1,48 @@
+"""`make demo`: a genuine DALL·E 3 picture beside what FLUX makes of its prompt, headless, in a real ComfyUI."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+
+from comfyui import environment, stage
+from comfyui.environment import PACK, say
+
+LIMIT_S = 3600.0  # FLUX.1-dev on a CPU takes long
+RESULT = PACK / "artefacts" / "dalle3-vs-flux.png"
+
+
+def main() -> int:
+    setting = stage.set_up(environment.cache_folder() / "demo")
+    say(f"Starting ComfyUI {setting.environment.version}")
+    with setting.comfyui as comfyui:
+        say("Running workflows/api/dalle3-vs-flux.json")
+        started = time.monotonic()
+
+        def show_progress() -> None:
+            steps = re.findall(r"(\d+)/(\d+) \[", comfyui.log[-500:])
+            step = f", step {steps[-1][0]} of {steps[-1][1]}" if steps else ""
+            print(f"\r    {time.monotonic() - started:.0f} s{step}   ", end="", flush=True)
+
+        run = comfyui.wait(
+            comfyui.queue(stage.dalle3_vs_flux(setting.environment)), limit_s=LIMIT_S, tick=show_progress
+        )
+        print()
+        if not run.succeeded:
+            print(f"The workflow failed: {run.error}\nSee {comfyui.log_file}", file=sys.stderr)
+            return 1
+        (saved,) = [
+            picture
+            for output in run.outputs.values()
+            for picture in output.get("images", [])
+            if picture["type"] == "output"
+        ]
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_bytes(comfyui.view(saved))
+    print("\n".join(["", *setting.what_is_real(), "", f"Comparison picture: {RESULT}"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+import os
+
+import pytest
+
+from nodes.endpoints import BadEndpointsFile, Endpoints, MissingKey, UnknownEndpoint
+
+STUDIO = """
+[studio]
+base_url = "https://images.example.com/v1/"
+api_key_env = "STUDIO_KEY"
+models = ["dall-e-3", "house-style"]
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text: str) -> Endpoints:
+        file = tmp_path / "endpoints.toml"
+        file.write_text(text, "utf-8")
+        return Endpoints.read(file)
+
+    return read
+
+
+def test_without_a_file_there_are_the_built_in_endpoints(tmp_path):
+    endpoints = Endpoints.read(tmp_path / "endpoints.toml")
+    assert endpoints.names() == ["openai", "ollama"]
+    assert endpoints.get("openai").base_url == "https://api.openai.com/v1"
+    assert endpoints.get("ollama").is_local
+
+
+def test_the_users_file_names_further_endpoints(read):
+    studio = read(STUDIO).get("studio")
+    assert studio.base_url == "https://images.example.com/v1"
+    assert studio.models == ("dall-e-3", "house-style")
+    assert not studio.is_local
+
+
+def test_a_built_in_endpoint_can_be_given_another_limit_without_naming_its_url_again(read):
+    openai = read("[openai]\nmax_parallel = 2").get("openai")
+    assert (openai.max_parallel, openai.base_url) == (2, "https://api.openai.com/v1")
+    assert openai.api_key_env == "OPENAI_API_KEY"
+
+
+def test_a_name_that_is_not_in_the_file_is_refused_with_the_lines_to_add(read):
+    endpoints = read(STUDIO)
+    with pytest.raises(UnknownEndpoint) as refusal:
+        endpoints.get("studoi")
+    assert "did you mean 'studio'?" in str(refusal.value)
+    assert "[studoi] / base_url" in str(refusal.value)
+    assert str(endpoints.file) in str(refusal.value)
+
+
+def test_a_hostile_name_does_not_shape_the_message(read):
+    with pytest.raises(UnknownEndpoint) as refusal:
+        read(STUDIO).get("evil]\nbase_url='https://evil.example'\n" + "x" * 1000)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[a", "Expected"),
+        ("a = 1", "outside of a table"),
+        ("[a]\nurl = 'https://x/v1'", "unknown field 'url'"),
+        ("[a]\napi_key_env = 'X'", "no base_url"),
+        ("[a]\nbase_url = 'ftp://x/v1'", "https://"),
+        ("[a]\nbase_url = 'http://images.example.com/v1'", "unencrypted"),
+        ("[a]\nbase_url = 'https://user:secret@example.com/v1'", "password"),
+        ("[a]\nbase_url = 'https://example.com/v1?x=1'", "'?'"),
+        ("[a]\nbase_url = 'https://example.com'\nmodels = [1]", "models"),
+        ("[a]\nbase_url = 'https://example.com'\ntimeout_s = true", "wrong type"),
+        ("[a]\nbase_url = 'https://example.com'\nmax_parallel = 0", "above 0"),
+        ("[a]\nbase_url = 'https://example.com'\nkind = 'x'", "kind must be"),
+        ("['a b']\nbase_url = 'https://example.com'", "may hold letters"),
+        ("settings = 3", "must be a table"),
+        ("[a]\nbase_url = 'https://[::bad/v1'", "cannot be used"),
+        ("x" * 1_000_001, "larger than 1 MB"),
+    ],
+)
+def test_a_file_that_says_something_wrong_is_refused_and_named(read, text, complaint):
+    with pytest.raises(BadEndpointsFile, match=r"endpoints\.toml cannot be used") as refusal:
+        read(text)
+    assert complaint in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:11434", "[::1]:1", "127.9.9.9"])
+def test_plain_http_is_allowed_on_loopback(read, host):
+    assert read(f"[a]\nbase_url = 'http://{host}/v1'").get("a").is_local
+
+
+def test_plain_http_elsewhere_needs_the_users_word(read):
+    text = "[lan]\nbase_url = 'http://images.example.com/v1'\nallow_http = true"
+    assert not read(text).get("lan").is_local
+
+
+def test_a_base_url_without_a_path_gets_v1(read):
+    assert read("[a]\nbase_url = 'https://example.com'").get("a").base_url == "https://example.com/v1"
+
+
+def test_azure_is_recognised_by_its_host(read):
+    azure = read("[a]\nbase_url = 'https://x.openai.azure.com/openai/v1'").get("a")
+    assert azure.kind == "azure"
+
+
+def test_a_key_comes_from_the_environment_when_it_is_needed(read, monkeypatch):
+    studio = read(STUDIO).get("studio")
+    monkeypatch.delenv("STUDIO_KEY", raising=False)
+    with pytest.raises(MissingKey, match="STUDIO_KEY is not set"):
+        studio.api_key()
+    monkeypatch.setenv("STUDIO_KEY", " sk-secret \n")
+    assert studio.api_key() == "sk-secret"
+    assert "sk-secret" not in repr(studio)
+
+
+def test_a_key_in_the_file_makes_the_file_private_and_stays_out_of_sight(read):
+    endpoints = read("[a]\nbase_url = 'https://example.com'\napi_key = 'sk-secret'")
+    assert endpoints.get("a").api_key() == "sk-secret"
+    assert "sk-secret" not in repr(endpoints)
+    if os.name != "nt":
+        assert endpoints.file.stat().st_mode & 0o077 == 0
+
+
+def test_settings_are_no_endpoint(read):
+    endpoints = read("[settings.budget]\nday_usd = 5")
+    assert endpoints.settings == {"budget": {"day_usd": 5}}
+    assert "settings" not in endpoints.names()
+
+
+def test_a_file_with_a_byte_order_mark_from_notepad_is_read(tmp_path):
+    file = tmp_path / "endpoints.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + STUDIO.encode())
+    assert "studio" in Endpoints.read(file).names()

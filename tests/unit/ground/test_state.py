@@ -1,0 +1,119 @@
+import hashlib
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from nodes.state import State, StateTooNew, write_file
+
+FIRST = "CREATE TABLE votes (id INTEGER PRIMARY KEY, side TEXT NOT NULL)"
+SECOND = "ALTER TABLE votes ADD COLUMN note TEXT"
+
+
+@pytest.fixture
+def state(tmp_path) -> State:
+    return State(tmp_path / "dalle_flux")
+
+
+def test_bytes_are_kept_under_their_sha256(state):
+    sha256 = state.keep(b"picture")
+    assert sha256 == hashlib.sha256(b"picture").hexdigest()
+    assert state.kept(sha256).read_bytes() == b"picture"
+    assert state.keep(b"picture") == sha256
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "A" * 64, "0" * 63])
+def test_only_a_sha256_names_kept_bytes(state, name):
+    with pytest.raises(ValueError, match="SHA-256"):
+        state.kept(name)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    file = tmp_path / "endpoints.toml"
+    write_file(file, b"old")
+    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_file(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["endpoints.toml"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_private_file_is_for_the_user_alone(tmp_path):
+    write_file(tmp_path / "a", b"", private=True)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_database_survives_power_loss_by_its_settings(state):
+    with state.database("room", [FIRST]) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert database.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+
+
+def test_an_error_rolls_everything_back(state):
+    with state.database("room", [FIRST]) as database:
+        database.execute("INSERT INTO votes (side) VALUES ('a')")
+    with pytest.raises(sqlite3.IntegrityError), state.database("room", [FIRST]) as database:
+        database.execute("INSERT INTO votes (side) VALUES ('b'), (NULL)")
+    with state.database("room", [FIRST]) as database:
+        assert [row["side"] for row in database.execute("SELECT side FROM votes")] == ["a"]
+
+
+def test_a_room_is_migrated_once_and_keeps_its_rows(state):
+    with state.database("room", [FIRST]) as database:
+        database.execute("INSERT INTO votes (side) VALUES ('a')")
+    for _ in range(2):
+        with state.database("room", [FIRST, SECOND]) as database:
+            assert dict(database.execute("SELECT * FROM votes").fetchone()) == {"id": 1, "side": "a", "note": None}
+
+
+def test_a_database_of_a_newer_pack_is_left_alone(state):
+    with state.database("room", [FIRST, SECOND]):
+        pass
+    with pytest.raises(StateTooNew, match="update the pack"), state.database("room", [FIRST]):
+        pass
+
+
+def test_a_failed_migration_changes_nothing(state):
+    with state.database("room", [FIRST]):
+        pass
+    with pytest.raises(sqlite3.OperationalError), state.database("room", [FIRST, SECOND + ";\nNONSENSE"]):
+        pass
+    with state.database("room", [FIRST]) as database:
+        assert [column["name"] for column in database.execute("PRAGMA table_info(votes)")] == ["id", "side"]
+
+
+def test_threads_wait_for_each_other(state):
+    def vote() -> None:
+        with state.database("room", [FIRST]) as database:
+            count = database.execute("SELECT count(*) FROM votes").fetchone()[0]
+            database.execute("INSERT INTO votes VALUES (?, 'a')", (count + 1,))
+
+    threads = [threading.Thread(target=vote) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with state.database("room", [FIRST]) as database:
+        assert database.execute("SELECT count(*) FROM votes").fetchone()[0] == 16
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(state):
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from nodes.state import State\n"
+        "state = State(Path(sys.argv[1]))\n"
+        f"with state.database('room', [{FIRST!r}]) as d: d.execute(\"INSERT INTO votes (side) VALUES ('kept')\")\n"
+        "print(state.keep(b'picture'), flush=True)\n"
+        f"with state.database('room', [{FIRST!r}]) as d:\n"
+        "    d.execute(\"INSERT INTO votes (side) VALUES ('lost')\"); os.kill(os.getpid(), 9)\n"
+    )
+    repository = str(Path(__file__).parents[3])
+    done = subprocess.run([sys.executable, "-c", code, str(state.root), repository], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert state.kept(done.stdout.strip()).read_bytes() == b"picture"
+    with state.database("room", [FIRST]) as database:
+        assert [row["side"] for row in database.execute("SELECT side FROM votes")] == ["kept"]
