@@ -278,7 +278,9 @@ def _write(path: Path, recipe: Callable[[Path], Weights | str]) -> None:
         except OSError:  # a file system without hard links
             shutil.copyfile(path.with_name(made), temporary)
     else:
-        save_file(made, temporary, {"format": "pt", "note": "stand-in with random values; not a usable model"})
+        save_file(
+            made, temporary, {"note": "stand-in with random values; not a usable model"}
+        )  # one entry: fixed order
     temporary.replace(path)
 
 

@@ -1,0 +1,80 @@
+"""The official FLUX.1 files: what ComfyUI's own graphs expect, where it lies, and where it is published.
+
+Names, folders and addresses are those in the workflow templates that ship with ComfyUI
+(`flux_dev_full_text_to_image.json` and its neighbours); licences are those of Black Forest Labs' model
+cards. Sizes are in GiB, rounded, and only there to tell people what to expect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+_HUGGING_FACE = "https://huggingface.co"
+
+
+class Licence(Enum):
+    """Under what terms a file may be used."""
+
+    NON_COMMERCIAL = "FLUX.1 [dev] Non-Commercial License"
+    APACHE = "Apache-2.0"
+    MIT = "MIT"
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """One file of the official graphs."""
+
+    name: str
+    folder: str  # under ComfyUI/models, the name that folder_paths knows
+    size_gib: float
+    licence: Licence
+    published: str  # page or file to download
+
+    def __str__(self) -> str:
+        return f"models/{self.folder}/{self.name} ({self.size_gib:g} GB, {self.licence.value}, {self.published})"
+
+
+def _file(name: str, folder: str, size_gib: float, licence: Licence, page: str) -> OfficialFile:
+    return OfficialFile(name, folder, size_gib, licence, f"{_HUGGING_FACE}/{page}")
+
+
+_NC, _APACHE, _MIT = Licence.NON_COMMERCIAL, Licence.APACHE, Licence.MIT
+
+DEV = _file("flux1-dev.safetensors", "diffusion_models", 22.2, _NC, "Comfy-Org/flux1-dev")
+SCHNELL = _file("flux1-schnell.safetensors", "diffusion_models", 22.2, _APACHE, "Comfy-Org/flux1-schnell")
+KREA = _file(
+    "flux1-krea-dev_fp8_scaled.safetensors", "diffusion_models", 11.1, _NC, "Comfy-Org/FLUX.1-Krea-dev_ComfyUI"
+)
+FILL = _file("flux1-fill-dev.safetensors", "diffusion_models", 22.2, _NC, "black-forest-labs/FLUX.1-Fill-dev")
+KONTEXT = _file(
+    "flux1-dev-kontext_fp8_scaled.safetensors", "diffusion_models", 11.1, _NC, "Comfy-Org/flux1-kontext-dev_ComfyUI"
+)
+CANNY = _file("flux1-canny-dev.safetensors", "diffusion_models", 22.2, _NC, "black-forest-labs/FLUX.1-Canny-dev")
+DEV_CHECKPOINT = _file("flux1-dev-fp8.safetensors", "checkpoints", 16.1, _NC, "Comfy-Org/flux1-dev")
+SCHNELL_CHECKPOINT = _file("flux1-schnell-fp8.safetensors", "checkpoints", 16.1, _APACHE, "Comfy-Org/flux1-schnell")
+CLIP_L = _file("clip_l.safetensors", "text_encoders", 0.2, _MIT, "comfyanonymous/flux_text_encoders")
+T5_FP16 = _file("t5xxl_fp16.safetensors", "text_encoders", 9.1, _APACHE, "comfyanonymous/flux_text_encoders")
+T5_FP8 = _file(
+    "t5xxl_fp8_e4m3fn_scaled.safetensors", "text_encoders", 4.8, _APACHE, "comfyanonymous/flux_text_encoders"
+)
+VAE = _file("ae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/Lumina_Image_2.0_Repackaged")
+REDUX = _file("flux1-redux-dev.safetensors", "style_models", 0.1, _NC, "black-forest-labs/FLUX.1-Redux-dev")
+VISION = _file("sigclip_vision_patch14_384.safetensors", "clip_vision", 0.8, _APACHE, "Comfy-Org/sigclip_vision_384")
+
+OFFICIAL_FILES = (
+    DEV,
+    SCHNELL,
+    KREA,
+    FILL,
+    KONTEXT,
+    CANNY,
+    DEV_CHECKPOINT,
+    SCHNELL_CHECKPOINT,
+    CLIP_L,
+    T5_FP16,
+    T5_FP8,
+    VAE,
+    REDUX,
+    VISION,
+)
