@@ -69,7 +69,7 @@ def prepare() -> Environment:
         return Environment(
             comfyui=comfyui,
             python=_python(cache, comfyui),
-            newest_frontend=_newest_frontend(cache),
+            newest_frontend=_package(cache, NEWEST_FRONTEND) / "comfyui_frontend_package" / "static",
             version=_version(comfyui),
             own_checkout=own is not None,
         )
@@ -94,6 +94,13 @@ def locked(path: Path) -> Iterator[None]:
 
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def package(requirement: str) -> Path:
+    """A PyPI package without what it requires, in a folder of its own: for data, or for another version."""
+    cache = cache_folder()
+    with locked(cache / "lock"):
+        return _package(cache, requirement)
 
 
 def say(text: str) -> None:
@@ -158,6 +165,15 @@ def _python(cache: Path, comfyui: Path) -> Path:
     return _interpreter(above)
 
 
+def _package(cache: Path, requirement: str) -> Path:
+    folder = cache / requirement.replace("==", "-")
+    if not made(folder):
+        say(f"Getting {requirement}")
+        _pip(_downloader(cache), "install", "--no-deps", "--target", str(folder), requirement)
+        (folder / MARKER).touch()
+    return folder
+
+
 def _downloader(cache: Path) -> Path:
     """A Python with pip; the one that runs this may have none."""
     folder = cache / f"pip-py{sys.version_info.major}.{sys.version_info.minor}"
@@ -185,15 +201,6 @@ def _virtual_environment(folder: Path) -> Path:
 def _site_packages(python: Path) -> Path:
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     return Path(subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True).stdout.strip())
-
-
-def _newest_frontend(cache: Path) -> Path:
-    folder = cache / NEWEST_FRONTEND.replace("==", "-")
-    if not made(folder):
-        say(f"Getting the newest frontend, {NEWEST_FRONTEND}")
-        _pip(_downloader(cache), "install", "--no-deps", "--target", str(folder), NEWEST_FRONTEND)
-        (folder / MARKER).touch()
-    return folder / "comfyui_frontend_package" / "static"
 
 
 def _version(comfyui: Path) -> str:

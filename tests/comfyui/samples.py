@@ -1,7 +1,8 @@
-"""Real pictures, prompts and graphs that ship with ComfyUI; read from the installed package, never copied here.
+"""Real pictures, prompts and graphs that ship with ComfyUI; read from its package, never copied here.
 
 Source: comfyui-workflow-templates, which ComfyUI requires: graphs saved by the real canvas, and for
-`api_openai_dall_e_3_t2i` the picture that DALL·E 3 made of its prompt.
+`api_openai_dall_e_3_t2i` the picture that DALL·E 3 made of its prompt. Newer hosts have archived those; then the
+version that host 0.3.75 requires is fetched from PyPI.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from . import environment as host_environment
 from .environment import Environment
 
 DALLE3_GRAPH = "api_openai_dall_e_3_t2i.json"
 DALLE3_PICTURE = "api_openai_dall_e_3_t2i-1.webp"
 FLUX_GRAPH = "flux_dev_full_text_to_image.json"
 _PACKAGES = ("comfyui_workflow_templates_media_api", "comfyui_workflow_templates_media_image")
+_ARCHIVED = "comfyui-workflow-templates-media-api==0.3.14"
 
 
 @lru_cache
@@ -32,6 +35,9 @@ def template(environment: Environment, name: str) -> Path:
     for folder in _template_folders(environment.python):
         if (folder / name).is_file():
             return folder / name
+    archived = host_environment.package(_ARCHIVED) / _PACKAGES[0] / "templates" / name
+    if archived.is_file():
+        return archived
     raise FileNotFoundError(name)
 
 
