@@ -1,3 +1,4 @@
+# ruff: noqa: I001 - the order of imports is main.py's
 """Load the pack the way ComfyUI's loader does, in a process of its own, and print what that cost as JSON.
 
     python load_pack.py COMFYUI PACK   →   {"seconds": 0.03, "modules": ["…", …], "nodes": ["DalleFluxGenerate", …]}
@@ -22,7 +23,7 @@ def main(comfyui: str, pack: str) -> None:
     import comfy.options
 
     comfy.options.enable_args_parsing()
-    import utils.extra_config  # noqa: F401 - first, as in main.py: `comfy` holds another module named `utils`
+    import utils.extra_config  # noqa: F401 - first: `comfy` holds another module named `utils`
 
     import server
 

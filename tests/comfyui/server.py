@@ -168,7 +168,8 @@ class ComfyUI:
             Refused: the host's validation found something wrong.
         """
         try:
-            return str(self.post("/prompt", {"prompt": graph, "client_id": uuid.uuid4().hex, **extra})["prompt_id"])
+            body = {"prompt": graph, "client_id": uuid.uuid4().hex, **extra}
+            return str(self.post("/prompt", body)["prompt_id"])
         except urllib.error.HTTPError as error:
             raise Refused(json.loads(error.read())) from None
 
@@ -188,6 +189,38 @@ class ComfyUI:
     def run(self, graph: Mapping[str, Any], *, limit_s: float = 300.0) -> Run:
         """Queue a graph and wait for its end, good or bad."""
         return self.wait(self.queue(graph), limit_s=limit_s)
+
+    def run_watched(self, graph: Mapping[str, Any], *, limit_s: float = 300.0) -> tuple[Run, list[dict[str, Any]]]:
+        """Like `run`, and every message that a client of the websocket gets meanwhile: {type, data}.
+
+        A binary message, a preview, becomes {"type": "binary", "data": bytes}.
+        """
+        import asyncio
+
+        import aiohttp
+
+        events: list[dict[str, Any]] = []
+
+        async def watch() -> str:
+            client_id = uuid.uuid4().hex
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(f"{self.url}/ws?clientId={client_id}", max_msg_size=0) as socket,
+            ):
+                prompt_id = await asyncio.to_thread(self.queue, graph, client_id=client_id)
+                async for message in socket:
+                    if message.type == aiohttp.WSMsgType.BINARY:
+                        events.append({"type": "binary", "data": message.data})
+                        continue
+                    event = json.loads(message.data)
+                    events.append(event)
+                    ended = event["type"] in ("execution_success", "execution_error", "execution_interrupted")
+                    if ended and event["data"].get("prompt_id") == prompt_id:
+                        break
+                return prompt_id
+
+        prompt_id = asyncio.run(asyncio.wait_for(watch(), limit_s))
+        return self.wait(prompt_id, limit_s=10), events
 
     def view(self, saved: Mapping[str, str]) -> bytes:
         """The bytes of a picture that a node's `ui` output names: {filename, subfolder, type}."""
