@@ -1,19 +1,398 @@
-"""The nodes that do on local FLUX what DALL·E did."""
+"""The nodes that do on local FLUX what DALL·E did.
+
+Each of the three makes a plan and expands into the host's own nodes, so caching, previews, progress, cancel
+and memory are the host's. Text encoders and VAE come as links, not as objects: the host then keeps their
+results between runs, and a new seed encodes no prompt again.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
+from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
-from .settings import MAX_N, QUALITIES, SIZES, STYLES, Family, settings_for
+from ..prompts.nodes import Rewriter
+from ..prompts.targets import PromptMode
+from ..sizes import Size, parse_size
+from . import files, graphs, masks
+from .batches import batches_for
+from .info import info_json
+from .installed import (
+    FOLDERS,
+    Inventory,
+    Loading,
+    Part,
+    choose,
+    choose_encoders,
+    choose_part,
+    take_inventory,
+)
+from .settings import (
+    MAX_N,
+    MAX_SEED,
+    QUALITIES,
+    SIZES,
+    STYLES,
+    BadSetting,
+    Family,
+    kontext_canvas,
+    redux_weight,
+    seeds_for,
+    settings_for,
+)
+from .texts import texts_for
 
 if TYPE_CHECKING:
     import torch
 
 CATEGORY = f"{host.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
+AUTO = "auto"
+_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
+_AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
+
+
+def _prompt() -> io.Input:
+    return io.String.Input(
+        "prompt", multiline=True, default="", dynamic_prompts=False, tooltip="What to draw, as one wrote it for DALL·E."
+    )
+
+
+def _size(default: str = "1024x1024", first: Sequence[str] = ()) -> io.Input:
+    return io.Combo.Input(
+        "size",
+        options=[*first, *SIZES],
+        default=default,
+        tooltip="Size of the pictures, WIDTHxHEIGHT. Pictures come out at exactly this size; FLUX draws the nearest "
+        "size it can. Through the API any size with edges no more than 4:1 is taken."
+        + (" auto: the size of the picture." if AUTO in first else ""),
+    )
+
+
+def _quality() -> io.Input:
+    return io.Combo.Input(
+        "quality",
+        options=list(QUALITIES),
+        default=QUALITIES[0],
+        tooltip="standard: 20 steps on FLUX.1-dev, 4 on schnell. hd: 50 and 8.",
+    )
+
+
+def _style() -> io.Input:
+    return io.Combo.Input(
+        "style",
+        options=list(STYLES),
+        default=STYLES[0],
+        tooltip="vivid: dramatic, guidance 3.5. natural: less glossy, guidance 2.5. Both add a sentence to the prompt.",
+    )
+
+
+def _n() -> io.Input:
+    return io.Int.Input(
+        "n", default=1, min=1, max=MAX_N, tooltip="How many pictures, each with a seed of its own: seed, seed + 1, …"
+    )
+
+
+def _seed() -> io.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=MAX_SEED,
+        control_after_generate=True,
+        tooltip="Seed of the first picture. The same seed draws the same picture again.",
+    )
+
+
+def _model(which: str) -> io.Input:
+    return io.Model.Input("model", optional=True, tooltip=f"{which} Leave open to use what is installed.")
+
+
+def _clip() -> io.Input:
+    return io.Clip.Input(
+        "clip", optional=True, extra_dict=_AS_LINK, tooltip="T5-XXL and CLIP-L. Leave open to use what is installed."
+    )
+
+
+def _vae() -> io.Input:
+    return io.Vae.Input(
+        "vae", optional=True, extra_dict=_AS_LINK, tooltip="FLUX.1's VAE. Leave open to use what is installed."
+    )
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output("images", tooltip="The pictures, as one batch."),
+        io.String.Output("revised_prompt", tooltip="The text that was really drawn."),
+        io.String.Output("info", tooltip="JSON: files, settings, seeds and what was mapped by rule."),
+    ]
+
+
+class DalleFluxLocalGenerate(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxLocalGenerate",
+            display_name="DALL·E 3 on FLUX",
+            category=CATEGORY,
+            description="Draws on this machine with FLUX.1 what DALL·E 3 drew: the same knobs, the same sockets as "
+            "DALL·E 3 Generate. Finds the installed FLUX files by itself, or takes connected ones.",
+            inputs=[
+                _prompt(),
+                _size(),
+                _quality(),
+                _style(),
+                _n(),
+                _seed(),
+                io.Combo.Input(
+                    "prompt_mode",
+                    options=[mode.value for mode in PromptMode],
+                    default=PromptMode.CONVERT.value,
+                    tooltip="convert: turn the DALL·E prompt into FLUX's by rules. as is: draw it to the letter.",
+                ),
+                _model("FLUX.1-dev, Krea or schnell."),
+                _clip(),
+                _vae(),
+                Rewriter.Input("rewriter", optional=True, tooltip="An LLM that writes the prompt out, as ChatGPT did."),
+            ],
+            outputs=_outputs(),
+            enable_expand=True,
+            **host.schema_extras(
+                search_aliases=["dall-e", "dalle 3", "openai image", "text to image", "flux dev", "local dalle"]
+            ),
+        )
+
+    @classmethod
+    def validate_inputs(cls, size: str) -> bool | str:
+        return True  # any WIDTHxHEIGHT; the list is what the widget offers
+
+    @classmethod
+    async def execute(
+        cls,
+        prompt: str,
+        size: str,
+        quality: str,
+        style: str,
+        n: int,
+        seed: int,
+        prompt_mode: str,
+        model: Any = None,
+        clip: Any = None,
+        vae: Any = None,
+        rewriter: Any = None,
+    ) -> io.NodeOutput:
+        loading = _loading(model, clip, vae, _DRAWING)
+        settings = settings_for(size, quality, style, n, loading.family)
+        prompt_used = await texts_for(prompt, PromptMode(prompt_mode), style, size, loading.family, rewriter)
+        seeds = seeds_for(seed, n)
+        batches = batches_for(seeds, settings.canvas, _device_memory())
+
+        graph = GraphBuilder()
+        models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
+        images = graphs.text_to_images(graph, models, settings, prompt_used.texts, batches)
+        info = info_json(
+            "generate",
+            settings,
+            _files_used(loading, model=model, clip=clip, vae=vae),
+            seeds,
+            model=loading.family.value,
+            asked={"quality": quality, "style": style, "n": n, "prompt_mode": prompt_mode, **prompt_used.as_info()},
+            notes=settings.notes,
+        )
+        return io.NodeOutput(images, prompt_used.texts.t5xxl, info, expand=graph.finalize())
+
+
+class DalleFluxLocalEdit(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxLocalEdit",
+            display_name="DALL·E Edit on FLUX",
+            category=CATEGORY,
+            description="Edits a picture on this machine as DALL·E 2 did: with a mask by FLUX.1 Fill, without one by "
+            "FLUX.1 Kontext, and beyond its borders when a larger size is asked for. Unmasked pixels stay as they are.",
+            inputs=[
+                io.Image.Input("image", tooltip="The picture to edit; the first one of a batch."),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="White is redrawn, black stays as it is. Without a mask the prompt says what to change.",
+                ),
+                _prompt(),
+                _size(AUTO, [AUTO]),
+                _quality(),
+                _n(),
+                _seed(),
+                _model("FLUX.1-Fill-dev if there is a mask or a larger size, FLUX.1-Kontext-dev if not."),
+                _clip(),
+                _vae(),
+            ],
+            outputs=_outputs(),
+            enable_expand=True,
+            **host.schema_extras(
+                search_aliases=["inpaint", "outpaint", "dall-e 2 edit", "flux fill", "kontext", "openai image edit"]
+            ),
+        )
+
+    @classmethod
+    def validate_inputs(cls, size: str) -> bool | str:
+        return True  # any WIDTHxHEIGHT; the list is what the widget offers
+
+    @classmethod
+    async def execute(
+        cls,
+        image: torch.Tensor,
+        prompt: str,
+        size: str,
+        quality: str,
+        n: int,
+        seed: int,
+        mask: torch.Tensor | None = None,
+        model: Any = None,
+        clip: Any = None,
+        vae: Any = None,
+    ) -> io.NodeOutput:
+        picture = image[:1, :, :, :3]
+        own = Size(picture.shape[2], picture.shape[1])
+        asked = own if size == AUTO else parse_size(size)
+        outpaints = asked != own and asked.width >= own.width and asked.height >= own.height
+        by_mask = masks.marks_something(mask)
+        family = Family.FILL if by_mask or outpaints else Family.KONTEXT
+        loading = _loading(model, clip, vae, (family,))
+        drawn = asked if outpaints or family is Family.KONTEXT else own
+        settings = settings_for(str(drawn), quality, STYLES[0], n, family)
+        mode = PromptMode.AS_IS if family is Family.KONTEXT else PromptMode.CONVERT  # Kontext reads instructions
+        prompt_used = await texts_for(prompt, mode, None, str(drawn), family)
+        seeds = seeds_for(seed, n)
+
+        graph = GraphBuilder()
+        models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
+        notes = list(settings.notes)
+        if family is Family.KONTEXT:
+            settings = dataclasses.replace(settings, canvas=kontext_canvas(own, asked))
+            notes = list(settings.notes)
+            images = graphs.kontext(graph, models, settings, prompt_used.texts, seeds, picture)
+        else:
+            redraw = masks.for_picture(mask, own) if by_mask else picture.new_zeros(picture.shape[:3])
+            if outpaints:
+                larger = masks.outpaint(picture, asked)
+                picture, redraw = larger.picture, masks.moved(redraw, asked).maximum(larger.room)
+                notes.append(f"The picture is {own}; its surroundings were drawn to fill {asked}.")
+            fill = masks.for_fill(redraw)
+            show = redraw if outpaints else fill.show
+            images = graphs.fill(graph, models, settings, prompt_used.texts, seeds, picture, fill.redraw, show)
+            if asked != drawn:
+                images = graphs.scaled(graph, images, asked, crop="center")
+                notes.append(f"The picture is {own}; it was edited at that size and then brought to {asked}.")
+        info = info_json(
+            "edit",
+            settings,
+            _files_used(loading, model=model, clip=clip, vae=vae),
+            seeds,
+            model=family.value,
+            asked={"quality": quality, "n": n, **prompt_used.as_info()},
+            notes=notes,
+        )
+        return io.NodeOutput(images, prompt_used.texts.t5xxl, info, expand=graph.finalize())
+
+
+class DalleFluxLocalVariation(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxLocalVariation",
+            display_name="DALL·E Variation on FLUX",
+            category=CATEGORY,
+            description="Draws variations of a picture on this machine as DALL·E 2 did, with FLUX.1 Redux.",
+            inputs=[
+                io.Image.Input("image", tooltip="The picture to vary; the first one of a batch."),
+                _size(),
+                _n(),
+                _seed(),
+                io.Float.Input(
+                    "strength",
+                    default=0.8,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How close to the picture: 1 is a near-copy, 0 is loosely inspired by it.",
+                ),
+                _model("FLUX.1-dev, Krea or schnell."),
+                _clip(),
+                _vae(),
+                io.StyleModel.Input(
+                    "style_model",
+                    optional=True,
+                    extra_dict=_AS_LINK,
+                    tooltip="FLUX.1 Redux. Leave open to use what is installed.",
+                ),
+                io.ClipVision.Input(
+                    "clip_vision",
+                    optional=True,
+                    extra_dict=_AS_LINK,
+                    tooltip="SigLIP, which Redux sees with. Leave open to use what is installed.",
+                ),
+            ],
+            outputs=_outputs(),
+            enable_expand=True,
+            **host.schema_extras(search_aliases=["dall-e variation", "redux", "image variation", "remix"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, size: str) -> bool | str:
+        return True  # any WIDTHxHEIGHT; the list is what the widget offers
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        size: str,
+        n: int,
+        seed: int,
+        strength: float,
+        model: Any = None,
+        clip: Any = None,
+        vae: Any = None,
+        style_model: Any = None,
+        clip_vision: Any = None,
+    ) -> io.NodeOutput:
+        weight = redux_weight(strength)
+        inventory = _inventory()
+        loading = _loading(model, clip, vae, _DRAWING, inventory)
+        settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
+        seeds = seeds_for(seed, n)
+        batches = batches_for(seeds, settings.canvas, _device_memory())
+
+        graph = GraphBuilder()
+        models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
+        used = _files_used(loading, model=model, clip=clip, vae=vae)
+        used |= {"redux": "connected", "clip_vision": "connected"}
+        if style_model is None:
+            file = choose_part(inventory, Part.REDUX, files.REDUX)
+            used["redux"] = f"{file.folder}/{file.name}"
+            style_model = graph.node("StyleModelLoader", style_model_name=file.name).out(0)
+        if clip_vision is None:
+            file = choose_part(inventory, Part.VISION, files.VISION)
+            used["clip_vision"] = f"{file.folder}/{file.name}"
+            clip_vision = graph.node("CLIPVisionLoader", clip_name=file.name).out(0)
+        images = graphs.variations(
+            graph, models, settings, batches, image[:1, :, :, :3], weight, style_model, clip_vision
+        )
+        info = info_json(
+            "variation",
+            settings,
+            used,
+            seeds,
+            model=loading.family.value,
+            asked={"n": n, "strength": strength, "redux_weight": weight},
+            notes=settings.notes,
+        )
+        return io.NodeOutput(images, "", info, expand=graph.finalize())
 
 
 class DalleFluxSettings(io.ComfyNode):
@@ -33,12 +412,7 @@ class DalleFluxSettings(io.ComfyNode):
                     tooltip="Size as the Images API writes it. Through the API any WIDTHxHEIGHT is taken; width and "
                     "height come out as the multiples of 16 that FLUX draws.",
                 ),
-                io.Combo.Input(
-                    "quality",
-                    options=list(QUALITIES),
-                    default="standard",
-                    tooltip="standard: 20 steps on FLUX.1-dev, 4 on schnell. hd: 50 and 8.",
-                ),
+                _quality(),
                 io.Combo.Input(
                     "style",
                     options=list(STYLES),
@@ -84,3 +458,57 @@ def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
 
     device = comfy.model_management.intermediate_device()
     return {"samples": torch.zeros([n, 16, height // 8, width // 8], device=device)}
+
+
+def _inventory() -> Inventory:
+    """The usable FLUX files in the host's model folders, those of extra_model_paths.yaml included."""
+    import folder_paths
+
+    return take_inventory(
+        (folder, name, Path(path))
+        for folder in FOLDERS
+        if folder in folder_paths.folder_names_and_paths
+        for name in folder_paths.get_filename_list(folder)
+        if (path := folder_paths.get_full_path(folder, name))
+    )
+
+
+def _loading(
+    model: Any, clip: Any, vae: Any, families: Sequence[Family], inventory: Inventory | None = None
+) -> Loading:
+    """What to load beside what is connected."""
+    inventory = inventory or _inventory()
+    if model is None:
+        return choose(inventory, families, clip=clip is None, vae=vae is None)
+    family = _family_of(model)
+    if family not in families and not (family is Family.DEV and Family.KONTEXT in families):
+        raise BadSetting(
+            f"The connected model is {family.value if family else 'no FLUX.1 model'}, and this needs "
+            f"{' or '.join(one.value for one in families)}; connect that, or leave `model` open."
+        )
+    family = family if family in families else Family.KONTEXT  # by its shapes Kontext is dev
+    return choose_encoders(inventory, family, clip=clip is None, vae=vae is None)
+
+
+def _family_of(model: Any) -> Family | None:
+    """Family of a loaded MODEL, by the configuration that the host read from its weights."""
+    config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
+    if config.get("image_model") != "flux":
+        return None
+    if config.get("in_channels") == 96:
+        return Family.FILL
+    return Family.DEV if config.get("guidance_embed") else Family.SCHNELL
+
+
+def _files_used(loading: Loading, *, model: Any, clip: Any, vae: Any) -> dict[str, str]:
+    used = loading.as_info()
+    used |= {"model": "connected"} if model is not None else {}
+    used |= {"t5xxl": "connected", "clip_l": "connected"} if clip is not None else {}
+    return used | ({"vae": "connected"} if vae is not None else {})
+
+
+def _device_memory() -> int:
+    """Bytes of the device that samples."""
+    import comfy.model_management
+
+    return int(comfy.model_management.get_total_memory(comfy.model_management.get_torch_device()))

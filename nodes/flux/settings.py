@@ -40,6 +40,14 @@ MAX_RATIO = 4.0  # long edge to short edge
 MAX_SEED = 2**64 - 1  # the host's samplers take 64 bits
 
 
+# Source: ComfyUI `nodes_flux.py`, FluxKontextImageScale; each also lies on its side.
+_KONTEXT_WIDE = (
+    Size(1024, 1024), Size(1104, 944), Size(1184, 880), Size(1248, 832), Size(1328, 800), Size(1392, 752),
+    Size(1456, 720), Size(1504, 688), Size(1568, 672),
+)  # fmt: skip
+_KONTEXT_SIZES = (*_KONTEXT_WIDE, *(Size(size.height, size.width) for size in _KONTEXT_WIDE[1:]))
+
+
 class BadSetting(DalleFluxError):
     """A quality, style or n that the Images API does not know."""
 
@@ -104,6 +112,16 @@ class Settings:
     sampler: str
     shift: tuple[float, float] | None  # (max_shift, base_shift)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each thing that was mapped by rule."""
+        notes = []
+        if not self.canvas.is_exact:
+            notes.append(f"FLUX drew {self.canvas.render} and the picture was brought to {self.canvas.asked}.")
+        if self.guidance is None:
+            notes.append("This model takes no guidance, so style changed the wording only.")
+        return tuple(notes)
+
 
 def settings_for(size: str, quality: str, style: str, n: int, family: Family = Family.DEV) -> Settings:
     """Translate DALL·E's knobs.
@@ -143,6 +161,27 @@ def canvas_for(asked: Size) -> Canvas:
     scale = math.sqrt(pixels / target)
     render = Size(_round_up(asked.width / scale), _round_up(asked.height / scale))
     return Canvas(asked, render, scale)
+
+
+def kontext_canvas(picture: Size, asked: Size) -> Canvas:
+    """Kontext draws at the one of its trained sizes that is nearest in shape to the picture it changes."""
+    shape = picture.width / picture.height
+    render = min(_KONTEXT_SIZES, key=lambda size: abs(shape - size.width / size.height))
+    return Canvas(asked, render, max(asked.width / render.width, asked.height / render.height))
+
+
+def redux_weight(strength: float) -> float:
+    """DALL·E variations have no such knob; ours runs from 0, loosely inspired, to 1, near-copy.
+
+    Returns:
+        Redux's share in the conditioning, 0.1 … 1.0 (source: ComfyUI StyleModelApply, strength_type multiply).
+
+    Raises:
+        BadSetting: `strength` is outside 0 … 1.
+    """
+    if not 0.0 <= strength <= 1.0:
+        raise BadSetting(f"strength is {strength:g}; use 0 (loosely inspired) to 1 (near-copy).")
+    return round(0.1 + 0.9 * strength, 4)
 
 
 def seeds_for(seed: int, n: int) -> tuple[int, ...]:

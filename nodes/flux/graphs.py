@@ -1,0 +1,274 @@
+"""The official FLUX.1 graphs, laid out in the host's own nodes.
+
+Each function adds one step of a graph to a builder and returns the output it ends in, so a recipe below
+reads from top to bottom like the graph reads from left to right. Node types, links and settings are those
+of the workflow templates that ship with ComfyUI; the file is named at each recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .installed import Installed, Loading
+from .noise import SeededNoise
+from .settings import Canvas, Settings
+
+if TYPE_CHECKING:
+    import torch
+
+Link = Any  # ["node id", output index], or a value that a socket of this node was given
+
+
+class Node(Protocol):
+    """A node just added."""
+
+    def out(self, index: int) -> Link: ...
+
+
+class Builder(Protocol):
+    """What the host's `comfy_execution.graph_utils.GraphBuilder` offers."""
+
+    def node(self, class_type: str, id: str | None = None, **inputs: Any) -> Node: ...
+
+
+@dataclass(frozen=True)
+class Models:
+    """Loaded, as links."""
+
+    model: Link
+    clip: Link
+    vae: Link
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The prompt for each of FLUX's two text encoders."""
+
+    t5xxl: str
+    clip_l: str
+
+
+def load(graph: Builder, files: Loading, *, model: Link = None, clip: Link = None, vae: Link = None) -> Models:
+    """Loader nodes for what is not connected."""
+    if files.checkpoint:
+        whole = graph.node("CheckpointLoaderSimple", ckpt_name=files.checkpoint.name)
+        return Models(
+            whole.out(0) if model is None else model,
+            whole.out(1) if clip is None else clip,
+            whole.out(2) if vae is None else vae,
+        )
+    if files.transformer and model is None:
+        model = _load_transformer(graph, files.transformer)
+    if files.t5 and files.clip_l and clip is None:
+        clip = _load_encoders(graph, files.clip_l, files.t5)
+    if files.vae and vae is None:
+        vae = graph.node("VAELoader", vae_name=files.vae.name).out(0)
+    return Models(model, clip, vae)
+
+
+def _load_transformer(graph: Builder, file: Installed) -> Link:
+    if file.identity.gguf:  # the pack ComfyUI-GGUF; without it the host lists no such files
+        return graph.node("UnetLoaderGGUF", unet_name=file.name).out(0)
+    return graph.node("UNETLoader", unet_name=file.name, weight_dtype="default").out(0)
+
+
+def _load_encoders(graph: Builder, clip_l: Installed, t5: Installed) -> Link:
+    names = {"clip_name1": clip_l.name, "clip_name2": t5.name, "type": "flux"}
+    if t5.identity.gguf:
+        return graph.node("DualCLIPLoaderGGUF", **names).out(0)
+    return graph.node("DualCLIPLoader", **names, device="default").out(0)
+
+
+def text_to_images(
+    graph: Builder, models: Models, settings: Settings, texts: Texts, batches: Sequence[Sequence[int]]
+) -> Link:
+    """IMAGE of one picture a seed, at the size asked for.
+
+    Source: `flux_dev_full_text_to_image.json` for loaders and texts; the sampling half is that of
+    `flux_redux_model_example.json`, whose ModelSamplingFlux fits the schedule to the picture's size.
+    """
+    prompt = encode(graph, models, texts, settings)
+    return sample_batches(graph, models, settings, prompt, batches)
+
+
+def encode(graph: Builder, models: Models, texts: Texts, settings: Settings) -> Link:
+    """CONDITIONING of the two texts."""
+    return graph.node(
+        "CLIPTextEncodeFlux",
+        clip=models.clip,
+        clip_l=texts.clip_l,
+        t5xxl=texts.t5xxl,
+        guidance=settings.guidance or 3.5,  # a model that takes none ignores it
+    ).out(0)
+
+
+def sample_batches(
+    graph: Builder, models: Models, settings: Settings, prompt: Link, batches: Sequence[Sequence[int]]
+) -> Link:
+    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for."""
+    width, height = settings.canvas.render
+    model = models.model
+    if settings.shift:
+        max_shift, base_shift = settings.shift
+        model = graph.node(
+            "ModelSamplingFlux", model=model, max_shift=max_shift, base_shift=base_shift, width=width, height=height
+        ).out(0)
+    guider = graph.node("BasicGuider", model=model, conditioning=prompt).out(0)
+    sampler = graph.node("KSamplerSelect", sampler_name=settings.sampler).out(0)
+    sigmas = graph.node(
+        "BasicScheduler", model=model, scheduler=settings.scheduler, steps=settings.steps, denoise=1.0
+    ).out(0)
+    images = None
+    for seeds in batches:
+        latent = graph.node("EmptySD3LatentImage", width=width, height=height, batch_size=len(seeds)).out(0)
+        noise = graph.node("RandomNoise", noise_seed=seeds[0]).out(0) if len(seeds) == 1 else SeededNoise(tuple(seeds))
+        sampled = graph.node(
+            "SamplerCustomAdvanced", noise=noise, guider=guider, sampler=sampler, sigmas=sigmas, latent_image=latent
+        ).out(0)
+        images = joined(graph, images, graph.node("VAEDecode", samples=sampled, vae=models.vae).out(0))
+    return fitted(graph, images, settings.canvas)
+
+
+def fill(
+    graph: Builder,
+    models: Models,
+    settings: Settings,
+    texts: Texts,
+    seeds: Sequence[int],
+    picture: torch.Tensor,
+    mask: torch.Tensor,
+    keep: torch.Tensor,
+) -> Link:
+    """IMAGE: `picture` redrawn where `mask` is set, once a seed.
+
+    Source: `flux_fill_inpaint_example.json`.
+
+    Args:
+        picture: IMAGE `[1,H,W,3]`.
+        mask: MASK `[1,H,W]`, where FLUX redraws.
+        keep: MASK `[1,H,W]`, where the result is shown; where it is 0, the picture's own pixels come back.
+    """
+    positive = encode(graph, models, texts, settings)
+    negative = graph.node("ConditioningZeroOut", conditioning=positive).out(0)
+    drawn_at = settings.canvas.render
+    shown = picture
+    if (picture.shape[2], picture.shape[1]) != drawn_at:
+        shown = scaled(graph, picture, drawn_at, crop="disabled")
+    prepared = graph.node(
+        "InpaintModelConditioning",
+        positive=positive,
+        negative=negative,
+        vae=models.vae,
+        pixels=shown,
+        mask=mask,
+        noise_mask=True,
+    )
+    model = graph.node("DifferentialDiffusion", model=models.model, strength=1.0).out(0)
+    images = None
+    for seed in seeds:
+        sampled = _ksampler(graph, model, settings, seed, prepared.out(0), prepared.out(1), prepared.out(2))
+        result = graph.node("VAEDecode", samples=sampled, vae=models.vae).out(0)
+        if (picture.shape[2], picture.shape[1]) != drawn_at:
+            result = scaled(graph, result, settings.canvas.asked, crop="disabled")
+        result = graph.node(
+            "ImageCompositeMasked", destination=picture, source=result, x=0, y=0, resize_source=False, mask=keep
+        ).out(0)
+        images = joined(graph, images, result)
+    return images
+
+
+def kontext(
+    graph: Builder, models: Models, settings: Settings, texts: Texts, seeds: Sequence[int], picture: torch.Tensor
+) -> Link:
+    """IMAGE: `picture` changed as the text says, once a seed, at the size asked for.
+
+    Source: `flux_kontext_dev_basic.json`.
+    """
+    text = encode(graph, models, texts, settings)
+    scaled = graph.node("FluxKontextImageScale", image=picture).out(0)
+    latent = graph.node("VAEEncode", pixels=scaled, vae=models.vae).out(0)
+    positive = graph.node("ReferenceLatent", conditioning=text, latent=latent).out(0)
+    negative = graph.node("ConditioningZeroOut", conditioning=text).out(0)
+    images = None
+    for seed in seeds:
+        sampled = _ksampler(graph, models.model, settings, seed, positive, negative, latent)
+        images = joined(graph, images, graph.node("VAEDecode", samples=sampled, vae=models.vae).out(0))
+    return scaled(graph, images, settings.canvas.asked, crop="center")
+
+
+def variations(
+    graph: Builder,
+    models: Models,
+    settings: Settings,
+    batches: Sequence[Sequence[int]],
+    picture: torch.Tensor,
+    weight: float,
+    style_model: Link,
+    clip_vision: Link,
+) -> Link:
+    """IMAGE: new pictures after `picture`, one a seed. Source: `flux_redux_model_example.json`.
+
+    Args:
+        weight: how much of the picture's description reaches FLUX, 0 … 1.
+    """
+    prompt = encode(graph, models, Texts("", ""), settings)
+    seen = graph.node("CLIPVisionEncode", clip_vision=clip_vision, image=picture, crop="center").out(0)
+    prompt = graph.node(
+        "StyleModelApply",
+        conditioning=prompt,
+        style_model=style_model,
+        clip_vision_output=seen,
+        strength=weight,
+        strength_type="multiply",
+    ).out(0)
+    return sample_batches(graph, models, settings, prompt, batches)
+
+
+def _ksampler(
+    graph: Builder, model: Link, settings: Settings, seed: int, positive: Link, negative: Link, latent: Link
+) -> Link:
+    return graph.node(
+        "KSampler",
+        model=model,
+        seed=seed,
+        steps=settings.steps,
+        cfg=1.0,
+        sampler_name=settings.sampler,
+        scheduler=settings.scheduler,
+        positive=positive,
+        negative=negative,
+        latent_image=latent,
+        denoise=1.0,
+    ).out(0)
+
+
+def joined(graph: Builder, before: Link, images: Link) -> Link:
+    """One IMAGE of both; `before` may be None."""
+    return images if before is None else graph.node("ImageBatch", image1=before, image2=images).out(0)
+
+
+def fitted(graph: Builder, images: Link, canvas: Canvas) -> Link:
+    """Bring pictures from the size drawn to the size asked for: cropped evenly, resampled only if they must be."""
+    if canvas.is_exact:
+        return images
+    if canvas.scale == 1.0:
+        surplus = (canvas.render.width - canvas.asked.width, canvas.render.height - canvas.asked.height)
+        return graph.node(
+            "ImageCrop",
+            image=images,
+            width=canvas.asked.width,
+            height=canvas.asked.height,
+            x=surplus[0] // 2,
+            y=surplus[1] // 2,
+        ).out(0)
+    return scaled(graph, images, canvas.asked, crop="center")
+
+
+def scaled(graph: Builder, images: Link, size: tuple[int, int], *, crop: str) -> Link:
+    """Resample to `size`; crop "center" covers it, "disabled" stretches to it."""
+    width, height = size
+    return graph.node("ImageScale", image=images, upscale_method="lanczos", width=width, height=height, crop=crop).out(
+        0
+    )

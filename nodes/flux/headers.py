@@ -1,0 +1,152 @@
+"""What a weights file holds, read from its header alone: never more than a few MB, never a tensor.
+
+Formats: safetensors (source: huggingface/safetensors README: 8 bytes length, JSON, data) and GGUF
+(source: ggml `docs/gguf.md`). Files come from anywhere on the internet, so nothing in them is believed:
+lengths are checked against the file, counts and nesting are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import DalleFluxError
+
+_MAX_HEADER = 100 * 2**20  # bytes; safetensors' own limit
+_MAX_TENSORS = 200_000
+_MAX_TEXT = 2**20  # bytes of one GGUF string that is kept
+_GGUF_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_GGUF_STRING, _GGUF_ARRAY = 8, 9
+
+
+class BadWeights(DalleFluxError):
+    """A file that is no whole safetensors or GGUF file."""
+
+    code = "bad_weights"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One entry of a header."""
+
+    dtype: str  # as the format names it: "BF16", "F8_E4M3" …; GGUF: "GGML-8" …
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names, types and shapes of all tensors in a file."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+    size: int  # bytes of the file
+
+
+def read_header(path: Path) -> Header:
+    """Read a weights file's header.
+
+    Raises:
+        BadWeights: not such a file, damaged, or shorter than its header says.
+        OSError: the file cannot be opened.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        try:
+            if start[:4] == b"GGUF":
+                file.seek(4)
+                return _read_gguf(file, size)
+            return _read_safetensors(file, start, size)
+        except BadWeights as error:
+            raise BadWeights(f"{path.name} {error}") from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, struct.error):
+            raise BadWeights(f"{path.name} is no readable safetensors or GGUF file; download it again.") from None
+
+
+def _read_safetensors(file: BinaryIO, start: bytes, size: int) -> Header:
+    if len(start) < 8:
+        raise BadWeights("is too short to be a weights file; download it again.")
+    (length,) = struct.unpack("<Q", start)
+    if length > _MAX_HEADER:
+        raise BadWeights("is no safetensors file; download it again.")
+    if 8 + length > size:
+        raise BadWeights("is cut short within its header; download it again.")
+    entries = json.loads(file.read(length))
+    metadata = entries.pop("__metadata__", {})
+    if len(entries) > _MAX_TENSORS:
+        raise BadWeights("lists more tensors than any model has.")
+    tensors, end = {}, 0
+    for name, entry in entries.items():
+        tensors[str(name)] = Tensor(str(entry["dtype"]), tuple(int(edge) for edge in entry["shape"]))
+        end = max(end, int(entry["data_offsets"][1]))
+    if 8 + length + end > size:
+        raise BadWeights(f"is cut short: {_gib(size)} of {_gib(8 + length + end)} GB are there; download it again.")
+    return Header(tensors, {str(key): str(value) for key, value in metadata.items()}, size)
+
+
+def _read_gguf(file: BinaryIO, size: int) -> Header:
+    version, tensor_count, value_count = struct.unpack("<IQQ", _exactly(file, 20))
+    if version not in (2, 3) or tensor_count > _MAX_TENSORS or value_count > _MAX_TENSORS:
+        raise BadWeights("is a GGUF file of a kind this version does not know.")
+    metadata = {}
+    for _ in range(value_count):
+        key = _gguf_text(file)
+        value = _gguf_value(file, *struct.unpack("<I", _exactly(file, 4)))
+        if value is not None:
+            metadata[key] = value
+        if file.tell() > _MAX_HEADER:
+            raise BadWeights("has a header larger than any model's.")
+    tensors = {}
+    for _ in range(tensor_count):
+        name = _gguf_text(file)
+        (dimensions,) = struct.unpack("<I", _exactly(file, 4))
+        if dimensions > 8:
+            raise BadWeights("lists a tensor of more than 8 dimensions.")
+        shape = struct.unpack(f"<{dimensions}Q", _exactly(file, 8 * dimensions))
+        kind, _offset = struct.unpack("<IQ", _exactly(file, 12))
+        tensors[name] = Tensor(f"GGML-{kind}", tuple(reversed(shape)))  # GGUF lists the fastest dimension first
+    return Header(tensors, metadata, size)
+
+
+def _gguf_value(file: BinaryIO, kind: int, depth: int = 0) -> str | None:
+    """The value as text; None for arrays, which are skipped."""
+    if kind in _GGUF_NUMBERS:
+        code = "<" + _GGUF_NUMBERS[kind]
+        return str(struct.unpack(code, _exactly(file, struct.calcsize(code)))[0])
+    if kind == _GGUF_STRING:
+        return _gguf_text(file)
+    if kind != _GGUF_ARRAY or depth > 3:
+        raise BadWeights("holds a GGUF value of an unknown kind.")
+    element, count = struct.unpack("<IQ", _exactly(file, 12))
+    if count > _MAX_HEADER:
+        raise BadWeights("has a header larger than any model's.")
+    if element in _GGUF_NUMBERS:
+        _exactly(file, count * struct.calcsize("<" + _GGUF_NUMBERS[element]))
+    else:
+        for _ in range(count):
+            _gguf_value(file, element, depth + 1)
+    return None
+
+
+def _gguf_text(file: BinaryIO) -> str:
+    (length,) = struct.unpack("<Q", _exactly(file, 8))
+    if length > _MAX_TEXT:
+        raise BadWeights("holds a text longer than any model's.")
+    return _exactly(file, length).decode("utf-8", "replace")
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    if count > _MAX_HEADER:
+        raise BadWeights("has a header larger than any model's.")
+    data = file.read(count)
+    if len(data) != count:
+        raise BadWeights("is cut short within its header; download it again.")
+    return data
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f}"
