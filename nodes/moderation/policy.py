@@ -1,0 +1,201 @@
+"""A policy: which checks are asked, from which score a category counts, and what an error means.
+
+Ready-made policies are starting points; thresholds and actions of single categories go over them. One rule
+stands in every policy: `sexual/minors` blocks, and neither a preset nor a line of `categories` turns that off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from ..errors import DalleFluxError
+from .categories import Category
+
+
+class BadPolicy(DalleFluxError):
+    """A policy's settings contradict each other or cannot be read."""
+
+    code = "bad_policy"
+
+
+class Action(str, Enum):
+    """What happens when a category counts as found."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    OFF = "off"
+
+
+class OnError(str, Enum):
+    """What a check that cannot answer means."""
+
+    BLOCK = "block"  # fail closed
+    ALLOW = "allow"  # fail open, marked for review
+
+
+class Preset(str, Enum):
+    """The ready-made policies."""
+
+    DALLE_LIKE = "DALL·E-like"
+    FAMILY_SAFE = "family-safe"
+    INTERNAL_REVIEW = "internal review only"
+    LOG_ONLY = "log only"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one category is judged."""
+
+    action: Action
+    threshold: float  # 0 < threshold <= 1; a score from here on counts
+    own_flags: bool = True  # a service's own flag counts too; off once the user sets a threshold
+
+
+def _rules(action: Action, threshold: float, **others: Rule) -> dict[Category, Rule]:
+    rules = dict.fromkeys(Category, Rule(action, threshold))
+    return rules | {Category[name.upper()]: rule for name, rule in others.items()}
+
+
+# A word of a minor with anything sexual needs less certainty than the rest.
+_MINORS = Rule(Action.BLOCK, 0.3)
+
+PRESETS: Mapping[Preset, Mapping[Category, Rule]] = {
+    Preset.DALLE_LIKE: _rules(Action.BLOCK, 0.5, sexual_minors=_MINORS),
+    Preset.FAMILY_SAFE: _rules(Action.BLOCK, 0.25, sexual_minors=Rule(Action.BLOCK, 0.2)),
+    Preset.INTERNAL_REVIEW: _rules(Action.REVIEW, 0.5, sexual_minors=_MINORS),
+    # Everything is recorded with its scores; nothing is held back or marked.
+    Preset.LOG_ONLY: _rules(Action.OFF, 0.5, sexual_minors=_MINORS),
+}
+
+TEXT_CHECKS = ("local", "openai", "llm guard")
+IMAGE_CHECKS = ("local", "openai")
+NO_CHECK = "none"
+
+
+def choices(checks: tuple[str, ...]) -> list[str]:
+    """Every combination of checks as one word for a node's list, single ones first, and "none"."""
+    combinations = [
+        [check for bit, check in enumerate(checks) if number >> bit & 1] for number in range(1, 1 << len(checks))
+    ]
+    return [" + ".join(combination) for combination in sorted(combinations, key=len)] + [NO_CHECK]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the gate does. Made by `Policy.from_preset` or by the node DalleFluxModerationPolicy."""
+
+    name: str
+    text_checks: tuple[str, ...] = ("local",)
+    image_checks: tuple[str, ...] = ("local",)
+    rules: Mapping[Category, Rule] = field(default_factory=lambda: dict(PRESETS[Preset.DALLE_LIKE]))
+    on_error: OnError = OnError.BLOCK
+    endpoint: str = "openai"  # named endpoint of the check "openai"
+    model: str = "omni-moderation-latest"
+    guard_endpoint: str = "ollama"  # named endpoint of the check "llm guard"
+    guard_model: str = "llama-guard3"
+
+    @classmethod
+    def from_preset(cls, preset: Preset = Preset.DALLE_LIKE) -> Policy:
+        """A ready-made policy with the local checks, failing closed."""
+        return cls(preset.value, rules=dict(PRESETS[preset]))
+
+    def with_threshold(self, threshold: float) -> Policy:
+        """The same threshold for every category.
+
+        Raises:
+            BadPolicy: not above 0 and at most 1.
+        """
+        _check_threshold(threshold)
+        rules = {c: replace(rule, threshold=threshold, own_flags=False) for c, rule in self.rules.items()}
+        return replace(self, rules=rules)
+
+    def with_categories(self, lines: str) -> Policy:
+        """Apply lines such as `violence = 0.8`, `hate = off`, `sexual = review`, `illicit = block 0.3`.
+
+        Empty lines and lines that begin with # are skipped.
+
+        Raises:
+            BadPolicy: an unknown category or value, or sexual/minors not blocking.
+        """
+        rules = dict(self.rules)
+        for line in lines.splitlines():
+            if line.strip() and not line.lstrip().startswith("#"):
+                category, rule = _category_line(line, rules)
+                rules[category] = rule
+        return replace(self, rules=rules)
+
+    def as_json(self) -> dict[str, Any]:
+        """The policy as JSON data for reports and the record; keys stable."""
+        return {
+            "name": self.name,
+            "text_checks": list(self.text_checks),
+            "image_checks": list(self.image_checks),
+            "on_error": self.on_error.value,
+            "endpoint": self.endpoint,
+            "model": self.model,
+            "guard_endpoint": self.guard_endpoint,
+            "guard_model": self.guard_model,
+            "categories": {
+                c.value: {"action": self.rules[c].action.value, "threshold": self.rules[c].threshold} for c in Category
+            },
+        }
+
+
+def checks_of(choice: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """A choice such as "local + openai" as names of checks, in the order of `known`.
+
+    Raises:
+        BadPolicy: a check that does not exist.
+    """
+    if choice.strip() == NO_CHECK:
+        return ()
+    wanted = {part.strip() for part in choice.split("+")}
+    if unknown := wanted - set(known):
+        raise BadPolicy(
+            f"There is no check {sorted(unknown)[0][:40]!r} here; use one or more of {', '.join(known)} joined by "
+            f"'+', or {NO_CHECK}."
+        )
+    return tuple(check for check in known if check in wanted)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not (math.isfinite(threshold) and 0.0 < threshold <= 1.0):
+        raise BadPolicy(f"A threshold must be above 0 and at most 1, and {threshold} is not; correct it in the policy.")
+
+
+def _category_line(line: str, rules: Mapping[Category, Rule]) -> tuple[Category, Rule]:
+    name, _, setting = line.partition("=")
+    try:
+        category = Category(name.strip().lower())
+    except ValueError:
+        raise BadPolicy(
+            f"The policy names the category {name.strip()[:40]!r}, which does not exist; use one of "
+            f"{', '.join(c.value for c in Category)}."
+        ) from None
+    rule = rules[category]
+    words = setting.split()
+    if not words:
+        raise BadPolicy(
+            f"The policy's line for {category.value} says nothing; write for example {category.value} = 0.5."
+        )
+    for word in words:
+        if word.lower() in {action.value for action in Action}:
+            rule = replace(rule, action=Action(word.lower()))
+            continue
+        try:
+            threshold = float(word)
+        except ValueError:
+            raise BadPolicy(
+                f"The policy's line for {category.value} holds {word[:40]!r}; write block, review, off or a number "
+                "above 0 and at most 1."
+            ) from None
+        _check_threshold(threshold)
+        action = Action.BLOCK if rule.action is Action.OFF else rule.action
+        rule = replace(rule, action=action, threshold=threshold, own_flags=False)
+    if category is Category.SEXUAL_MINORS and rule.action is not Action.BLOCK:
+        raise BadPolicy("sexual/minors always blocks; remove its line from the policy or give it a threshold only.")
+    return category, rule
