@@ -12,7 +12,12 @@ async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
     from . import host
     from .comparison.nodes import DalleFluxCompare
-    from .flux.nodes import DalleFluxSettings
+    from .flux.nodes import (
+        DalleFluxLocalEdit,
+        DalleFluxLocalGenerate,
+        DalleFluxLocalVariation,
+        DalleFluxSettings,
+    )
     from .images_api.nodes import DalleFluxGenerate
     from .moderation.nodes import DalleFluxModeratePrompt
     from .prompts.nodes import DalleFluxPrompt
@@ -20,6 +25,9 @@ async def comfy_entrypoint() -> ComfyExtension:
     return host.extension(
         [
             DalleFluxGenerate,
+            DalleFluxLocalGenerate,
+            DalleFluxLocalEdit,
+            DalleFluxLocalVariation,
             DalleFluxSettings,
             DalleFluxPrompt,
             DalleFluxModeratePrompt,
