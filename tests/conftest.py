@@ -18,6 +18,8 @@ from comfyui.environment import Environment
 from comfyui.installation import install
 from comfyui.server import ComfyUI
 
+pytest_plugins = ["services.fixtures"]
+
 LEVELS = ("unit", "host", "browser")
 HERE = Path(__file__).parent
 # (newest frontend, Nodes 2.0)
