@@ -127,9 +127,9 @@ def _vae() -> io.Input:
 
 def _outputs() -> list[io.Output]:
     return [
-        io.Image.Output("images", tooltip="The pictures, as one batch."),
-        io.String.Output("revised_prompt", tooltip="The text that was really drawn."),
-        io.String.Output("info", tooltip="JSON: files, settings, seeds and what was mapped by rule."),
+        io.Image.Output(display_name="images", tooltip="The pictures, as one batch."),
+        io.String.Output(display_name="revised_prompt", tooltip="The text that was really drawn."),
+        io.String.Output(display_name="info", tooltip="JSON: files, settings, seeds and what was mapped by rule."),
     ]
 
 
@@ -429,11 +429,11 @@ class DalleFluxSettings(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Latent.Output("latent", tooltip="Empty latent of n pictures."),
-                io.Int.Output("width", tooltip="Width in pixels that FLUX draws."),
-                io.Int.Output("height", tooltip="Height in pixels that FLUX draws."),
-                io.Int.Output("steps", tooltip="Sampling steps."),
-                io.Float.Output("guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance."),
+                io.Latent.Output(display_name="latent", tooltip="Empty latent of n pictures."),
+                io.Int.Output(display_name="width", tooltip="Width in pixels that FLUX draws."),
+                io.Int.Output(display_name="height", tooltip="Height in pixels that FLUX draws."),
+                io.Int.Output(display_name="steps", tooltip="Sampling steps."),
+                io.Float.Output(display_name="guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance."),
             ],
             **host.schema_extras(search_aliases=["dall-e size", "dalle quality", "hd", "vivid", "flux settings"]),
         )

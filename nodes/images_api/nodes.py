@@ -56,9 +56,9 @@ class DalleFluxGenerate(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The pictures, [B,H,W,3]."),
-                io.String.Output("revised_prompt", tooltip="The text really used for the first picture."),
-                io.String.Output("info", tooltip="What was asked and what came, as JSON."),
+                io.Image.Output(display_name="images", tooltip="The pictures, [B,H,W,3]."),
+                io.String.Output(display_name="revised_prompt", tooltip="The text really used for the first picture."),
+                io.String.Output(display_name="info", tooltip="What was asked and what came, as JSON."),
             ],
             **host.schema_extras(search_aliases=["dall-e", "dalle", "dall-e 3", "gpt image", "openai image"]),
         )

@@ -56,9 +56,11 @@ class DalleFluxModeratePrompt(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.String.Output("prompt", tooltip="The prompt, or the replacement, or nothing at all."),
-                io.Boolean.Output("allowed", tooltip="True if the policy lets the prompt pass."),
-                io.String.Output("report", tooltip="JSON: outcome, categories, scores, and every check's own verdict."),
+                io.String.Output(display_name="prompt", tooltip="The prompt, or the replacement, or nothing at all."),
+                io.Boolean.Output(display_name="allowed", tooltip="True if the policy lets the prompt pass."),
+                io.String.Output(
+                    display_name="report", tooltip="JSON: outcome, categories, scores, and every check's own verdict."
+                ),
             ],
             **host.schema_extras(
                 search_aliases=["moderation", "safety check", "nsfw filter", "content filter", "omni-moderation"]

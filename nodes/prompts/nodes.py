@@ -103,13 +103,13 @@ class DalleFluxPrompt(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.String.Output("t5xxl", tooltip="The long text, for CLIPTextEncodeFlux's t5xxl or CLIPTextEncode.",
+                io.String.Output(display_name="t5xxl", tooltip="The long text, for CLIPTextEncodeFlux's t5xxl or CLIPTextEncode.",
                                  is_output_list=True),
-                io.String.Output("clip_l", tooltip="The short text, for CLIPTextEncodeFlux's clip_l.",
+                io.String.Output(display_name="clip_l", tooltip="The short text, for CLIPTextEncodeFlux's clip_l.",
                                  is_output_list=True),
-                io.Float.Output("guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance.",
+                io.Float.Output(display_name="guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance.",
                                 is_output_list=True),
-                io.String.Output("report", tooltip="JSON: rules applied, changes, warnings, token counts, suggestions.",
+                io.String.Output(display_name="report", tooltip="JSON: rules applied, changes, warnings, token counts, suggestions.",
                                  is_output_list=True),
             ],
             **host.schema_extras(
