@@ -1,0 +1,168 @@
+"""Text on a picture, the same on every machine: the pack's own fonts, wrapping, and right-to-left scripts.
+
+Pillow's own shaping (raqm) exists on some machines only, so the letters are put in visual order here, by
+python-bidi and arabic-reshaper, and drawn with Pillow's basic layout, which is everywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import lzma
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from PIL import ImageDraw, ImageFont
+
+from ..errors import MissingPackage
+
+FONTS = Path(__file__).parent / "fonts"
+_RTL_CLASSES = {"R", "AL"}
+# After which characters a line may end: spaces, and between ideographs, kana and Hangul syllables.
+_PIECES = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]+")  # fmt: skip # noqa: E501
+
+
+class Script(Enum):
+    """Which font file draws a character."""
+
+    SANS = "NotoSans"
+    HEBREW = "NotoSansHebrew"
+    ARABIC = "NotoSansArabic"
+    CJK = "NotoSansCJK"
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """One size and weight of text."""
+
+    size: int  # px
+    bold: bool = False
+
+    @property
+    def line_height(self) -> int:
+        """Distance from baseline to baseline in px; the same for all scripts."""
+        return round(self.size * 1.36)
+
+    def width(self, text: str) -> float:
+        """Width of one line in px."""
+        return sum(self._font(script).getlength(run) for script, run in _runs(_visual(text)))
+
+    def draw(self, canvas: ImageDraw.ImageDraw, at: tuple[float, float], text: str, fill: str) -> None:
+        """Draw one line whose upper left corner is `at`."""
+        x, y = at
+        baseline = y + self.size * 1.05
+        for script, run in _runs(_visual(text)):
+            font = self._font(script)
+            canvas.text((x, baseline), run, font=font, fill=fill, anchor="ls")
+            x += font.getlength(run)
+
+    def wrap(self, text: str, width: float, lines: int) -> list[str]:
+        """Break text into at most `lines` lines of at most `width` px; a cut text ends in an ellipsis.
+
+        Breaks at spaces and between CJK characters, and inside a word only when it alone is too wide.
+        """
+        wrapped: list[str] = []
+        for paragraph in printable(text).split("\n"):
+            wrapped += self._wrap_paragraph(paragraph, width)
+            if len(wrapped) > lines:
+                break
+        if len(wrapped) <= lines:
+            return wrapped
+        last = wrapped[lines - 1]
+        while last and self.width(last + "…") > width:
+            last = last[:-1]
+        return [*wrapped[: lines - 1], last.rstrip() + "…"]
+
+    def _wrap_paragraph(self, paragraph: str, width: float) -> list[str]:
+        done: list[str] = []
+        line = ""
+        for piece in _PIECES.findall(paragraph):
+            if self.width((line + piece).rstrip()) <= width:
+                line += piece
+                continue
+            if line.strip():
+                done.append(line.rstrip())
+            line = piece.lstrip()
+            while self.width(line) > width and len(line) > 1:
+                fits = self._fitting(line, width)
+                done.append(line[:fits])
+                line = line[fits:]
+        return [*done, line.rstrip()] if line.strip() or not done else done
+
+    def _fitting(self, text: str, width: float) -> int:
+        """How many characters of `text` fit, at least one."""
+        low, high = 1, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.width(text[:middle]) <= width else (low, middle - 1)
+        return low
+
+    def _font(self, script: Script) -> ImageFont.FreeTypeFont:
+        return _font(script, self.bold, self.size)
+
+
+def is_rtl(text: str) -> bool:
+    """Whether a line is read from the right: its first strong letter decides (Unicode UAX #9, rule P2)."""
+    for letter in text:
+        kind = unicodedata.bidirectional(letter)
+        if kind in _RTL_CLASSES or kind == "L":
+            return kind != "L"
+    return False
+
+
+def printable(text: str) -> str:
+    """Text without control and invisible formatting characters; line breaks stay, tabs become spaces."""
+    flat = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    kept = (c for c in flat if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _visual(text: str) -> str:
+    """One line in the order in which its letters stand on the page, Arabic letters in their joined forms."""
+    if not any(unicodedata.bidirectional(letter) in _RTL_CLASSES for letter in text):
+        return text
+    try:
+        import arabic_reshaper
+        from bidi import get_display
+    except ImportError as error:
+        raise MissingPackage(
+            "arabic-reshaper" if "reshaper" in str(error) else "python-bidi", "A caption in Arabic or Hebrew"
+        ) from None
+    return str(get_display(arabic_reshaper.reshape(text)))
+
+
+def _script(letter: str) -> Script:
+    point = ord(letter)
+    if point < 0x590 or 0x1E00 <= point < 0x2070 or 0x20A0 <= point < 0x20C0 or 0x2100 <= point < 0x2150:
+        return Script.SANS
+    if point < 0x600 or 0xFB1D <= point < 0xFB50:
+        return Script.HEBREW
+    if point < 0x700 or 0xFB50 <= point < 0xFE00 or 0xFE70 <= point < 0xFF00:
+        return Script.ARABIC
+    return Script.CJK
+
+
+def _runs(text: str) -> list[tuple[Script, str]]:
+    runs: list[tuple[Script, str]] = []
+    for letter in text:
+        script = _script(letter)
+        if runs and runs[-1][0] is script:
+            runs[-1] = (script, runs[-1][1] + letter)
+        else:
+            runs.append((script, letter))
+    return runs
+
+
+@functools.lru_cache(maxsize=8)
+def _file(script: Script, bold: bool) -> bytes:
+    if script is Script.CJK:
+        return lzma.decompress((FONTS / "NotoSansCJK-Regular.otf.xz").read_bytes())
+    return (FONTS / f"{script.value}-{'Bold' if bold else 'Regular'}.ttf").read_bytes()
+
+
+@functools.lru_cache(maxsize=64)
+def _font(script: Script, bold: bool, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(io.BytesIO(_file(script, bold)), size, layout_engine=ImageFont.Layout.BASIC)

@@ -1,0 +1,150 @@
+"""The node that shows pictures side by side, measures and judges them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from comfy_api.latest import io
+
+from .. import host
+from .align import RULES, Align
+from .captions import captions as read_captions
+from .compare import Request, Side, clean, compare
+from .metrics import measure as measure_pair
+from .payload import metrics_json, payload
+
+CATEGORY = f"{host.CATEGORY}/Compare"
+SLOTS = "abcd"
+
+
+class DalleFluxCompare(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxCompare",
+            display_name="Side-by-Side Compare",
+            category=CATEGORY,
+            description="Shows two to four pictures or batches side by side, with slider, overlay, blink and "
+            "difference view, measures them, lets you vote, and makes a labelled sheet for saving.",
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image_a", tooltip="Picture or batch A, for example DALL·E's. Others are laid onto it."),
+                io.Image.Input("image_b", tooltip="Picture or batch B, for example FLUX's."),
+                io.String.Input("label_a", default="A", tooltip="Name of A above its pictures and in the votes."),
+                io.String.Input("label_b", default="B", tooltip="Name of B above its pictures and in the votes."),
+                io.Combo.Input(
+                    "align",
+                    options=[rule.value for rule in Align],
+                    default=Align.FIT.value,
+                    tooltip="How pictures of another size are laid onto A. "
+                    + " ".join(f"{rule.value}: {text}." for rule, text in RULES.items()),
+                ),
+                io.Image.Input("image_c", optional=True, tooltip="A third picture or batch."),
+                io.Image.Input("image_d", optional=True, tooltip="A fourth picture or batch."),
+                io.String.Input("label_c", default="C", optional=True, tooltip="Name of C."),
+                io.String.Input("label_d", default="D", optional=True, tooltip="Name of D."),
+                io.Combo.Input(
+                    "theme", options=["dark", "light"], default="dark", optional=True,
+                    tooltip="Colours of the sheet: dark for screens, light for print.",
+                ),
+                io.Boolean.Input(
+                    "captions", default=True, optional=True,
+                    tooltip="Write model, seed, seconds, cost and the prompt really used below the pictures of the "
+                    "sheet, as far as info_a … info_d tell them.",
+                ),
+                io.Int.Input(
+                    "cell_size", default=768, min=64, max=4096, step=8, optional=True,
+                    tooltip="Width of a picture on the sheet, in pixels.",
+                ),
+                io.Boolean.Input(
+                    "measure", default=True, optional=True,
+                    tooltip="Compute the metrics. Switch off for large batches that only need the sheet.",
+                ),
+                io.Boolean.Input(
+                    "html_report", default=False, optional=True,
+                    tooltip="Write a self-contained, printable HTML report with the pictures to the output folder; "
+                    "`metrics` says where.",
+                ),
+                io.String.Input(
+                    "category", default="", optional=True,
+                    tooltip="What kind of picture this is, for example portrait or logo; the votes' summary groups by "
+                    "it.",
+                ),
+                io.String.Input(
+                    "prompt", default="", multiline=True, dynamic_prompts=False, optional=True, force_input=True,
+                    tooltip="The prompt that all pictures were made from; stored with votes, used by CLIP adherence.",
+                ),
+                *(
+                    io.String.Input(
+                        f"info_{slot}", default="", optional=True, force_input=True,
+                        tooltip=f"The `info` output of the node that made {slot.upper()}, or any text: its caption.",
+                    )
+                    for slot in SLOTS
+                ),
+                io.Clip.Input(
+                    "clip", optional=True,
+                    tooltip="With clip_vision: measures how well each picture follows the prompt (CLIP ViT-L/14).",
+                ),
+                io.ClipVision.Input("clip_vision", optional=True, tooltip="CLIP ViT-L/14's vision part; see clip."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="sheet", tooltip="Labelled contact sheet, one row a pair; long ones have pages."),
+                io.Image.Output(display_name="difference", tooltip="Heat map of where each picture differs from A, in A's size."),
+                io.String.Output(display_name="metrics", tooltip="JSON: numbers of each pair, what they mean, how it was aligned."),
+            ],
+            **host.schema_extras(
+                search_aliases=["image compare", "image comparer", "before after", "side by side", "ssim", "psnr",
+                                "contact sheet", "difference", "A/B test", "slider"],
+            ),
+        )  # fmt: skip
+
+    @classmethod
+    async def execute(
+        cls,
+        image_a: Any,
+        image_b: Any,
+        label_a: str = "A",
+        label_b: str = "B",
+        align: str = Align.FIT.value,
+        image_c: Any = None,
+        image_d: Any = None,
+        label_c: str = "C",
+        label_d: str = "D",
+        theme: str = "dark",
+        captions: bool = True,
+        cell_size: int = 768,
+        measure: bool = True,
+        html_report: bool = False,
+        category: str = "",
+        prompt: str = "",
+        info_a: str = "",
+        info_b: str = "",
+        info_c: str = "",
+        info_d: str = "",
+        clip: Any = None,
+        clip_vision: Any = None,
+    ) -> io.NodeOutput:
+        images = (image_a, image_b, image_c, image_d)
+        labels = (label_a, label_b, label_c, label_d)
+        infos = (info_a, info_b, info_c, info_d)
+        sides = [
+            _side(slot, label, pictures, info)
+            for slot, label, pictures, info in zip(SLOTS, labels, images, infos, strict=True)
+            if pictures is not None
+        ]
+        request = Request(sides, Align(align), theme, captions, cell_size, measure)
+        done = await asyncio.to_thread(compare, request, measure_pair)
+        metrics = metrics_json(request, done)
+        shown = payload(
+            request, done, metrics, prompt=prompt, category=category, save=lambda batch: host.temp_previews(cls, batch)
+        )
+        return io.NodeOutput(
+            done.sheet, done.difference, json.dumps(metrics, ensure_ascii=False), ui={"dalle_flux_compare": [shown]}
+        )
+
+
+def _side(slot: str, label: str, images: Any, info: str) -> Side:
+    cleaned, repaired = clean(images)
+    return Side(slot, label.strip() or slot.upper(), cleaned, read_captions(info, len(cleaned)), repaired)
