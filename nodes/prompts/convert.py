@@ -1,12 +1,32 @@
-"""One prompt in, the two texts out."""
+"""One prompt in, the two texts for FLUX out, and a report of what was changed and why.
+
+`convert` is deterministic and needs no network, no model and no host: same request, same result, on every
+machine. Converting a result again changes nothing.
+"""
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 
-from .targets import Style, Target
+from ..sizes import Size, parse_size
+from .composing import compose_long, compose_short
+from .fidelity import Item, items, missing
+from .frozen import thaw
+from .language import READABLE_BY_T5, language_of
+from .quoting import MARK, clean, protect, render, restore, unescape
+from .report import Lost, Report, Tokens
+from .rule import Change, Desk, Warning
+from .rules import in_order
+from .rules.cues import split_cues
+from .targets import CLIP_LIMIT, PromptMode, Style, Target
+from .tokens import ESTIMATE, Tokenizers
+
+_MOST_PASSES = 4  # rules are made so that a second pass finds nothing; this bounds what they overlook
+# Rules whose work none of the others looks at.
+_FINAL = ("punctuation", "style_cue", "format_cue")
+# What these rules take is talk, settings and layout; their changes are in the report anyway.
+_NEVER_IN_THE_PICTURE = ("tool_call", "markdown", "chat", "other_tools", "weights", "size_and_quality", "quality_words")
+_CHECKED = 20_000  # characters up to which a result is checked item by item
 
 
 @dataclass(frozen=True)
@@ -15,23 +35,171 @@ class Request:
 
     prompt: str
     style: Style = Style.VIVID
-    size: str = "1024x1024"
+    size: str = "1024x1024"  # the size that will be drawn; "" for none in particular
     target: Target = Target.DEV
+    mode: PromptMode = PromptMode.CONVERT
+    describe_artists: bool = False
+    frozen: str = ""  # texts edited by hand, see `frozen`
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """The result."""
+    """The two texts, escaped the way the host wants them, and how they came about."""
 
     t5xxl: str
     clip_l: str
-    guidance: float | None
-    report: str
+    guidance: float | None  # None: the target takes none
+    report: Report
+
+    @property
+    def text(self) -> str:
+        """The long text as people read it: the revised prompt."""
+        return unescape(self.t5xxl)
 
 
-def convert(request: Request) -> Conversion:
-    """Convert by rules."""
-    text = re.sub(r"\s+", " ", request.prompt).strip()
-    text = re.sub(r"(?<!\\)([()])", r"\\\1", text)
-    report = json.dumps({"version": 1, "rules": []})
-    return Conversion(text, text, request.target.guidance(request.style), report)
+def convert(request: Request, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
+    """Convert by rules, or take the frozen texts where there are some.
+
+    Raises:
+        BadSize: `request.size` is no size.
+        BadFrozenText: `request.frozen` is no text this pack wrote.
+    """
+    desk = _desk(request)
+    source = clean(request.prompt)
+    frozen = thaw(request.frozen, request.prompt)
+    if frozen:
+        text, desk.quotes = protect(frozen.t5xxl)
+        desk.warnings += frozen.warnings
+        return _finish(request, desk, text, tokenizers, mode="frozen", short=frozen.clip_l)
+    text, desk.quotes = protect(source)
+    desk.language = language_of(source)
+    if request.mode is PromptMode.AS_IS:
+        desk.verbatim = True
+        return _finish(request, desk, text.strip(), tokenizers, mode="as_is")
+    text = _apply(text, desk)
+    if not desk.verbatim and any(change.rule not in _FINAL for change in desk.changes):
+        text = _until_settled(text, desk)
+    return _finish(request, desk, text, tokenizers, mode="as_is" if desk.verbatim else "rules")
+
+
+def _desk(request: Request) -> Desk:
+    size: Size | None = parse_size(request.size) if request.size.strip() else None
+    return Desk(request.style, size, request.target, describe_artists=request.describe_artists)
+
+
+def _apply(text: str, desk: Desk) -> str:
+    """Every rule once, in order. A rule that would leave nothing is not let."""
+    for rule in in_order:
+        if rule.english and desk.language != "en":
+            continue
+        if not text.strip():
+            return ""
+        desk.rule = rule.name
+        changes, quotes = len(desk.changes), desk.quotes
+        after = rule.apply(text, desk)
+        if after != text and not _says_something(after) and _says_something(text):
+            del desk.changes[changes:]
+            desk.quotes = quotes
+            continue
+        text = after
+        if desk.verbatim:
+            return text.strip()
+    return text
+
+
+def _says_something(text: str) -> bool:
+    text = split_cues(text)[0]
+    return any(character.isalnum() or ord(character) > 0x2000 for character in text[:4000]) or bool(MARK.search(text))
+
+
+def _until_settled(text: str, desk: Desk) -> str:
+    """Apply the rules to their own result until it stands, so that converting twice changes nothing."""
+    for _ in range(_MOST_PASSES):
+        again, desk.quotes = protect(clean(render(text, desk.quotes)))
+        language = language_of(restore(again, desk.quotes))
+        desk.language = language
+        after = _apply(again, desk)
+        if render(after, desk.quotes) == render(again, desk.quotes):
+            return after
+        text = after
+    return text
+
+
+def _finish(
+    request: Request, desk: Desk, text: str, tokenizers: Tokenizers, *, mode: str, short: str | None = None
+) -> Conversion:
+    def read(part: str) -> str:
+        return restore(part, desk.quotes)
+
+    limit = request.target.text_limit
+    if mode == "rules":
+        long = compose_long(text, limit, lambda part: tokenizers.t5(read(part)))
+        text, left_out, t5_tokens = long.text, tuple(map(read, long.left_out)), long.tokens
+    else:
+        left_out, t5_tokens = (), tokenizers.t5(read(text)) if len(text) < _CHECKED else limit + 1
+        if t5_tokens > limit:
+            desk.warn("long", f"The text is longer than the {limit} tokens that {request.target.value} learned from.")
+    if short is None:
+        short = render(compose_short(text, CLIP_LIMIT, lambda part: tokenizers.clip(read(part))), desk.quotes)
+    t5xxl = render(text, desk.quotes)
+    _hint(request, desk, t5xxl, tokenizers)
+    clip_tokens = tokenizers.clip(unescape(short)) if len(short) < _CHECKED else CLIP_LIMIT + 1
+    if left_out:
+        desk.warn("shortened", f"{len(left_out)} part(s) did not fit into {limit} tokens and were left out.")
+    report = Report(
+        mode=mode,
+        target=request.target,
+        language=desk.language,
+        changes=tuple(desk.changes),
+        warnings=tuple(desk.warnings),
+        not_kept=_not_kept(request.prompt, t5xxl, desk.changes, left_out, desk.language) if mode == "rules" else (),
+        left_out=left_out,
+        tokens=Tokens(t5_tokens, limit, clip_tokens, CLIP_LIMIT, tokenizers.measured),
+        guidance=request.target.guidance(request.style),
+        steps=request.target.steps,
+        size=str(desk.asked.get("size") or request.size),
+        asked=dict(desk.asked),
+    )
+    return Conversion(t5xxl, short, report.guidance, report)
+
+
+def _not_kept(
+    source: str, result: str, changes: list[Change], left_out: tuple[str, ...], language: str
+) -> tuple[Lost, ...]:
+    """What was said and is not any more, each with the rule or the shortening that took it."""
+    taken = " \n ".join(
+        [change.before for change in changes if change.before and change.rule not in _FINAL] + list(left_out)
+    )
+    if not taken.strip() or len(source) > _CHECKED:
+        return ()
+    lost = (
+        Lost(item, _why(item, changes, left_out))
+        for item in missing(items(taken, words=language == "en"), result)
+    )  # fmt: skip
+    return tuple(one for one in lost if one.why not in _NEVER_IN_THE_PICTURE)
+
+
+def _why(item: Item, changes: list[Change], left_out: tuple[str, ...]) -> str:
+    for change in changes:
+        if item.kind == "quoted" and change.rule in ("chat", "tool_call") and item.text in change.before:
+            return change.rule
+        if item.text in change.before and item.text not in change.after:
+            return change.rule
+    return "shortened" if any(item.text in part for part in left_out) else "unexplained"
+
+
+def _hint(request: Request, desk: Desk, t5xxl: str, tokenizers: Tokenizers) -> None:
+    plain = unescape(t5xxl[:_CHECKED])
+    if not plain.strip():
+        desk.warnings.append(Warning("empty", "The prompt is empty; FLUX will draw something of its own."))
+        return
+    if desk.language not in READABLE_BY_T5:
+        desk.warn(
+            "language",
+            f"The prompt seems to be in '{desk.language}', which FLUX's text encoders read badly or not at all; "
+            "connect a prompt rewriter to have it translated.",
+        )
+    elif not plain.isascii() or any(character in plain for character in "{}~^`<\\"):
+        unknown = tokenizers.t5_unknown(plain)
+        if unknown:
+            desk.warn("unreadable", f"{unknown} place(s) of the text hold characters that T5 cannot read.")

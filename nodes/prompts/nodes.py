@@ -136,6 +136,8 @@ class DalleFluxPrompt(io.ComfyNode):
         first_row: int = 1,
         rows: int = 100,
     ) -> io.NodeOutput:
-        done = convert(Request(prompt, Style(style), size, Target(target)))
+        done = convert(
+            Request(prompt, Style(style), size, Target(target), PromptMode(prompt_mode), describe_artists, frozen)
+        )
         guidance = HOST_GUIDANCE if done.guidance is None else done.guidance
-        return io.NodeOutput([done.t5xxl], [done.clip_l], [guidance], [done.report])
+        return io.NodeOutput([done.t5xxl], [done.clip_l], [guidance], [done.report.json()])

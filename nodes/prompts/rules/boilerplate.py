@@ -1,0 +1,49 @@
+"""Words that were put into prompts to ask other models for quality."""
+
+from __future__ import annotations
+
+import re
+
+from ..rule import Desk, Rule
+
+_VERY = r"(?:very|ultra|extremely|super|hyper|insanely|incredibly|highly|intricately|really|absolutely)"
+_TAG = (
+    r"(?:"
+    r"(?:an?\s+)?(?:absolute\s+)?masterpiece"
+    rf"|(?:{_VERY}[- ]?)?(?:best|top|high(?:est)?|premium|professional|amazing|stunning|perfect|superb|great|exceptional)"
+    r"[- ](?:image\s+)?quality"
+    rf"|(?:{_VERY}[- ]?)?high(?:est)?[- ]?(?:res(?:olution)?|definition|detail(?:ed|s)?)"
+    rf"|{_VERY}[- ]?detail(?:ed|s)?"
+    r"|(?:(?:ultra[- ]?)?\d{1,2}|ultra)[- ]?k(?:[- ](?:uhd|hdr?|ultra[- ]hd|resolution|quality|wallpaper|render(?:ing)?|detail))*"
+    r"|(?:full|ultra)[- ]?hd|u?hd|uhd|(?:720|1080|1440|2160)p"
+    r"|(?:currently\s+)?(?:trending|featured|popular)\s+on\s+(?:art\s?station|cg\s?society|deviantart|pixiv|behance|500px|flickr)"
+    r"|art\s?station(?:\s?hq)?|cg\s?society|deviantart"
+    r"|award[- ]winning|absurdres|highres|hi[- ]?res|very\s+aesthetic|score_\d(?:_up)?|source_\w{1,12}|rating_\w{1,12}"
+    r")"
+)
+_TAGS = re.compile(rf"(\A|[,;.])\s*(?:and\s+)?{_TAG}(?:\s+(?:and\s+)?{_TAG}){{0,4}}\s*(?=[,;.!]|\Z)", re.IGNORECASE)
+_TRAILING = re.compile(
+    rf"\s*,?\s(?:in|at|with|using)\s+(?:an?\s+)?(?:full\s+)?{_TAG}(?:\s*(?:,|and|\s)\s*{_TAG}){{0,4}}(?=\s*(?:[,;.!]|\Z))",
+    re.IGNORECASE,
+)
+_HINTS = (
+    "masterpiece", "quality", "res", "detail", "k", "hd", "720p", "1080p", "1440p", "2160p", "station", "society",
+    "deviantart", "trending", "featured", "popular", "award", "definition", "aesthetic", "score_", "source_", "rating_",
+)  # fmt: skip
+
+
+def _quality(text: str, desk: Desk) -> str:
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return text
+    text = desk.replace(_TRAILING, "", text)
+    return desk.replace(_TAGS, r"\1", text)
+
+
+QUALITY = Rule(
+    "quality_words",
+    "“masterpiece, 8k, highly detailed” was needed by older models; FLUX draws at its best without, and the words take "
+    "room in the short text. Only free-standing ones go: a highly detailed map stays one.",
+    _quality,
+    english=True,
+)

@@ -1,0 +1,121 @@
+"""DALL·E's knobs in words: style and format, each one short sentence at the end, once."""
+
+from __future__ import annotations
+
+import re
+
+from ..rule import Desk, Rule
+from ..targets import Style
+
+# Chosen so that they contradict nothing the prompt says: light is left out where the prompt has its own, colour where
+# the picture has none, photographic words where it is drawn. `(sentence for the long text, words for the short one)`
+STYLE_CUES: dict[tuple[Style, str], tuple[str, str]] = {
+    (Style.VIVID, "free"): (
+        "Vivid, saturated colors and dramatic, high-contrast light.",
+        "vivid colors, dramatic light",
+    ),
+    (Style.VIVID, "lit"): ("Vivid, saturated colors and strong contrast.", "vivid colors"),
+    (Style.VIVID, "mono"): ("Dramatic, high-contrast light.", "dramatic light"),
+    (Style.VIVID, "flat"): ("Bold, vivid colors.", "bold, vivid colors"),
+    (Style.NATURAL, "free"): (
+        "Soft natural light and true-to-life, understated colors.",
+        "natural light, muted colors",
+    ),
+    (Style.NATURAL, "lit"): ("True-to-life, understated colors.", "true-to-life colors"),
+    (Style.NATURAL, "mono"): ("Soft, understated natural light.", "soft natural light"),
+    (Style.NATURAL, "flat"): ("Natural, understated colors.", "understated colors"),
+}
+WIDE = ("Wide landscape composition.", "wide landscape composition")
+TALL = ("Tall vertical composition.", "tall vertical composition")
+SQUARE = ("Balanced square composition.", "square composition")
+
+_MONO = re.compile(r"\b(?:black[- ]and[- ]white|monochrom\w+|gr[ae]yscale|sepia|(?:pencil|charcoal|ink|pen|line) (?:sketch|drawing|art)|silhouettes?|engraving|etching|line art|woodcut|blueprint)\b", re.I)  # fmt: skip
+_FLAT = re.compile(r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram|infographic|pixel art|sticker|pictogram|coloring (?:book|page)|chart|map)\b", re.I)  # fmt: skip
+_LIT = re.compile(r"\b(?:light(?:s|ing|ed)?|lit|\w+lit|sunlight|sunlit|sunset|sunrise|sunshine|sunny|moonlight|moonlit|dusk|dawn|twilight|golden hour|blue hour|candle\w*|neon|glow\w*|backlit|shadows?|dark\w*|night|bright\w*|midday|noon)\b", re.I)  # fmt: skip
+_FORMATS = {
+    "wide": re.compile(r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture|banner)|widescreen|panoram\w+|landscape (?:format|orientation|composition|layout)|horizontal (?:format|orientation|composition|layout)|banner|cinematic (?:frame|wide shot))\b", re.I),
+    "tall": re.compile(r"\b(?:tall vertical composition|portrait[- ](?:format|orientation|composition|layout|mode)|vertical (?:format|orientation|composition|layout|poster|banner|shot)|full[- ](?:body|length)(?: portrait| shot)?|(?:phone|mobile) wallpaper|book cover|movie poster)\b", re.I),
+    "square": re.compile(r"\b(?:square (?:format|composition|image|picture|crop|frame|layout)|album cover|profile picture|avatar)\b", re.I),
+}  # fmt: skip
+# One of these stands in every text that the patterns of the same name find; looking for them is much faster.
+_HINTS = {
+    "mono": ("monochrom", "black", "scale", "sepia", "sketch", "drawing", "art", "silhouette", "engraving", "etching",
+             "woodcut", "blueprint"),
+    "flat": ("logo", "icon", "emoji", "vector", "flat", "clip", "diagram", "infographic", "pixel", "sticker",
+             "pictogram", "coloring", "chart", "map"),
+    "format": ("wide", "panoram", "landscape", "horizontal", "banner", "portrait", "vertical", "full", "wallpaper",
+               "cover", "poster", "square", "profile", "avatar"),
+}  # fmt: skip
+_ALL_CUES = tuple(sentence for sentence, _ in (*STYLE_CUES.values(), WIDE, TALL, SQUARE))
+_SHORT = dict((*STYLE_CUES.values(), WIDE, TALL, SQUARE))
+
+
+def split_cues(text: str) -> tuple[str, list[str]]:
+    """The text without the cue sentences at its end, and those sentences in order."""
+    found: list[str] = []
+    again = True
+    while again:
+        again = False
+        for cue in _ALL_CUES:
+            if text.endswith(cue):
+                text, again = text[: -len(cue)].rstrip(), True
+                found.insert(0, cue)
+    return text, found
+
+
+def short_form(cue: str) -> str:
+    """A cue sentence in the words of the short text."""
+    return _SHORT[cue]
+
+
+def _append(text: str, cue: str, desk: Desk) -> str:
+    joint = "" if not text else " " if text[-1] in ".!?…。！？" or text.endswith('."') else ". "
+    desk.note(len(text), "", cue)
+    return text + joint + cue
+
+
+def _style(text: str, desk: Desk) -> str:
+    if desk.style is Style.NONE or any(cue[0] in text for cue in STYLE_CUES.values()):
+        return text
+    lower = text.lower()
+    if _hinted("mono", lower) and _MONO.search(text):
+        kind = "mono"
+    elif _hinted("flat", lower) and _FLAT.search(text):
+        kind = "flat"
+    else:
+        kind = "lit" if _LIT.search(text) else "free"
+    return _append(text, STYLE_CUES[desk.style, kind][0], desk)
+
+
+def _hinted(kind: str, lower: str) -> bool:
+    return any(hint in lower for hint in _HINTS[kind])
+
+
+STYLE = Rule(
+    "style_cue",
+    "DALL·E 3's style knob in words: vivid leaned to the dramatic, natural to the plain. Nothing is said of light or "
+    "colour where the prompt says it itself.",
+    _style,
+    english=True,
+)
+
+
+def _format(text: str, desk: Desk) -> str:
+    if desk.size is None:
+        return text
+    width, height = desk.size
+    shape = "wide" if width > height * 1.1 else "tall" if height > width * 1.1 else "square"
+    stated = _hinted("format", text.lower()) and [name for name, pattern in _FORMATS.items() if pattern.search(text)]
+    if stated:
+        if shape not in stated:
+            desk.warn("format", f"The prompt describes a {stated[0]} picture and the size {width}x{height} is {shape}.")
+        return text
+    return _append(text, {"wide": WIDE, "tall": TALL, "square": SQUARE}[shape][0], desk)
+
+
+FORMAT = Rule(
+    "format_cue",
+    "The shape of the picture in words, so that the composition fills it: wide, tall or square.",
+    _format,
+    english=True,
+)

@@ -1,0 +1,49 @@
+"""Characters that ComfyUI, its frontend or node packs would take for commands."""
+
+from __future__ import annotations
+
+import re
+
+from ..rule import Desk, Rule
+
+_CHOICE = re.compile(r"\{([^{}]{1,300})\}")
+_WILDCARD = re.compile(r"(?<![\w])__([A-Za-z0-9][\w/ .-]{0,60}?)__(?![\w])")
+_EMBEDDING = re.compile(r"\bembedding:(?=\S)", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*|\*/|(?<=\s)//(?=\s)")
+
+
+def _placeholders(text: str, desk: Desk) -> str:
+    if "{" in text or "}" in text:
+        for _ in range(4):
+            flat = desk.replace(_CHOICE, lambda match: _choice(match[1], desk), text)
+            if flat == text:
+                break
+            text = flat
+        text = desk.replace(_LOOSE_BRACE, "", text)
+    if "__" in text:
+        text = desk.replace(_WILDCARD, lambda match: match[1].replace("_", " ").replace("/", " "), text)
+    if ":" in text:
+        text = desk.replace(_EMBEDDING, "embedding ", text)
+    if "/*" in text or "*/" in text or "//" in text:
+        text = desk.replace(_COMMENT, " ", text)
+    return text
+
+
+_LOOSE_BRACE = re.compile(r"[{}]")
+
+
+def _choice(inside: str, desk: Desk) -> str:
+    if "|" not in inside:
+        return inside
+    desk.warn(
+        "alternatives", f"{{{desk.read(inside)[:100]}}} is not chosen from: DALL·E read it all, and so does FLUX."
+    )
+    return " or ".join(choice.strip() for choice in inside.split("|") if choice.strip())
+
+
+PLACEHOLDERS = Rule(
+    "host_syntax",
+    "{a|b}, __wildcards__, embedding:names and comments are commands to ComfyUI and its packs, not words; T5 cannot "
+    "read braces at all. Parentheses are escaped last, so that the host does not read weights into them.",
+    _placeholders,
+)

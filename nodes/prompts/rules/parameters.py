@@ -1,0 +1,172 @@
+"""Parameters of other tools, written into the prompt: they become settings in the report, or go."""
+
+from __future__ import annotations
+
+import re
+
+from ..rule import Desk, Rule
+
+# Midjourney's (source: docs.midjourney.com, "Parameter list"), by whether a value follows.
+_WITH_VALUE = (
+    "ar", "aspect", "v", "version", "q", "quality", "s", "stylize", "c", "chaos", "seed", "niji", "iw", "style", "w",
+    "h", "weird", "stop", "sref", "cref", "oref", "ow", "cw", "sw", "p", "profile", "repeat", "r", "exp", "sv",
+)  # fmt: skip
+_ALONE = ("tile", "hd", "raw", "turbo", "fast", "relax", "video", "draft", "uplight", "upbeta", "test", "creative")
+_FLAG = re.compile(
+    rf"(?:(?<=\s)|\A)(?:--|[—–])(?P<name>{'|'.join(sorted(_WITH_VALUE, key=len, reverse=True))}|{'|'.join(_ALONE)})"
+    r"\b(?:[ \t=]+(?P<value>\d[\w.:]{0,20}|raw\b|cute\b|scenic\b|expressive\b|original\b|https?://\S{1,500}))?",
+    re.IGNORECASE,
+)
+_NO_FLAG = re.compile(r"(?:(?<=\s)|\A)(?:--|—)no[ \t]+(?P<things>[^\n-]{1,300}?)[ \t.]*(?=\s--|\n|\Z)", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"(?<!\w)https?://[^\s\"”)]{3,2000}")
+_NETWORK = re.compile(r"<(?:lora|lyco|lycoris|hypernet|ti):[^<>\n]{1,200}>", re.IGNORECASE)
+_BREAK = re.compile(r"(?<=[\w,.])[ \t]+(?:BREAK|ADDCOMM|ADDROW)[ \t]+")
+_NEGATIVE_PART = re.compile(
+    r"(?:\A|\s)negative[ _]prompt\s{0,3}[:=]\s{0,3}(?P<things>.*?)(?=\sSteps: ?\d|\Z)", re.I | re.S
+)
+_A1111 = re.compile(
+    r"(?:\A|\s)Steps: ?(?P<steps>\d{1,3}), (?:Sampler|CFG scale|Size|Seed|Schedule type): [^\n]{0,4000}\Z"
+)
+_A1111_PAIR = re.compile(r"(Sampler|CFG scale|Seed|Size): ([^,\n]{1,60})")
+_SETTING_OF_FLAG = {
+    "ar": "aspect_ratio",
+    "aspect": "aspect_ratio",
+    "seed": "seed",
+    "q": "quality",
+    "quality": "quality",
+}
+
+
+def _other_tools(text: str, desk: Desk) -> str:
+    if "Steps:" in text:
+        text = desk.replace(_A1111, lambda match: _keep_a1111(match, desk), text)
+    if "egative" in text or "EGATIVE" in text:
+        text = desk.replace(_NEGATIVE_PART, lambda match: _as_negatives(match["things"], desk), text)
+    if "--" in text or "—" in text or "–" in text:
+        text = desk.replace(_NO_FLAG, lambda match: _as_negatives(match["things"], desk), text)
+        text = desk.replace(_FLAG, lambda match: _keep_flag(match, desk), text)
+    if "://" in text:
+        text = desk.cut(_WEB_ADDRESS, text)
+    if "<" in text:
+        text = desk.cut(_NETWORK, text)
+    if "BREAK" in text or "ADD" in text:
+        text = desk.replace(_BREAK, ". ", text)
+    return text
+
+
+def _keep_flag(match: re.Match[str], desk: Desk) -> str:
+    name, value = match["name"].lower(), match["value"]
+    if match[0].lstrip()[0] in "—–" and not value:
+        return match[0]  # a dash before an ordinary word
+    if name in _SETTING_OF_FLAG and value:
+        desk.asked[_SETTING_OF_FLAG[name]] = value
+    return ""
+
+
+def _keep_a1111(match: re.Match[str], desk: Desk) -> str:
+    desk.asked["steps"] = int(match["steps"])
+    names = {"Sampler": "sampler", "CFG scale": "cfg", "Seed": "seed", "Size": "size"}
+    for name, value in _A1111_PAIR.findall(match[0]):
+        desk.asked[names[name]] = value.strip()
+    return ""
+
+
+def _as_negatives(things: str, desk: Desk) -> str:
+    """A list of what is not wanted, in the words that the rule `negatives` reads."""
+    wanted_not = [thing.strip(" .\n") for thing in re.split(r"[,;\n]+", things)[:60]]
+    known = [thing for thing in wanted_not if thing and desk.language == "en" and _has_positive(thing)]
+    unknown = [thing for thing in wanted_not if thing and thing not in known]
+    if unknown:
+        desk.warn(
+            "negative_dropped",
+            f"FLUX has no negative prompt; left out without a replacement: {desk.read(', '.join(unknown))[:300]}.",
+        )
+    return f". No {', no '.join(known)}." if known else ""
+
+
+def _has_positive(thing: str) -> bool:
+    from .negatives import positive_for  # beside it in this folder; imported late to keep both files readable alone
+
+    return positive_for(thing) is not None
+
+
+OTHER_TOOLS = Rule(
+    "other_tools",
+    "Midjourney's --flags, Stable Diffusion's negative prompt, LoRA tags and generation line, and web addresses mean "
+    "nothing to FLUX; what is a setting is kept in the report.",
+    _other_tools,
+)
+
+_WEIGHT = re.compile(r"\(((?:[^()]|\([^()]{1,100}\)){1,300}?):\s{0,2}-?\d{0,2}(?:\.\d{1,4})?(?<=[\d.])\)")
+_DOUBLE = re.compile(r"\({2,6}([^()]{1,300}?)(?::\s?-?\d{0,2}(?:\.\d{1,4})?)?\){2,6}")
+_PART_WEIGHT = re.compile(r"(?<=\w)::(?:-?\d{0,3}(?:\.\d{1,3})?)(?=[\s,]|\Z)")
+
+
+def _weights(text: str, desk: Desk) -> str:
+    if "((" in text:
+        text = desk.replace(_DOUBLE, r"\1", text)
+    if "(" in text and ":" in text:
+        for _ in range(6):  # weights inside weights
+            lighter = desk.replace(_WEIGHT, r"\1", text)
+            if lighter == text:
+                break
+            text = lighter
+    if "::" in text:
+        text = desk.replace(_PART_WEIGHT, ",", text)
+    return text
+
+
+WEIGHTS = Rule(
+    "weights",
+    "(word:1.3), ((word)) and word::2 are weights of other tools; FLUX reads emphasis from the words themselves.",
+    _weights,
+)
+
+_PIXELS = re.compile(
+    r"(?:[,(]\s*)?(?:\b(?:in|at|with(?:\s+an?)?|of|size|image\s+size|resolution|dimensions?)\b\s*(?:(?:size|resolution|dimensions?)\s*)?"
+    r"(?:of|[:=])?\s*)?(?<![\d.])(\d{3,4})\s?[x×]\s?(\d{3,4})(?![\d.]*\d)(?:\s?(?:px|pixels))?(?:\s+(?:resolution|format|size|image))?(?:\s*\))?",
+    re.IGNORECASE,
+)
+_RATIO = re.compile(
+    r"(?:,\s*)?(?:\b(?:in|with|at|using)\s+)?(?:\ban?\s+)?(?:\baspect\s+ratio\s*(?:of|is|[:=])?\s*(\d{1,2}):(\d{1,2})"
+    r"|(?<!\d)(\d{1,2}):(\d{1,2})\s+(?:aspect(?:\s+ratio)?|ratio|format)\b)",
+    re.IGNORECASE,
+)
+_DALLE = re.compile(
+    r"(?:\A|(?<=[,;.(\s]))(?:quality\s*[:=]\s*(?P<quality>hd|standard)|style\s*[:=]\s*(?P<style>vivid|natural)"
+    r"|seed\s*[:=]\s*(?P<seed>\d{1,19})|n\s*=\s*(?P<n>\d{1,2}))(?=\s*(?:[,;.)]|\Z|--))",
+    re.IGNORECASE,
+)
+
+
+def _size_and_quality(text: str, desk: Desk) -> str:
+    lower = text.lower()
+    if "x" in lower or "×" in text:
+        text = desk.replace(_PIXELS, lambda match: _keep_size(match, desk), text)
+    if ":" in text and ("ratio" in lower or "format" in lower or "aspect" in lower):
+        text = desk.replace(_RATIO, lambda match: _keep_ratio(match, desk), text)
+    if "=" in text or "quality" in lower or "style" in lower or "seed" in lower:
+        text = desk.replace(_DALLE, lambda match: _keep_dalle(match, desk), text)
+    return text
+
+
+def _keep_size(match: re.Match[str], desk: Desk) -> str:
+    desk.asked["size"] = f"{match[1]}x{match[2]}"
+    return ""
+
+
+def _keep_ratio(match: re.Match[str], desk: Desk) -> str:
+    desk.asked["aspect_ratio"] = f"{match[1] or match[3]}:{match[2] or match[4]}"
+    return ""
+
+
+def _keep_dalle(match: re.Match[str], desk: Desk) -> str:
+    desk.asked.update({name: value for name, value in match.groupdict().items() if value})
+    return ""
+
+
+SIZE_AND_QUALITY = Rule(
+    "size_and_quality",
+    "“1792x1024”, “16:9 aspect ratio”, “quality: hd” are settings, set on the nodes; as words they are drawn.",
+    _size_and_quality,
+)
