@@ -29,14 +29,14 @@ class OfficialFile:
     folder: str  # under ComfyUI/models, the name that folder_paths knows
     size_gib: float
     licence: Licence
-    published: str  # page or file to download
+    url: str  # to download
 
     def __str__(self) -> str:
-        return f"models/{self.folder}/{self.name} ({self.size_gib:g} GB, {self.licence.value}, {self.published})"
+        return f"models/{self.folder}/{self.name} ({self.size_gib:g} GB, {self.licence.value}, {self.url})"
 
 
-def _file(name: str, folder: str, size_gib: float, licence: Licence, page: str) -> OfficialFile:
-    return OfficialFile(name, folder, size_gib, licence, f"{_HUGGING_FACE}/{page}")
+def _file(name: str, folder: str, size_gib: float, licence: Licence, repository: str, inside: str = "") -> OfficialFile:
+    return OfficialFile(name, folder, size_gib, licence, f"{_HUGGING_FACE}/{repository}/resolve/main/{inside}{name}")
 
 
 _NC, _APACHE, _MIT = Licence.NON_COMMERCIAL, Licence.APACHE, Licence.MIT
@@ -44,13 +44,27 @@ _NC, _APACHE, _MIT = Licence.NON_COMMERCIAL, Licence.APACHE, Licence.MIT
 DEV = _file("flux1-dev.safetensors", "diffusion_models", 22.2, _NC, "Comfy-Org/flux1-dev")
 SCHNELL = _file("flux1-schnell.safetensors", "diffusion_models", 22.2, _APACHE, "Comfy-Org/flux1-schnell")
 KREA = _file(
-    "flux1-krea-dev_fp8_scaled.safetensors", "diffusion_models", 11.1, _NC, "Comfy-Org/FLUX.1-Krea-dev_ComfyUI"
+    "flux1-krea-dev_fp8_scaled.safetensors",
+    "diffusion_models",
+    11.1,
+    _NC,
+    "Comfy-Org/FLUX.1-Krea-dev_ComfyUI",
+    "split_files/diffusion_models/",
 )
-FILL = _file("flux1-fill-dev.safetensors", "diffusion_models", 22.2, _NC, "black-forest-labs/FLUX.1-Fill-dev")
+FILL = _file(
+    "flux1-fill-dev.safetensors", "diffusion_models", 22.2, _NC, "Comfy-Org/flux1-dev", "split_files/diffusion_models/"
+)
 KONTEXT = _file(
-    "flux1-dev-kontext_fp8_scaled.safetensors", "diffusion_models", 11.1, _NC, "Comfy-Org/flux1-kontext-dev_ComfyUI"
+    "flux1-dev-kontext_fp8_scaled.safetensors",
+    "diffusion_models",
+    11.1,
+    _NC,
+    "Comfy-Org/flux1-kontext-dev_ComfyUI",
+    "split_files/diffusion_models/",
 )
-CANNY = _file("flux1-canny-dev.safetensors", "diffusion_models", 22.2, _NC, "black-forest-labs/FLUX.1-Canny-dev")
+CANNY = _file(
+    "flux1-canny-dev.safetensors", "diffusion_models", 22.2, _NC, "Comfy-Org/flux1-dev", "split_files/diffusion_models/"
+)
 DEV_CHECKPOINT = _file("flux1-dev-fp8.safetensors", "checkpoints", 16.1, _NC, "Comfy-Org/flux1-dev")
 SCHNELL_CHECKPOINT = _file("flux1-schnell-fp8.safetensors", "checkpoints", 16.1, _APACHE, "Comfy-Org/flux1-schnell")
 CLIP_L = _file("clip_l.safetensors", "text_encoders", 0.2, _MIT, "comfyanonymous/flux_text_encoders")
@@ -58,8 +72,8 @@ T5_FP16 = _file("t5xxl_fp16.safetensors", "text_encoders", 9.1, _APACHE, "comfya
 T5_FP8 = _file(
     "t5xxl_fp8_e4m3fn_scaled.safetensors", "text_encoders", 4.8, _APACHE, "comfyanonymous/flux_text_encoders"
 )
-VAE = _file("ae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/Lumina_Image_2.0_Repackaged")
-REDUX = _file("flux1-redux-dev.safetensors", "style_models", 0.1, _NC, "black-forest-labs/FLUX.1-Redux-dev")
+VAE = _file("ae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/Lumina_Image_2.0_Repackaged", "split_files/vae/")
+REDUX = _file("flux1-redux-dev.safetensors", "style_models", 0.1, _NC, "Comfy-Org/Flux1-Redux-Dev")
 VISION = _file("sigclip_vision_patch14_384.safetensors", "clip_vision", 0.8, _APACHE, "Comfy-Org/sigclip_vision_384")
 
 OFFICIAL_FILES = (

@@ -1,0 +1,327 @@
+"""The workflows that ship with the pack, each a description that `drawing` lays out on the canvas."""
+
+from __future__ import annotations
+
+from nodes.flux import files
+
+from .drawing import Drawing, Node, Out
+
+PROMPT = (
+    "Create an image of a lighthouse keeper's cottage on a cliff at dusk, warm light in the windows, waves breaking "
+    'below, a small wooden sign that reads "HARBOUR LIGHT", painted in soft watercolour.'
+)
+PICTURE = "example.png"  # comes with every ComfyUI
+PREVIEW = (340, 380)  # px
+DRAWINGS: list[Drawing] = []
+
+
+def drawing(name: str, title: str, about: str) -> Drawing:
+    made = Drawing(name, title, about)
+    DRAWINGS.append(made)
+    return made
+
+
+def text(d: Drawing, value: str = PROMPT, title: str = "DALL·E 3 prompt") -> Node:
+    return d.node("PrimitiveStringMultiline", title=title, box=(360, 200), value=value)
+
+
+def on_flux(d: Drawing, prompt: Out | str, **changes: object) -> Node:
+    """The one-node form."""
+    d.needs(files.DEV, files.CLIP_L, files.T5_FP16, files.VAE)
+    inputs = {
+        "size": "1024x1024",
+        "quality": "standard",
+        "style": "vivid",
+        "n": 1,
+        "seed": 42,
+        "prompt_mode": "convert",
+    }
+    return d.node("DalleFluxLocalGenerate", box=(380, 420), prompt=prompt, **{**inputs, **changes})
+
+
+def save(d: Drawing, images: Out, prefix: str) -> Node:
+    return d.node("SaveImage", box=PREVIEW, images=images, filename_prefix=f"dalle_flux/{prefix}")
+
+
+def show(d: Drawing, source: Out, title: str) -> Node:
+    return d.node("PreviewAny", title=title, box=(340, 180), source=source)
+
+
+def picture(d: Drawing, title: str = "Your picture", image: str = PICTURE) -> Node:
+    return d.node("LoadImage", title=title, box=PREVIEW, image=image)
+
+
+def compare(d: Drawing, a: Out, b: Out, label_a: str, label_b: str) -> Node:
+    return d.node(
+        "DalleFluxCompare", box=(620, 520), image_a=a, image_b=b, label_a=label_a, label_b=label_b, align="fit"
+    )
+
+
+def converted(d: Drawing, prompt: Out | str) -> Node:
+    return d.node(
+        "DalleFluxPrompt", box=(380, 420), prompt=prompt, style="vivid", size="1024x1024", target="FLUX.1-dev"
+    )
+
+
+def flux_graph(d: Drawing, prompt: Out) -> Out:
+    """FLUX.1-dev's official graph, fed by DALL·E's knobs; returns the decoded picture."""
+    settings = d.node(
+        "DalleFluxSettings", size="1024x1024", quality="standard", style="vivid", n=1, target="FLUX.1-dev"
+    )
+    converter = converted(d, prompt)
+    d.column("DALL·E's knobs → FLUX", converter, settings)
+
+    model = d.node("UNETLoader", unet_name=files.DEV.name, weight_dtype="default")
+    clip = d.node(
+        "DualCLIPLoader", clip_name1=files.CLIP_L.name, clip_name2=files.T5_FP16.name, type="flux", device="default"
+    )
+    vae = d.node("VAELoader", vae_name=files.VAE.name)
+    d.column("FLUX.1-dev", model, clip, vae)
+
+    shifted = d.node(
+        "ModelSamplingFlux", max_shift=1.15, base_shift=0.5, model=model.out(), width=settings.out(1),
+        height=settings.out(2),
+    )  # fmt: skip
+    encoded = d.node(
+        "CLIPTextEncodeFlux", box=(340, 220), clip=clip.out(), clip_l=converter.out(1), t5xxl=converter.out(0),
+        guidance=settings.out(4),
+    )  # fmt: skip
+    guider = d.node("BasicGuider", model=shifted.out(), conditioning=encoded.out())
+    scheduler = d.node("BasicScheduler", model=shifted.out(), scheduler="simple", steps=settings.out(3), denoise=1.0)
+    sampler = d.node("KSamplerSelect", sampler_name="euler")
+    noise = d.node("RandomNoise", noise_seed=42)
+    d.column("Prompt and schedule", encoded, shifted, guider, scheduler, sampler, noise)
+
+    sampled = d.node(
+        "SamplerCustomAdvanced", noise=noise.out(), guider=guider.out(), sampler=sampler.out(),
+        sigmas=scheduler.out(), latent_image=settings.out(0),
+    )  # fmt: skip
+    decoded = d.node("VAEDecode", samples=sampled.out(), vae=vae.out())
+    d.column("Draw", sampled, decoded)
+    return decoded.out()
+
+
+def _dalle3_vs_flux() -> None:
+    d = drawing(
+        "dalle3-vs-flux",
+        "DALL·E 3 vs FLUX",
+        "Draws a DALL·E 3 prompt with FLUX.1-dev on this machine and sets the picture beside the one DALL·E 3 made.\n\n"
+        "1. Put the old prompt into **DALL·E 3 prompt**.\n"
+        "2. Load the picture that DALL·E 3 made of it into **Your DALL·E 3 picture**.\n"
+        "3. Run. The comparison is saved to `output/dalle_flux/`.\n\n"
+        "The prompt passes a moderation gate on this machine, is turned into a FLUX prompt by rules, and DALL·E's "
+        "size, quality and style become FLUX's latent, steps and guidance.",
+    )
+    prompt = text(d)
+    gate = d.node("DalleFluxModeratePrompt", box=(360, 200), prompt=prompt.out(), on_flag="stop")
+    d.column("Prompt", prompt, gate)
+    image = flux_graph(d, gate.out())
+    original = picture(d, "Your DALL·E 3 picture")
+    sheet = compare(d, original.out(), image, "DALL·E 3", "FLUX.1-dev")
+    d.column("Compare", original, sheet)
+    d.column("Result", save(d, sheet.out(), "dalle3-vs-flux"), show(d, sheet.out(2), "Metrics"))
+
+
+def _one_node() -> None:
+    d = drawing(
+        "dalle3-on-flux",
+        "DALL·E 3 → FLUX, one node",
+        "One node with DALL·E 3's knobs draws with FLUX on this machine. It finds the installed FLUX files by itself, "
+        "turns the prompt into a FLUX prompt, and says in `info` what it used.\n\n"
+        "Swap the node for **DALL·E 3 Generate** to draw at an endpoint instead: the sockets are the same.",
+    )
+    node = on_flux(d, PROMPT)
+    d.column("Draw", node)
+    d.column("Result", save(d, node.out(), "dalle3-on-flux"), show(d, node.out(1), "The text that was drawn"))
+    d.column("What was done", show(d, node.out(2), "info"))
+
+
+def _laid_open() -> None:
+    d = drawing(
+        "dalle3-on-flux-open",
+        "DALL·E 3 → FLUX, the graph laid open",
+        "What *DALL·E 3 on FLUX* does inside, in ComfyUI's own nodes: change any of them.",
+    )
+    prompt = text(d)
+    d.column("Prompt", prompt)
+    image = flux_graph(d, prompt.out())
+    d.column("Result", save(d, image, "dalle3-on-flux-open"))
+
+
+def _standard_vs_hd() -> None:
+    d = drawing(
+        "standard-vs-hd",
+        "Standard vs hd",
+        "The same prompt and seed in both of DALL·E 3's qualities. On FLUX.1-dev standard takes 20 steps, hd 50.",
+    )
+    prompt = text(d)
+    d.column("Prompt", prompt)
+    standard, hd = on_flux(d, prompt.out()), on_flux(d, prompt.out(), quality="hd")
+    standard.title, hd.title = "standard", "hd"
+    d.column("Draw", standard, hd)
+    sheet = compare(d, standard.out(), hd.out(), "standard", "hd")
+    d.column("Compare", sheet, save(d, sheet.out(), "standard-vs-hd"))
+
+
+def _vivid_vs_natural() -> None:
+    d = drawing(
+        "vivid-vs-natural",
+        "Vivid vs natural",
+        "The same prompt and seed in both of DALL·E 3's styles. Style changes the wording and the guidance: vivid 3.5, "
+        "natural 2.5, which is less glossy.",
+    )
+    prompt = text(d)
+    d.column("Prompt", prompt)
+    vivid, natural = on_flux(d, prompt.out()), on_flux(d, prompt.out(), style="natural")
+    vivid.title, natural.title = "vivid", "natural"
+    d.column("Draw", vivid, natural)
+    sheet = compare(d, vivid.out(), natural.out(), "vivid", "natural")
+    d.column("Compare", sheet, save(d, sheet.out(), "vivid-vs-natural"))
+
+
+def _edit() -> None:
+    d = drawing(
+        "dalle2-edit",
+        "DALL·E 2 edit → FLUX Fill",
+        "Redraws the masked part of a picture; every other pixel stays as it is.\n\n"
+        "The example mask is the middle of the picture. To paint your own, right-click the picture, choose *Open in "
+        "MaskEditor*, and connect the picture's `MASK` to the node. A picture with transparent parts, as DALL·E 2 "
+        "took them, already brings its mask there.\n\n"
+        "Without a mask the node changes the whole picture as the prompt says, with FLUX.1 Kontext.",
+    )
+    d.needs(files.FILL, files.CLIP_L, files.T5_FP16, files.VAE)
+    original = picture(d)
+    ground = d.node("SolidMask", title="Keep", value=0.0, width=512, height=512)
+    spot = d.node("SolidMask", title="Redraw", value=1.0, width=256, height=256)
+    mask = d.node(
+        "MaskComposite", title="Example mask: the middle", destination=ground.out(), source=spot.out(), x=128, y=128,
+        operation="add",
+    )  # fmt: skip
+    d.column("Picture and mask", original, ground, spot, mask)
+    edit = d.node(
+        "DalleFluxLocalEdit", box=(380, 420), image=original.out(), mask=mask.out(),
+        prompt="a hot-air balloon drifting over the hills", size="auto", quality="standard", n=1, seed=42,
+    )  # fmt: skip
+    d.column("Edit", edit)
+    sheet = compare(d, original.out(), edit.out(), "before", "after")
+    d.column("Result", save(d, edit.out(), "dalle2-edit"), sheet)
+
+
+def _outpaint() -> None:
+    d = drawing(
+        "outpaint",
+        "Outpaint: a square picture becomes wide",
+        "Ask *DALL·E Edit on FLUX* for a size larger than the picture, and it draws what lies around it. The picture "
+        "itself stays as it is.",
+    )
+    d.needs(files.FILL, files.CLIP_L, files.T5_FP16, files.VAE)
+    original = picture(d)
+    edit = d.node(
+        "DalleFluxLocalEdit", box=(380, 420), image=original.out(),
+        prompt="a wide landscape around it, soft evening light", size="1792x1024", quality="standard", n=1, seed=42,
+    )  # fmt: skip
+    d.column("Picture", original)
+    d.column("Outpaint", edit)
+    d.column("Result", save(d, edit.out(), "outpaint"))
+
+
+def _variations() -> None:
+    d = drawing(
+        "variations",
+        "DALL·E variations → FLUX Redux",
+        "Four new pictures after one. `strength` 1 is a near-copy, 0 loosely inspired by it.",
+    )
+    d.needs(files.DEV, files.REDUX, files.VISION, files.CLIP_L, files.T5_FP16, files.VAE)
+    original = picture(d)
+    vary = d.node(
+        "DalleFluxLocalVariation", box=(380, 300), image=original.out(), size="1024x1024", n=4, seed=42, strength=0.8
+    )
+    d.column("Picture", original)
+    d.column("Vary", vary)
+    d.column("Result", save(d, vary.out(), "variations"))
+
+
+def _brand_style() -> None:
+    d = drawing(
+        "brand-style-lora",
+        "Brand style with a LoRA",
+        "Draws DALL·E 3 prompts in a style of your own: train or download a FLUX.1-dev LoRA and choose it in **Your "
+        "style**. `strength_model` says how strong it is.",
+    )
+    d.more_files.append("- `my-brand-style.safetensors` in `loras`: your own LoRA for FLUX.1-dev")
+    model = d.node("UNETLoader", unet_name=files.DEV.name, weight_dtype="default")
+    styled = d.node(
+        "LoraLoaderModelOnly", title="Your style", model=model.out(), lora_name="my-brand-style.safetensors",
+        strength_model=0.9,
+    )  # fmt: skip
+    d.column("FLUX.1-dev in your style", model, styled)
+    node = on_flux(d, PROMPT, model=styled.out())
+    d.column("Draw", node)
+    d.column("Result", save(d, node.out(), "brand-style"))
+
+
+def _composition() -> None:
+    d = drawing(
+        "composition-control",
+        "Composition control with Canny",
+        "Keeps the outlines of a picture and draws something new in them, with FLUX.1 Canny.",
+    )
+    original = picture(d)
+    edges = d.node("Canny", image=original.out(), low_threshold=0.15, high_threshold=0.3)
+    seen = d.node("PreviewImage", title="Outlines", box=(300, 300), images=edges.out())
+    d.column("Picture", original, edges, seen)
+    converter = converted(d, PROMPT)
+    d.column("Prompt", converter)
+    model = d.node("UNETLoader", unet_name=files.CANNY.name, weight_dtype="default")
+    clip = d.node(
+        "DualCLIPLoader", clip_name1=files.CLIP_L.name, clip_name2=files.T5_FP16.name, type="flux", device="default"
+    )
+    vae = d.node("VAELoader", vae_name=files.VAE.name)
+    d.column("FLUX.1-Canny-dev", model, clip, vae)
+    encoded = d.node(
+        "CLIPTextEncodeFlux", box=(340, 220), clip=clip.out(), clip_l=converter.out(1), t5xxl=converter.out(0),
+        guidance=30.0,
+    )  # fmt: skip
+    nothing = d.node("ConditioningZeroOut", conditioning=encoded.out())
+    controlled = d.node(
+        "InstructPixToPixConditioning", positive=encoded.out(), negative=nothing.out(), vae=vae.out(),
+        pixels=edges.out(),
+    )  # fmt: skip
+    sampled = d.node(
+        "KSampler", model=model.out(), seed=42, steps=20, cfg=1.0, sampler_name="euler", scheduler="normal",
+        positive=controlled.out(0), negative=controlled.out(1), latent_image=controlled.out(2), denoise=1.0,
+    )  # fmt: skip
+    decoded = d.node("VAEDecode", samples=sampled.out(), vae=vae.out())
+    d.column("Draw", encoded, nothing, controlled, sampled, decoded)
+    d.column("Result", save(d, decoded.out(), "composition-control"))
+
+
+def _schnell() -> None:
+    d = drawing(
+        "schnell-for-volume",
+        "FLUX.1-schnell for volume",
+        "Many pictures fast: FLUX.1-schnell takes 4 steps where dev takes 20, and its licence (Apache-2.0) allows "
+        "commercial use.",
+    )
+    model = d.node("UNETLoader", unet_name=files.SCHNELL.name, weight_dtype="default")
+    d.column("FLUX.1-schnell", model)
+    node = d.node(
+        "DalleFluxLocalGenerate", box=(380, 420), prompt=PROMPT, size="1024x1024", quality="standard", style="vivid",
+        n=4, seed=42, prompt_mode="convert", model=model.out(),
+    )  # fmt: skip
+    d.needs(files.CLIP_L, files.T5_FP16, files.VAE)
+    d.column("Draw", node)
+    d.column("Result", save(d, node.out(), "schnell"), show(d, node.out(2), "info"))
+
+
+_dalle3_vs_flux()
+_one_node()
+_laid_open()
+_standard_vs_hd()
+_vivid_vs_natural()
+_edit()
+_outpaint()
+_variations()
+_brand_style()
+_composition()
+_schnell()
