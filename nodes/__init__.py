@@ -18,10 +18,12 @@ async def comfy_entrypoint() -> ComfyExtension:
         DalleFluxLocalVariation,
         DalleFluxSettings,
     )
+    from .flux.routes import register as revive_old_graphs
     from .images_api.nodes import DalleFluxGenerate
     from .moderation.nodes import DalleFluxModeratePrompt
     from .prompts.nodes import DalleFluxPrompt
 
+    await revive_old_graphs()
     return host.extension(
         [
             DalleFluxGenerate,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,63 @@ def extension(node_classes: list[type[io.ComfyNode]]) -> ComfyExtension:
             return node_classes
 
     return DalleFluxExtension()
+
+
+async def register_replacement(
+    old: str,
+    new: str,
+    *,
+    widgets: Sequence[str],
+    inputs: Mapping[str, str],
+    values: Mapping[str, Any],
+    outputs: Mapping[int, int],
+) -> bool:
+    """Tell the host that node `new` takes over from the node `old` that it no longer has.
+
+    Args:
+        widgets: the old node's widgets in the order in which the canvas format stores their values.
+        inputs: old input → new input; the host looks every one of them up in graphs sent to /prompt.
+        values: new input → value to set.
+        outputs: old output's place → new output's place.
+
+    Returns:
+        False on a host without a node-replacement registry, such as 0.3.75.
+    """
+    if not hasattr(io, "NodeReplace"):
+        return False
+    from comfy_api.latest import ComfyAPI
+
+    await ComfyAPI().node_replacement.register(
+        io.NodeReplace(
+            new_node_id=new,
+            old_node_id=old,
+            old_widget_ids=list(widgets),
+            input_mapping=[{"new_id": name, "set_value": value} for name, value in values.items()]
+            + [{"new_id": after, "old_id": before} for before, after in inputs.items()],
+            output_mapping=[{"old_idx": before, "new_idx": after} for before, after in outputs.items()],
+        )
+    )
+    return True
+
+
+def on_prompt(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Let `change` see, and replace, the graph in API format of every POST /prompt before the host checks it."""
+    from server import PromptServer
+
+    def handler(body: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(body.get("prompt"), dict):
+            body["prompt"] = change(body["prompt"])
+        return body
+
+    PromptServer.instance.add_on_prompt_handler(handler)
+
+
+def node_types() -> Container[str]:
+    """Every node type that this host has."""
+    import execution
+
+    types: Container[str] = execution.nodes.NODE_CLASS_MAPPINGS
+    return types
 
 
 def schema_extras(**fields: Any) -> dict[str, Any]:

@@ -35,6 +35,16 @@ def marks_something(mask: torch.Tensor | None) -> bool:
     return mask is not None and bool((mask > 0).any())
 
 
+def has_room(own: Size, asked: Size, *, masked: bool) -> bool:
+    """True if a picture is to be drawn on beyond its borders to reach the size asked for.
+
+    With a mask and the same shape it is not: there DALL·E 2 edited the picture and delivered it larger.
+    """
+    larger = asked != own and asked.width >= own.width and asked.height >= own.height
+    same_shape = abs(own.width * asked.height - own.height * asked.width) <= max(*own, *asked)
+    return larger and not (masked and same_shape)
+
+
 def for_picture(mask: torch.Tensor, size: Size) -> torch.Tensor:
     """The first mask of the batch, `[1,H,W]`, scaled to the picture if it has another size."""
     import torch

@@ -204,7 +204,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
             asked={"quality": quality, "style": style, "n": n, "prompt_mode": prompt_mode, **prompt_used.as_info()},
             notes=settings.notes,
         )
-        return io.NodeOutput(images, prompt_used.texts.t5xxl, info, expand=graph.finalize())
+        return io.NodeOutput(images, prompt_used.revised_prompt, info, expand=graph.finalize())
 
 
 class DalleFluxLocalEdit(io.ComfyNode):
@@ -217,7 +217,12 @@ class DalleFluxLocalEdit(io.ComfyNode):
             description="Edits a picture on this machine as DALL·E 2 did: with a mask by FLUX.1 Fill, without one by "
             "FLUX.1 Kontext, and beyond its borders when a larger size is asked for. Unmasked pixels stay as they are.",
             inputs=[
-                io.Image.Input("image", tooltip="The picture to edit; the first one of a batch."),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="The picture to edit; the first one of a batch. Without one the prompt is drawn, as "
+                    "DALL·E 2 did.",
+                ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -246,22 +251,28 @@ class DalleFluxLocalEdit(io.ComfyNode):
     @classmethod
     async def execute(
         cls,
-        image: torch.Tensor,
         prompt: str,
         size: str,
         quality: str,
         n: int,
         seed: int,
+        image: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
         model: Any = None,
         clip: Any = None,
         vae: Any = None,
     ) -> io.NodeOutput:
+        if image is None:
+            size = SIZES[0] if size == AUTO else size
+            mode = PromptMode.CONVERT.value
+            return await DalleFluxLocalGenerate.execute(
+                prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae
+            )
         picture = image[:1, :, :, :3]
         own = Size(picture.shape[2], picture.shape[1])
         asked = own if size == AUTO else parse_size(size)
-        outpaints = asked != own and asked.width >= own.width and asked.height >= own.height
         by_mask = masks.marks_something(mask)
+        outpaints = masks.has_room(own, asked, masked=by_mask)
         family = Family.FILL if by_mask or outpaints else Family.KONTEXT
         loading = _loading(model, clip, vae, (family,))
         drawn = asked if outpaints or family is Family.KONTEXT else own
@@ -298,7 +309,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
             asked={"quality": quality, "n": n, **prompt_used.as_info()},
             notes=notes,
         )
-        return io.NodeOutput(images, prompt_used.texts.t5xxl, info, expand=graph.finalize())
+        return io.NodeOutput(images, prompt_used.revised_prompt, info, expand=graph.finalize())
 
 
 class DalleFluxLocalVariation(io.ComfyNode):

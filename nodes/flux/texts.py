@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..prompts.convert import Request, convert
+from ..prompts.convert import Conversion, Request, convert
 from ..prompts.targets import PromptMode, Style, Target
 from .graphs import Texts
 from .settings import BadSetting, Family
@@ -17,13 +16,24 @@ class PromptUsed:
     """What was written and what came of it."""
 
     written: str
-    texts: Texts
-    report: str  # JSON of the conversion
+    conversion: Conversion
+
+    @property
+    def texts(self) -> Texts:
+        """For FLUX's two text encoders."""
+        return Texts(self.conversion.t5xxl, self.conversion.clip_l)
+
+    @property
+    def revised_prompt(self) -> str:
+        """The text that is really drawn, as people read it."""
+        return self.conversion.text
 
     def as_info(self) -> dict[str, Any]:
         """For `info`."""
-        return {"prompt": self.written, "t5xxl": self.texts.t5xxl, "clip_l": self.texts.clip_l} | {
-            "prompt_report": json.loads(self.report)
+        return {
+            "prompt": self.written,
+            "revised_prompt": self.revised_prompt,
+            "prompt_report": self.conversion.report.as_dict(),
         }
 
 
@@ -34,11 +44,12 @@ async def texts_for(
 
     Args:
         style: "vivid", "natural", or None to add nothing.
+        rewriter: a connected prompt rewriter, see the room `prompts`.
 
     Raises:
         BadSetting: there is no prompt.
     """
     if not prompt.strip():
         raise BadSetting("The prompt is empty; write what to draw.")
-    done = convert(Request(prompt, Style(style) if style else Style.NONE, size, Target(family.value)))
-    return PromptUsed(prompt, Texts(done.t5xxl, done.clip_l), done.report)
+    request = Request(prompt, Style(style) if style else Style.NONE, size, Target(family.value), mode)
+    return PromptUsed(prompt, convert(request))

@@ -1,0 +1,145 @@
+// @ts-check
+/**
+ * "Revive DALL·E nodes": retired DALL·E nodes on the canvas become this pack's, with their prompt, seed, size,
+ * quality, style, n, picture and mask. Which becomes which stands in old_nodes.json, which the Python side reads too.
+ */
+
+import { app } from "../../scripts/app.js";
+
+/**
+ * @typedef {Object} Retired
+ * @property {string} from whose node it was
+ * @property {string[]} widgets old widgets in the order of widgets_values
+ * @property {string} local successor on this machine
+ * @property {string} endpoint successor at an endpoint
+ * @property {{input: string, local: string, endpoint: string}} [without] successors if that input is not connected
+ * @property {Record<string, string>} inputs old name → new name
+ * @property {Record<string, any>} set new name → value where nothing else says
+ * @property {Record<string, Record<string, any>>} values old name → old value → new value
+ * @property {Record<string, number>} outputs old place → new place
+ */
+
+/** @type {Promise<Record<string, Retired>>} */
+const table = fetch(new URL("./old_nodes.json", import.meta.url)).then((reply) => reply.json());
+
+/** @returns {Generator<any>} every graph of the workflow: the canvas's own and those of its subgraphs */
+function* graphs() {
+  const root = app.rootGraph ?? app.graph.rootGraph ?? app.graph;
+  yield root;
+  yield* root.subgraphs?.values?.() ?? [];
+}
+
+/** @param {Record<string, Retired>} retired */
+function* retiredNodes(retired) {
+  for (const graph of graphs()) for (const node of [...graph.nodes]) if (node.type in retired) yield { graph, node };
+}
+
+/**
+ * Widget values of a node, also of one whose type is missing and that has no widgets.
+ * @param {any} node
+ * @param {Retired} entry
+ * @returns {Record<string, any>}
+ */
+function oldValues(node, entry) {
+  if (node.widgets?.length && !node.has_errors)
+    return Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.value]));
+  const values = node.widgets_values ?? node.last_serialization?.widgets_values ?? [];
+  if (!Array.isArray(values)) return { ...values };
+  return Object.fromEntries(entry.widgets.slice(0, values.length).map((name, place) => [name, values[place]]));
+}
+
+/**
+ * @param {any} graph
+ * @param {any} old
+ * @param {Retired} entry
+ * @param {"local" | "endpoint"} where
+ * @returns {boolean}
+ */
+function reviveNode(graph, old, entry, where) {
+  const links = (old.inputs ?? []).filter((input) => input.link != null);
+  const connected = new Set(links.map((input) => input.name));
+  const type = entry.without && !connected.has(entry.without.input) ? entry.without[where] : entry[where];
+  const node = globalThis.LiteGraph.createNode(type);
+  if (!node) return false;
+  const plainTitle = [old.type, old.constructor?.title, globalThis.LiteGraph.registered_node_types[old.type]?.title];
+  if (old.title && !plainTitle.includes(old.title) && !/DALL.?E [23]$/.test(old.title)) node.title = old.title;
+  node.pos = [...old.pos];
+  node.mode = old.mode;
+  graph.add(node);
+
+  const values = oldValues(old, entry);
+  const set = (name, value) => {
+    const widget = node.widgets?.find((candidate) => candidate.name === name);
+    if (!widget || value === undefined) return;
+    widget.value = value;
+    widget.callback?.(value);
+  };
+  for (const [name, value] of Object.entries(entry.set)) set(name, value);
+  for (const [before, after] of Object.entries(entry.inputs))
+    set(after, entry.values[before]?.[values[before]] ?? values[before]);
+  set("control_after_generate", values.control_after_generate);
+
+  for (const input of links) {
+    const link = graph.getLink?.(input.link) ?? graph.links[input.link];
+    const origin = link && graph.getNodeById(link.origin_id);
+    const place = node.inputs?.findIndex((candidate) => candidate.name === entry.inputs[input.name]) ?? -1;
+    if (origin && place >= 0) origin.connect(link.origin_slot, node, place);
+  }
+  (old.outputs ?? []).forEach((output, before) => {
+    const after = entry.outputs[before];
+    for (const id of [...(output.links ?? [])]) {
+      const link = graph.getLink?.(id) ?? graph.links[id];
+      const target = link && graph.getNodeById(link.target_id);
+      if (target && after !== undefined) node.connect(after, target, link.target_slot);
+    }
+  });
+  graph.remove(old);
+  return true;
+}
+
+/**
+ * Revive every retired DALL·E node of the open workflow; one step for undo.
+ * @param {"local" | "endpoint"} where
+ */
+export async function reviveAll(where = "local") {
+  const retired = await table;
+  const found = [...retiredNodes(retired)];
+  let revived = 0;
+  const root = app.graph;
+  root.beforeChange?.();
+  try {
+    for (const { graph, node } of found) if (reviveNode(graph, node, retired[node.type], where)) revived += 1;
+  } finally {
+    root.afterChange?.();
+    app.canvas.setDirty(true, true);
+  }
+  const left = found.length - revived;
+  say(
+    revived ? "success" : "info",
+    revived
+      ? `${revived} DALL·E node${revived === 1 ? "" : "s"} revived ${where === "local" ? "on local FLUX" : "at an endpoint"}.`
+      : left
+        ? "This installation lacks the nodes that would take over."
+        : "There is no retired DALL·E node in this workflow.",
+  );
+  return revived;
+}
+
+/** @param {"success" | "info"} severity @param {string} detail */
+function say(severity, detail) {
+  app.extensionManager?.toast?.add({ severity, summary: "DALL·E to FLUX", detail, life: 6000 });
+}
+
+app.registerExtension({
+  name: "DalleFlux.Revive",
+  commands: [
+    { id: "DalleFlux.ReviveLocal", label: "Revive DALL·E nodes (local FLUX)", function: () => reviveAll("local") },
+    { id: "DalleFlux.ReviveEndpoint", label: "Revive DALL·E nodes (endpoint)", function: () => reviveAll("endpoint") },
+  ],
+  menuCommands: [{ path: ["Extensions", "DALL·E to FLUX"], commands: ["DalleFlux.ReviveLocal", "DalleFlux.ReviveEndpoint"] }],
+  async afterConfigureGraph() {
+    const count = [...retiredNodes(await table)].length;
+    if (count)
+      say("info", `This workflow has ${count} retired DALL·E node${count === 1 ? "" : "s"}: menu Extensions → DALL·E to FLUX → Revive.`);
+  },
+});
