@@ -1,27 +1,134 @@
-"""The check "local" for prompts: curated terms, no network, nothing to install."""
+"""The check "local" for prompts: curated terms and rules, no network, nothing to install.
+
+Its scores are the rules' weights, not probabilities: 0.9 says it outright, 0.6 is clear from the words,
+0.3 is mild and counts only for a strict policy.
+"""
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
 
 from .categories import Category
-from .decision import Finding, Verdict
+from .decision import Finding, Hint, Verdict
+from .lexicon import Lexicon, Match, Near, load, nearest
 
-_FIRST_RULES = {
-    Category.SEXUAL: r"\b(porn\w*|hentai|nude|naked|nsfw)\b",
-    Category.VIOLENCE_GRAPHIC: r"\b(gore|decapitat\w+|disembowel\w+|dismember\w+)\b",
-}
+NEGATED = 0.25  # what is left of a weight after "no", "without"
+STAGED = 0.45  # … near "zombie", "movie prop", "Halloween"
+STAGED_WITHIN = 6  # words
+_NEGATORS, _STAGE = "negators", "stage"
+_NOT_STAGED = {Category.SEXUAL, Category.SEXUAL_MINORS, Category.HATE, Category.HATE_THREATENING}
+_MOST_FINDINGS = 40  # in a report
 
 
 class LocalTextCheck:
+    """Judges prompts by `terms/*.toml`."""
+
     name = "local"
 
+    def __init__(self, lexicon: Lexicon | None = None):
+        self._lexicon = lexicon or load()
+
     def check(self, text: str) -> Verdict:
+        """Deterministic, linear in the length of the text; raises nothing."""
+        read = self._lexicon.reader.read(text)
+        matches = _without_allowed(list(self._lexicon.matches(read)))
+        sets: dict[str, list[Match]] = defaultdict(list)
+        for match in matches:
+            for name in match.meaning.sets:
+                sets[name].append(match)
+        negated = {match.end for match in sets[_NEGATORS]}
+        stage = [match.start for match in sets[_STAGE]]
         findings = [
-            Finding(category, 0.9, f"{category.value}/first", found.group())
-            for category, pattern in _FIRST_RULES.items()
-            for found in [re.search(pattern, text, re.IGNORECASE)]
-            if found
+            Finding(
+                match.meaning.category,
+                _weight(match.meaning.weight, match.meaning.category, match, negated, stage),
+                match.meaning.rule,
+                _quote(read, match.start, match.end),
+            )
+            for match in matches
+            if match.meaning.category is not None
         ]
-        scores = {finding.category: finding.score for finding in findings}
-        return Verdict(self.name, "0", frozenset(_FIRST_RULES), scores, findings=tuple(findings))
+        for rule in self._lexicon.near:
+            findings += _together(rule, sets, negated, stage, read)
+        hints = {match.meaning.hint: match for match in reversed(matches) if match.meaning.hint}
+        scores: dict[Category, float] = {}
+        for finding in findings:
+            scores[finding.category] = max(finding.score, scores.get(finding.category, 0.0))
+        return Verdict(
+            self.name,
+            self._lexicon.version,
+            self._lexicon.categories,
+            scores,
+            findings=tuple(sorted(dict.fromkeys(findings), key=lambda f: -f.score)[:_MOST_FINDINGS]),
+            hints=tuple(
+                Hint(kind, match.meaning.rule, _quote(read, match.start, match.end)) for kind, match in hints.items()
+            ),
+        )
+
+
+def _without_allowed(matches: list[Match]) -> list[Match]:
+    """Drop what lies inside of a harmless phrase; names stay hints."""
+    reach: dict[int, int] = {}  # start → furthest end of an allowed phrase
+    for match in matches:
+        if match.meaning.allow:
+            reach[match.start] = max(match.end, reach.get(match.start, 0))
+    if not reach:
+        return matches
+    last = max(match.end for match in matches)
+    covered = [0] * (last + 1)  # word → furthest end of an allowed phrase that begins at or before it
+    furthest = 0
+    for place in range(last + 1):
+        furthest = max(furthest, reach.get(place, 0))
+        covered[place] = furthest
+    return [m for m in matches if m.meaning.hint or (not m.meaning.allow and covered[m.start] < m.end)]
+
+
+def _weight(weight: float, category: Category, match: Match, negated: set[int], stage: Sequence[int]) -> float:
+    if not negated.isdisjoint((match.start, match.start - 1)):
+        return weight * NEGATED
+    if category not in _NOT_STAGED and stage:
+        near = nearest(stage, match.start)
+        if near is not None and abs(near - match.start) <= STAGED_WITHIN:
+            return weight * STAGED
+    return weight
+
+
+def _together(
+    rule: Near, sets: dict[str, list[Match]], negated: set[int], stage: Sequence[int], read: list[str]
+) -> list[Finding]:
+    first, *others = rule.all
+    if not all(sets[name] for name in rule.all):
+        return []
+    starts = {name: [match.start for match in sets[name]] for name in (*others, *rule.unless)}
+    found: list[Finding] = []
+    for match in sets[first]:
+        partners = [_partner(match, sets[name], starts[name], rule.within) for name in others]
+        if None in partners:
+            continue
+        if any(_partner(match, sets[name], starts[name], rule.within) for name in rule.unless):
+            continue
+        group = [match, *(partner for partner in partners if partner)]
+        weight = min(_weight(rule.weight, rule.category, member, negated, stage) for member in group)
+        start, end = min(m.start for m in group), max(m.end for m in group)
+        found.append(Finding(rule.category, weight, rule.rule, _quote(read, start, end)))
+        if len(found) >= _MOST_FINDINGS:
+            break
+    return found
+
+
+def _partner(match: Match, candidates: list[Match], starts: list[int], within: int) -> Match | None:
+    """A candidate beside `match`, with at most `within` words between, that does not overlap it."""
+    index = bisect_left(starts, match.start)
+    for near in (*range(index, min(index + 4, len(candidates))), *range(index - 1, max(index - 5, -1), -1)):
+        other = candidates[near]
+        gap = other.start - match.end if other.start >= match.start else match.start - other.end
+        if 0 <= gap <= within:
+            return other
+    return None
+
+
+def _quote(read: list[str], start: int, end: int) -> str:
+    text = " ".join(read[start:end])
+    return text if len(text) <= 80 else text[:79] + "…"
