@@ -18,17 +18,18 @@ def main() -> int:
     say(f"Starting ComfyUI {setting.environment.version}")
     with setting.comfyui as comfyui:
         say("Running workflows/api/dalle3-vs-flux.json")
-        started = time.monotonic()
+        started, shown = time.monotonic(), [""]
 
         def show_progress() -> None:
             steps = re.findall(r"(\d+)/(\d+) \[", comfyui.log[-500:])
-            step = f", step {steps[-1][0]} of {steps[-1][1]}" if steps else ""
-            print(f"\r    {time.monotonic() - started:.0f} s{step}   ", end="", flush=True)
+            step = f"step {steps[-1][0]} of {steps[-1][1]}" if steps else ""
+            if step != shown[0]:
+                shown[0] = step
+                print(f"    {time.monotonic() - started:4.0f} s  {step}", flush=True)
 
         run = comfyui.wait(
             comfyui.queue(stage.dalle3_vs_flux(setting.environment)), limit_s=LIMIT_S, tick=show_progress
         )
-        print()
         if not run.succeeded:
             print(f"The workflow failed: {run.error}\nSee {comfyui.log_file}", file=sys.stderr)
             return 1

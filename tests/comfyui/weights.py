@@ -242,6 +242,11 @@ def _small_autoencoder(draw: _Draw) -> Weights:
     weights |= conv("taesd_decoder.17", 64, 64, bias=False)
     for index in (3, 4, 5, 8, 9, 10, 13, 14, 15, 18):
         weights |= block(f"taesd_decoder.{index}")
+    # Keep what comes out in range, so that pictures are noise and not white.
+    last = weights["taesd_decoder.19.weight"].float()
+    weights["taesd_decoder.19.weight"] = (0.02 * (last - last.mean((1, 2, 3), keepdim=True))).to(torch.bfloat16)
+    weights["taesd_decoder.19.bias"] = torch.full((3,), 0.5, dtype=torch.bfloat16)
+    weights["taesd_encoder.14.weight"] = weights["taesd_encoder.14.weight"] * 0.25
     return weights | {"vae_scale": torch.tensor(1.0), "vae_shift": torch.tensor(0.0)}
 
 
