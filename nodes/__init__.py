@@ -21,9 +21,11 @@ async def comfy_entrypoint() -> ComfyExtension:
     from .flux.routes import register as revive_old_graphs
     from .images_api.nodes import DalleFluxGenerate
     from .moderation.nodes import DalleFluxModeratePrompt
-    from .prompts.nodes import DalleFluxPrompt
+    from .prompts.nodes import DalleFluxPrompt, DalleFluxRewriterEndpoint, DalleFluxRewriterLocal
+    from .prompts.routes import register as serve_prompt_conversion
 
     await revive_old_graphs()
+    serve_prompt_conversion()
     return host.extension(
         [
             DalleFluxGenerate,
@@ -32,6 +34,8 @@ async def comfy_entrypoint() -> ComfyExtension:
             DalleFluxLocalVariation,
             DalleFluxSettings,
             DalleFluxPrompt,
+            DalleFluxRewriterEndpoint,
+            DalleFluxRewriterLocal,
             DalleFluxModeratePrompt,
             DalleFluxCompare,
         ]

@@ -141,3 +141,76 @@ def temp_previews(node: type[io.ComfyNode], images: Any) -> list[dict[str, str]]
     from comfy_api.latest import ui
 
     return ui.PreviewImage(images, cls=node).as_dict()["images"]
+
+
+def is_cancelled() -> bool:
+    """Whether the user pressed cancel; unlike `raise_if_cancelled` it leaves the host's flag as it is."""
+    import comfy.model_management
+
+    return comfy.model_management.processing_interrupted()
+
+
+def show_text(node_id: str | None, text: str) -> None:
+    """One line of text on the node; hosts without a browser, or too old for it, show nothing."""
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    if node_id and server is not None and hasattr(server, "send_progress_text"):
+        server.send_progress_text(text, node_id)
+
+
+def output_place(filename_prefix: str, width: int, height: int) -> tuple[str, str, int]:
+    """Where the host's own SaveImage would write: folder, file name without number, first free number."""
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(
+        filename_prefix, folder_paths.get_output_directory(), width, height
+    )
+    return folder, name, counter
+
+
+def input_folder() -> Path:
+    """Where users put files for workflows to read."""
+    return Path(folder_paths.get_input_directory())
+
+
+def flux_tokenizers() -> tuple[Any, Any]:
+    """The tokenizers of FLUX.1's text encoders, T5 and CLIP-L, as this host makes them; no weights are loaded."""
+    from comfy.text_encoders.flux import FluxTokenizer
+
+    both = FluxTokenizer()
+    return both.t5xxl.tokenizer, both.clip_l.tokenizer
+
+
+def text_generator(clip: Any) -> Callable[[str, int, float, int], str] | None:
+    """The host's own text generation with a CLIP, as `generate(text, seed, temperature, max_tokens)`.
+
+    None where the host is older than that (0.3.75) or the encoder cannot generate, as T5 and CLIP-L cannot.
+    When a text is done the encoder leaves the GPU, so that FLUX finds it empty.
+    """
+    if not hasattr(clip, "generate") or not hasattr(clip, "decode") or not _generates(clip):
+        return None
+
+    def generate(text: str, seed: int, temperature: float, max_tokens: int) -> str:
+        tokens = clip.tokenize(text, skip_template=False, min_length=1, thinking=False)
+        sampling = {"do_sample": temperature > 0, "temperature": max(temperature, 0.01), "seed": seed}
+        try:
+            ids = clip.generate(tokens, max_length=max_tokens, top_k=64, top_p=0.95, min_p=0.05,
+                                repetition_penalty=1.05, **sampling)  # fmt: skip
+            return str(clip.decode(ids))
+        finally:
+            _leave_gpu(clip)
+
+    return generate
+
+
+def _generates(clip: Any) -> bool:
+    """True if one of the encoders in a CLIP has a language model's head to generate with."""
+    model = clip.cond_stage_model
+    inner = getattr(model, str(getattr(model, "clip", "")), model)
+    return hasattr(getattr(inner, "transformer", inner), "generate")
+
+
+def _leave_gpu(clip: Any) -> None:
+    import comfy.model_management as memory
+
+    others = [loaded for loaded in memory.current_loaded_models if loaded.model is not clip.patcher]
+    memory.free_memory(1e30, clip.patcher.load_device, others)

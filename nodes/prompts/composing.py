@@ -27,7 +27,8 @@ _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
 )
 _STYLE_WORD = re.compile(
-    r"\b(?:photo\w*|portrait|painting|watercolou?r|oil|acrylic|gouache|sketch|drawing|illustrat\w+|render\w*|3d|cgi|anime|"
+    r"\b(?:photo\w*|portrait|painting|watercolou?r|oil|acrylic|gouache|sketch|drawing|illustrat\w+"
+    r"|render\w*|3d|cgi|anime|"
     r"manga|cartoon|comic|pixel|vector|logo|poster|collage|sculpture|mosaic|engraving|woodcut|ukiyo-e|style|styled|"
     r"aesthetic|art|artwork|cinematic|film|polaroid|macro|close-?up|bokeh|lens|shot|isometric|minimalis\w+|surreal\w*|"
     r"realis\w+|photorealis\w+|impressionis\w+|cubis\w+|baroque|gothic|art deco|art nouveau|retro|vintage|noir|"

@@ -49,7 +49,12 @@ class Conversion:
     t5xxl: str
     clip_l: str
     guidance: float | None  # None: the target takes none
-    report: Report
+    details: Report
+
+    @property
+    def report(self) -> str:
+        """What happened, as the JSON that nodes put out."""
+        return self.details.json()
 
     @property
     def text(self) -> str:

@@ -53,7 +53,7 @@ def thaw(frozen: str, prompt: str) -> Frozen | None:
     try:
         data = json.loads(text)
         long, short, key = data["t5xxl"], data.get("clip_l"), data.get("prompt")
-        if not isinstance(long, str) or not isinstance(short, str | None) or not long.strip():
+        if not isinstance(long, str) or not (short is None or isinstance(short, str)) or not long.strip():
             raise TypeError("wrong types")
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BadFrozenText(

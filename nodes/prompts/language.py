@@ -11,16 +11,25 @@ import re
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOKED_AT = 4000  # characters
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _STOPWORDS: dict[str, frozenset[str]] = {
-    "en": frozenset(["the", "a", "an", "of", "and", "in", "on", "with", "is", "are", "to", "at", "by", "for", "from", "its", "his", "her", "their", "this", "that", "into", "over", "under", "image", "photo", "picture", "style", "no", "without"]),
-    "es": frozenset(["el", "la", "los", "las", "un", "una", "unos", "unas", "de", "del", "y", "en", "con", "que", "sobre", "por", "para", "su", "sus", "al", "está", "son", "es", "muy", "sin", "como", "bajo", "junto"]),
-    "de": frozenset(["der", "die", "das", "ein", "eine", "einen", "einem", "einer", "und", "mit", "auf", "im", "in", "von", "zu", "den", "dem", "ist", "sind", "unter", "über", "neben", "ohne", "vor", "hinter", "am", "bei", "aus"]),
-    "fr": frozenset(["le", "la", "les", "un", "une", "des", "du", "de", "et", "dans", "avec", "sur", "est", "sont", "au", "aux", "sous", "sans", "pour", "par", "qui", "en", "d", "l"]),
-    "it": frozenset(["il", "lo", "la", "gli", "le", "un", "una", "uno", "di", "del", "della", "e", "con", "su", "nel", "nella", "è", "sono", "sotto", "senza", "per", "che", "in", "dei"]),
-    "pt": frozenset(["o", "a", "os", "as", "um", "uma", "de", "do", "da", "dos", "das", "e", "em", "no", "na", "com", "sobre", "por", "para", "que", "é", "são", "sob", "sem", "ao"]),
-    "nl": frozenset(["de", "het", "een", "en", "in", "op", "met", "van", "is", "zijn", "onder", "naast", "zonder", "voor", "achter", "aan", "bij", "uit", "naar"]),
-    "ro": frozenset(["un", "o", "și", "în", "cu", "pe", "de", "la", "este", "sunt", "sub", "fără", "pentru", "din", "lângă", "care"]),
-    "pl": frozenset(["w", "na", "z", "i", "o", "pod", "nad", "obok", "bez", "dla", "przez", "się", "jest", "są", "do", "przy"]),
+    "en": _words("the a an of and in on with is are to at by for from its his her their this that into over "
+"under image photo picture style no without"),
+    "es": _words("el la los las un una unos unas de del y en con que sobre por para su sus al está son es muy "
+"sin como bajo junto"),
+    "de": _words("der die das ein eine einen einem einer und mit auf im in von zu den dem ist sind unter über "
+"neben ohne vor hinter am bei aus"),
+    "fr": _words("le la les un une des du de et dans avec sur est sont au aux sous sans pour par qui en d l"),
+    "it": _words("il lo la gli le un una uno di del della e con su nel nella è sono sotto senza per che in dei"),
+    "pt": _words("o a os as um uma de do da dos das e em no na com sobre por para que é são sob sem ao"),
+    "nl": _words("de het een en in op met van is zijn onder naast zonder voor achter aan bij uit naar"),
+    "ro": _words("un o și în cu pe de la este sunt sub fără pentru din lângă care"),
+    "pl": _words("w na z i o pod nad obok bez dla przez się jest są do przy"),
 }  # fmt: skip
 _LANGUAGES_OF: dict[str, tuple[str, ...]] = {
     word: tuple(code for code, stopwords in _STOPWORDS.items() if word in stopwords)

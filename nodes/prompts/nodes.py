@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import lru_cache
+from typing import Any
+
 from comfy_api.latest import io
 
 from .. import host
+from ..endpoints import BUILT_IN
+from ..errors import DalleFluxError
 from ..sizes import DALLE2_SIZES, DALLE3_SIZES
-from .convert import Request, convert
+from .bulk import convert_rows, count, find_file
+from .bulk import rows as read_rows
+from .convert import Conversion, Request
+from .endpoint_rewriter import EndpointRewriter
+from .local_rewriter import LocalRewriter
+from .rewriting import converted
 from .targets import HOST_GUIDANCE, PromptMode, Style, Target
+from .tokens import Tokenizers, measured
 
 CATEGORY = f"{host.CATEGORY}/Prompt"
 Rewriter = io.Custom("DALLE_FLUX_REWRITER")
 SIZES = list(dict.fromkeys([*DALLE3_SIZES, *reversed(DALLE2_SIZES), "1536x1024", "1024x1536"]))
+_SHOW_EVERY = 50  # rows of a file between two steps of the progress bar
+
+
+class CannotRewrite(DalleFluxError):
+    """This ComfyUI, or this text encoder, cannot generate text."""
+
+    code = "cannot_rewrite"
+
+
+@lru_cache(maxsize=1)
+def tokenizers() -> Tokenizers:
+    """The host's own tokenizers of FLUX; loading them takes part of a second, once."""
+    t5, clip = host.flux_tokenizers()
+    return measured(t5, clip, t5.unk_token_id)
 
 
 class DalleFluxPrompt(io.ComfyNode):
@@ -103,19 +129,31 @@ class DalleFluxPrompt(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.String.Output(display_name="t5xxl", tooltip="The long text, for CLIPTextEncodeFlux's t5xxl or CLIPTextEncode.",
-                                 is_output_list=True),
-                io.String.Output(display_name="clip_l", tooltip="The short text, for CLIPTextEncodeFlux's clip_l.",
-                                 is_output_list=True),
-                io.Float.Output(display_name="guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance.",
-                                is_output_list=True),
-                io.String.Output(display_name="report", tooltip="JSON: rules applied, changes, warnings, token counts, suggestions.",
-                                 is_output_list=True),
+                io.String.Output(
+                    display_name="t5xxl",
+                    tooltip="The long text, for CLIPTextEncodeFlux's t5xxl or for CLIPTextEncode.",
+                    is_output_list=True,
+                ),
+                io.String.Output(
+                    display_name="clip_l",
+                    tooltip="The short text, for CLIPTextEncodeFlux's clip_l.",
+                    is_output_list=True,
+                ),
+                io.Float.Output(
+                    display_name="guidance",
+                    tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance.",
+                    is_output_list=True,
+                ),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="JSON: rules applied, changes, warnings, token counts, suggestions.",
+                    is_output_list=True,
+                ),
             ],
             **host.schema_extras(
                 search_aliases=["dalle prompt", "prompt converter", "flux prompt", "clip_l t5xxl", "prompt rules"]
             ),
-        )  # fmt: skip
+        )
 
     @classmethod
     def validate_inputs(cls, size: str) -> bool | str:
@@ -128,7 +166,7 @@ class DalleFluxPrompt(io.ComfyNode):
         style: str,
         size: str,
         target: str,
-        rewriter: object = None,
+        rewriter: Any = None,
         prompt_mode: str = PromptMode.CONVERT.value,
         describe_artists: bool = False,
         frozen: str = "",
@@ -136,8 +174,174 @@ class DalleFluxPrompt(io.ComfyNode):
         first_row: int = 1,
         rows: int = 100,
     ) -> io.NodeOutput:
-        done = convert(
-            Request(prompt, Style(style), size, Target(target), PromptMode(prompt_mode), describe_artists, frozen)
+        request = Request(
+            prompt, Style(style), size, Target(target), PromptMode(prompt_mode), describe_artists, frozen
+        )  # fmt: skip
+        if file.strip():
+            done = await _whole_file(file, first_row, rows, request, rewriter)
+        else:
+            done = [await texts(request, rewriter)]
+        return io.NodeOutput(
+            [one.t5xxl for one in done],
+            [one.clip_l for one in done],
+            [HOST_GUIDANCE if one.guidance is None else one.guidance for one in done],
+            [one.report for one in done],
+            ui={"dalle_flux_prompt": [_shown(one) for one in done[:1]]},
         )
-        guidance = HOST_GUIDANCE if done.guidance is None else done.guidance
-        return io.NodeOutput([done.t5xxl], [done.clip_l], [guidance], [done.report.json()])
+
+
+def _shown(done: Conversion) -> dict[str, Any]:
+    """What the node's face shows after a run, the same as before one; see `routes`."""
+    return {"t5xxl": done.t5xxl, "clip_l": done.clip_l, "guidance": done.guidance, "report": done.details.as_dict()}
+
+
+async def texts(request: Request, rewriter: Any = None) -> Conversion:
+    """One prompt converted, and rewritten where there is a rewriter; other rooms' nodes use this, too."""
+    if rewriter is None:
+        return converted(request, None, host.state(), tokenizers())
+    if isinstance(rewriter, LocalRewriter):  # the host's models want the host's own thread
+        return converted(request, rewriter, host.state(), tokenizers())
+    return await asyncio.to_thread(converted, request, rewriter, host.state(), tokenizers())
+
+
+async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
+    file = find_file(host.input_folder(), name)
+    total = max(0, min(most, await asyncio.to_thread(count, file) - first + 1))
+    wanted = read_rows(file, like, first=first, most=most)
+    done: list[Conversion] = []
+    if rewriter is None:
+        for _, one in convert_rows(wanted, tokenizers()):
+            done.append(one)
+            if len(done) % _SHOW_EVERY == 0:
+                host.raise_if_cancelled()
+                await host.show_progress(len(done), total)
+    else:
+        for row in wanted:
+            host.raise_if_cancelled()
+            done.append(await texts(row.request, rewriter))
+            await host.show_progress(len(done), total)
+    if not done:
+        raise DalleFluxError(f"{file.name} holds no prompt from row {first} on; lower `first_row` or check the file.")
+    return done
+
+
+def endpoint_names() -> list[str]:
+    """Names for the list of choices; the built-in ones if the user's file cannot be read, which the run will say."""
+    try:
+        return host.endpoints().names()
+    except DalleFluxError:
+        return list(BUILT_IN)
+
+
+class DalleFluxRewriterEndpoint(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxRewriterEndpoint",
+            display_name="Prompt Rewriter (LLM endpoint)",
+            category=CATEGORY,
+            description="Writes prompts out as ChatGPT did for DALL·E, with any OpenAI-compatible LLM that you named "
+            "as an endpoint: Ollama, LM Studio, llama.cpp, OpenAI.",
+            inputs=[
+                io.Combo.Input(
+                    "endpoint",
+                    options=endpoint_names(),
+                    default="ollama",
+                    tooltip="Name of an endpoint in your endpoints.toml; keys and addresses stay there.",
+                ),
+                io.String.Input(
+                    "model",
+                    default="",
+                    tooltip="Name of the LLM at the endpoint, for example qwen3:4b. Empty: the endpoint's first model.",
+                ),
+                io.Float.Input(
+                    "temperature",
+                    default=0.7,
+                    min=0.0,
+                    max=2.0,
+                    step=0.05,
+                    tooltip="0: always the likeliest words. Higher: more variety.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=True,
+                    tooltip="The same seed, prompt and model give the same text, kept on this machine.",
+                ),
+                io.Float.Input(
+                    "timeout_s",
+                    default=120.0,
+                    min=1.0,
+                    max=3600.0,
+                    step=1.0,
+                    optional=True,
+                    tooltip="Seconds to wait for one answer; then the rules' result is used.",
+                ),
+            ],
+            outputs=[Rewriter.Output(display_name="rewriter", tooltip="For DALL·E Prompt to FLUX.")],
+            **host.schema_extras(search_aliases=["chatgpt prompt", "ollama", "lm studio", "llm", "prompt enhancer"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, endpoint: str) -> bool | str:
+        return True  # said at the run, with the lines to add to the user's file
+
+    @classmethod
+    def execute(
+        cls, endpoint: str, model: str, temperature: float, seed: int, timeout_s: float = 120.0
+    ) -> io.NodeOutput:
+        named = host.endpoints().get(endpoint)
+        model = model.strip() or next(iter(named.models), "")
+        if not model:
+            raise CannotRewrite(
+                f"The rewriter has no model; write the name of an LLM at '{named.name}' into `model`, for example "
+                "qwen3:4b."
+            )
+        return io.NodeOutput(
+            EndpointRewriter(named, model, temperature, seed, timeout_s, check_cancelled=host.raise_if_cancelled)
+        )
+
+
+class DalleFluxRewriterLocal(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxRewriterLocal",
+            display_name="Prompt Rewriter (LLM in ComfyUI)",
+            category=CATEGORY,
+            description="Writes prompts out as ChatGPT did for DALL·E, with a generative text encoder (Qwen3, Gemma) "
+            "loaded in ComfyUI itself. FLUX.1's own encoders cannot generate text.",
+            inputs=[
+                io.Clip.Input("clip", tooltip="A generative text encoder from CLIPLoader, for example qwen_3_4b."),
+                io.Float.Input(
+                    "temperature",
+                    default=0.7,
+                    min=0.0,
+                    max=2.0,
+                    step=0.05,
+                    tooltip="0: always the likeliest words. Higher: more variety.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=True,
+                    tooltip="The same seed and prompt give the same text.",
+                ),
+            ],
+            outputs=[Rewriter.Output(display_name="rewriter", tooltip="For DALL·E Prompt to FLUX.")],
+            **host.schema_extras(search_aliases=["qwen", "gemma", "local llm", "prompt enhancer", "text generate"]),
+        )
+
+    @classmethod
+    def execute(cls, clip: Any, temperature: float, seed: int) -> io.NodeOutput:
+        generate = host.text_generator(clip)
+        if generate is None:
+            raise CannotRewrite(
+                "This ComfyUI, or this text encoder, cannot generate text; update ComfyUI and load a generative encoder "
+                "such as qwen_3_4b, or use the node Prompt Rewriter (LLM endpoint)."
+            )
+        return io.NodeOutput(LocalRewriter(generate, temperature, seed))

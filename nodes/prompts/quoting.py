@@ -33,7 +33,10 @@ _QUOTED = re.compile(
 _HAS_QUOTE = re.compile("[\"“„«‹「『‘']")
 # Characters no tokenizer can take or that are this module's own: controls, surrogates, private use,
 # non-characters, the byte order mark and the zero-width space. Joiners and direction marks stay.
-_UNUSABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufeff\u200b\ufff9-\ufffb\ufffe\uffff]")  # fmt: skip
+_UNUSABLE = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"
+    "\ufeff\u200b\ufff9-\ufffb\ufffe\uffff]"
+)
 _LINE_ENDS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 
 

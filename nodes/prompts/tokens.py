@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,27 @@ class Tokenizers:
     clip: Callable[[str], int]  # tokens, start and end mark not included
     t5_unknown: Callable[[str], int]  # how many of T5's tokens stand for something it cannot read
     measured: bool = True  # False: an estimate
+
+
+def measured(t5: Callable[..., Any], clip: Callable[..., Any], t5_unknown_id: int) -> Tokenizers:
+    """From the two tokenizers that ComfyUI uses, as the `transformers` package makes them.
+
+    Args:
+        t5, clip: called with a text, they answer {"input_ids": […]}, marks of start and end included.
+        t5_unknown_id: the token that stands for what T5 cannot read.
+    """
+    lock = Lock()  # fast tokenizers must not be used from two threads at once
+
+    def ids(tokenizer: Callable[..., Any], text: str) -> list[int]:
+        with lock:
+            found: list[int] = tokenizer(text, verbose=False)["input_ids"]
+        return found
+
+    return Tokenizers(
+        t5=lambda text: len(ids(t5, text)),
+        clip=lambda text: len(ids(clip, text)) - 2,
+        t5_unknown=lambda text: ids(t5, text).count(t5_unknown_id),
+    )
 
 
 _PIECE = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]")

@@ -10,20 +10,24 @@ _VERY = r"(?:very|ultra|extremely|super|hyper|insanely|incredibly|highly|intrica
 _TAG = (
     r"(?:"
     r"(?:an?\s+)?(?:absolute\s+)?masterpiece"
-    rf"|(?:{_VERY}[- ]?)?(?:best|top|high(?:est)?|premium|professional|amazing|stunning|perfect|superb|great|exceptional)"
+    rf"|(?:{_VERY}[- ]?)?(?:best|top|high(?:est)?|premium|professional|amazing|stunning|perfect"
+    rf"|superb|great|exceptional)"
     r"[- ](?:image\s+)?quality"
     rf"|(?:{_VERY}[- ]?)?high(?:est)?[- ]?(?:res(?:olution)?|definition|detail(?:ed|s)?)"
     rf"|{_VERY}[- ]?detail(?:ed|s)?"
-    r"|(?:(?:ultra[- ]?)?\d{1,2}|ultra)[- ]?k(?:[- ](?:uhd|hdr?|ultra[- ]hd|resolution|quality|wallpaper|render(?:ing)?|detail))*"
+    r"|(?:(?:ultra[- ]?)?\d{1,2}|ultra)[- ]?k(?:[- ](?:uhd|hdr?|ultra[- ]hd|resolution|quality"
+    r"|wallpaper|render(?:ing)?|detail))*"
     r"|(?:full|ultra)[- ]?hd|u?hd|uhd|(?:720|1080|1440|2160)p"
-    r"|(?:currently\s+)?(?:trending|featured|popular)\s+on\s+(?:art\s?station|cg\s?society|deviantart|pixiv|behance|500px|flickr)"
+    r"|(?:currently\s+)?(?:trending|featured|popular)\s+on\s+(?:art\s?station|cg\s?society"
+    r"|deviantart|pixiv|behance|500px|flickr)"
     r"|art\s?station(?:\s?hq)?|cg\s?society|deviantart"
     r"|award[- ]winning|absurdres|highres|hi[- ]?res|very\s+aesthetic|score_\d(?:_up)?|source_\w{1,12}|rating_\w{1,12}"
     r")"
 )
 _TAGS = re.compile(rf"(\A|[,;.])\s*(?:and\s+)?{_TAG}(?:\s+(?:and\s+)?{_TAG}){{0,4}}\s*(?=[,;.!]|\Z)", re.IGNORECASE)
 _TRAILING = re.compile(
-    rf"\s*,?\s(?:in|at|with|using)\s+(?:an?\s+)?(?:full\s+)?{_TAG}(?:\s*(?:,|and|\s)\s*{_TAG}){{0,4}}(?=\s*(?:[,;.!]|\Z))",
+    rf"\s*,?\s(?:in|at|with|using)\s+(?:an?\s+)?(?:full\s+)?{_TAG}(?:\s*(?:,|and"
+    rf"|\s)\s*{_TAG}){{0,4}}(?=\s*(?:[,;.!]|\Z))",
     re.IGNORECASE,
 )
 _HINTS = (

@@ -15,7 +15,8 @@ NAMED: dict[str, int] = {
     "burgundy": 0x6D071A, "brick red": 0xB22222, "coral": 0xFF7F50, "salmon pink": 0xFA8072,
     "orange": 0xFFA500, "dark orange": 0xFF8C00, "burnt orange": 0xCC5500, "peach": 0xFFDAB9, "amber": 0xFFBF00,
     "brown": 0x8B4513, "dark brown": 0x4B2E1A, "chocolate brown": 0x5C3317, "terracotta": 0xC8603F, "copper": 0xB87333,
-    "yellow": 0xFFFF00, "golden yellow": 0xFFD700, "mustard yellow": 0xD9A514, "pale yellow": 0xFFFFB3, "khaki": 0xBDB76B,
+    "yellow": 0xFFFF00, "golden yellow": 0xFFD700, "mustard yellow": 0xD9A514, "pale yellow": 0xFFFFB3,
+    "khaki": 0xBDB76B,
     "gold": 0xD4AF37, "lemon yellow": 0xFFF44F, "green": 0x00A000, "bright green": 0x00FF00, "dark green": 0x006400,
     "forest green": 0x228B22, "olive green": 0x808000, "lime green": 0x32CD32, "mint green": 0x98FF98,
     "sage green": 0x9CAF88, "emerald green": 0x50C878, "sea green": 0x2E8B57, "pale green": 0xC0F0C0,
@@ -32,7 +33,10 @@ BASIC = (
     "ivory|copper|bronze|yellow|gold|golden|mustard|khaki|green|olive|lime|mint|emerald|teal|turquoise|cyan|aqua|blue|navy|"
     "cobalt|azure|indigo|purple|violet|lavender|lilac|plum|magenta|fuchsia|pink|rose"
 )
-_HEX = r"(?:hex(?:adecimal)?(?:\s+(?:code|colou?r|value))?\s*[:=]?\s*)?#([0-9A-Fa-f]{6}|(?=[0-9]{0,2}[A-Fa-f])[0-9A-Fa-f]{3})\b"
+_HEX = (
+    r"(?:hex(?:adecimal)?(?:\s+(?:code|colou?r|value))?\s*[:=]?\s*)?#([0-9A-Fa-f]{6}"
+    r"|(?=[0-9]{0,2}[A-Fa-f])[0-9A-Fa-f]{3})\b"
+)
 _AFTER_NAME = re.compile(rf"\b({BASIC})((?:\s+colou?r)?)\s*[(\[]?\s*{_HEX}\s*[)\]]?", re.IGNORECASE)
 _BEFORE_NAME = re.compile(rf"{_HEX}\s*[(\[]\s*((?:[\w-]+\s){{0,2}}(?:{BASIC}))\s*[)\]]", re.IGNORECASE)
 _ALONE = re.compile(_HEX, re.IGNORECASE)
@@ -64,7 +68,8 @@ def _hex(text: str, desk: Desk) -> str:
 
 HEX = Rule(
     "hex_colours",
-    "FLUX.1 does not know #RRGGBB; the nearest name says the same. Where a name stands beside the code, the name stays. "
+    "FLUX.1 does not know #RRGGBB; the nearest name says the same. Where a name stands beside "
+    "the code, the name stays. "
     "FLUX.2 reads hex colours, and keeps them.",
     _hex,
 )

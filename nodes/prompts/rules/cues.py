@@ -29,13 +29,32 @@ WIDE = ("Wide landscape composition.", "wide landscape composition")
 TALL = ("Tall vertical composition.", "tall vertical composition")
 SQUARE = ("Balanced square composition.", "square composition")
 
-_MONO = re.compile(r"\b(?:black[- ]and[- ]white|monochrom\w+|gr[ae]yscale|sepia|(?:pencil|charcoal|ink|pen|line) (?:sketch|drawing|art)|silhouettes?|engraving|etching|line art|woodcut|blueprint)\b", re.I)  # fmt: skip
-_FLAT = re.compile(r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram|infographic|pixel art|sticker|pictogram|coloring (?:book|page)|chart|map)\b", re.I)  # fmt: skip
-_LIT = re.compile(r"\b(?:light(?:s|ing|ed)?|lit|\w+lit|sunlight|sunlit|sunset|sunrise|sunshine|sunny|moonlight|moonlit|dusk|dawn|twilight|golden hour|blue hour|candle\w*|neon|glow\w*|backlit|shadows?|dark\w*|night|bright\w*|midday|noon)\b", re.I)  # fmt: skip
+_MONO = re.compile(
+    r"\b(?:black[- ]and[- ]white|monochrom\w+|gr[ae]yscale|sepia|(?:pencil|charcoal|ink|pen"
+    r"|line) (?:sketch|drawing|art)|silhouettes?|engraving|etching|line art|woodcut|blueprint)\b",
+    re.I,
+)
+_FLAT = re.compile(
+    r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram"
+    r"|infographic|pixel art|sticker|pictogram|coloring (?:book|page)|chart|map)\b",
+    re.I,
+)
+_LIT = re.compile(
+    r"\b(?:light(?:s|ing|ed)?|lit|\w+lit|sunlight|sunlit|sunset|sunrise|sunshine|sunny|moonlight"
+    r"|moonlit|dusk|dawn|twilight|golden hour|blue hour|candle\w*|neon|glow\w*|backlit"
+    r"|shadows?|dark\w*|night|bright\w*|midday|noon)\b",
+    re.I,
+)
 _FORMATS = {
-    "wide": re.compile(r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture|banner)|widescreen|panoram\w+|landscape (?:format|orientation|composition|layout)|horizontal (?:format|orientation|composition|layout)|banner|cinematic (?:frame|wide shot))\b", re.I),
-    "tall": re.compile(r"\b(?:tall vertical composition|portrait[- ](?:format|orientation|composition|layout|mode)|vertical (?:format|orientation|composition|layout|poster|banner|shot)|full[- ](?:body|length)(?: portrait| shot)?|(?:phone|mobile) wallpaper|book cover|movie poster)\b", re.I),
-    "square": re.compile(r"\b(?:square (?:format|composition|image|picture|crop|frame|layout)|album cover|profile picture|avatar)\b", re.I),
+    "wide": re.compile(r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture"
+r"|banner)|widescreen|panoram\w+|landscape (?:format|orientation|composition|layout)"
+r"|horizontal (?:format|orientation|composition|layout)|banner|cinematic (?:frame"
+r"|wide shot))\b", re.I),
+    "tall": re.compile(r"\b(?:tall vertical composition|portrait[- ](?:format|orientation|composition|layout|mode)"
+r"|vertical (?:format|orientation|composition|layout|poster|banner|shot)|full[- ](?:body"
+r"|length)(?: portrait| shot)?|(?:phone|mobile) wallpaper|book cover|movie poster)\b", re.I),
+    "square": re.compile(r"\b(?:square (?:format|composition|image|picture|crop|frame|layout)|album cover"
+r"|profile picture|avatar)\b", re.I),
 }  # fmt: skip
 # One of these stands in every text that the patterns of the same name find; looking for them is much faster.
 _HINTS = {

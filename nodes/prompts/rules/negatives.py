@@ -13,7 +13,8 @@ from ..rule import Desk, Rule
 POSITIVES: tuple[tuple[str, str], ...] = (
     (r"(?:other|additional|extra) (?:people|persons?|humans?|figures?|characters?)", "alone"),
     (r"(?:other|additional|extra|unnecessary) (?:objects?|items?|elements?|things?)", "the subject alone in the frame"),
-    (r"people|persons?|humans?|human (?:figures?|beings?|presence)|crowds?|pedestrians?|passersby|bystanders?|tourists?",
+    (r"people|persons?|humans?|human (?:figures?|beings?|presence)|crowds?|pedestrians?|passersby"
+r"|bystanders?|tourists?",
      "empty and deserted"),
     (r"watermarks?|signatures?|logos?|copyright(?: (?:marks?|notices?|text))?|stamps?|usernames?|artist names?"
      r"|texts?|words?|letters?|lettering|writings?|captions?|typography|labels?|subtitles?|inscriptions?",
@@ -51,10 +52,13 @@ POSITIVES: tuple[tuple[str, str], ...] = (
     (r"sleeves", "sleeveless"),
     (r"rain", "in dry weather"),
     (r"(?:artificial|electric) lights?|lamps|lights", "dark and unlit"),
-    (r"(?:bad|poor|wrong) anatomy|deformed|deformities|distort(?:ed|ions?)|disfigured|mutat(?:ed|ions?)|malformed(?: \w+)?"
-     r"|(?:bad|deformed|mutated|extra|missing|fused|poorly drawn|too many) (?:hands?|fingers?|limbs?|arms?|legs?|faces?|eyes?|feet)",
+    (r"(?:bad|poor|wrong) anatomy|deformed|deformities|distort(?:ed|ions?)|disfigured|mutat(?:ed"
+r"|ions?)|malformed(?: \w+)?"
+     r"|(?:bad|deformed|mutated|extra|missing|fused|poorly drawn"
+r"|too many) (?:hands?|fingers?|limbs?|arms?|legs?|faces?|eyes?|feet)",
      "with natural, correct anatomy"),
-    (r"blurry|blurred|out of focus|low[- ]?(?:quality|res(?:olution)?)|lowres|worst quality|bad quality|jpeg artifacts?|pixelated",
+    (r"blurry|blurred|out of focus|low[- ]?(?:quality|res(?:olution)?)|lowres|worst quality"
+r"|bad quality|jpeg artifacts?|pixelated",
      "in sharp focus"),
     (r"cropped|cut off|out of frame", "entirely within the frame"),
 )  # fmt: skip
@@ -66,26 +70,41 @@ _BARE = "|".join(noun for noun, _ in POSITIVES)
 _DETERMINER = r"(?:any|visible|unwanted|a|an|the|single|sign of|signs of|kind of|kinds of|of)"
 _ITEM = rf"(?:{_DETERMINER}\s+){{0,3}}(?:{_BARE})\b"
 _MORE = rf"(?:\s*,?\s*(?:,|or|and|nor|/|\b(?:with)?out\b)\s*(?:no\s+|any\s+|without\s+){{0,2}}{_ITEM}){{0,9}}"
-_WHERE = r"(?:\s+(?:visible\s+)?(?:(?:any|else)where\s+)?(?:in|on|within)\s+(?:the|this)\s+(?:image|picture|photo|scene|shot|composition|frame|background))?(?:\s+(?:at\s+all|whatsoever|please|anywhere|around|visible|present|in\s+sight))?"  # fmt: skip
+_WHERE = (
+    r"(?:\s+(?:visible\s+)?(?:(?:any|else)where\s+)?(?:in|on|within)\s+(?:the|this)\s+(?:image"
+    r"|picture|photo|scene|shot|composition|frame|background))?(?:\s+(?:at\s+all|whatsoever|please"
+    r"|anywhere|around|visible|present|in\s+sight))?"
+)
 # Left alone where an exception follows, or where the list goes on with something unknown: "no people, dogs or cars".
-_UNLESS = r"(?!\s+(?:except|other\s+than|but|besides|apart|(?:is|are)\s+(?:allowed|needed))\b)(?!(?:\s*,\s*[\w-]+(?:\s[\w-]+)?){0,3}\s*,?\s+(?:n?or)\s)(?![\w-])"  # fmt: skip
+_UNLESS = (
+    r"(?!\s+(?:except|other\s+than|but|besides|apart|(?:is|are)\s+(?:allowed"
+    r"|needed))\b)(?!(?:\s*,\s*[\w-]+(?:\s[\w-]+)?){0,3}\s*,?\s+(?:n?or)\s)(?![\w-])"
+)
 _PHRASE = re.compile(
     r"(?P<lead>\A\s*|[.!?;]\s+|\s*[,(–—-]\s+|\s+)"
     r"(?:(?:and|but|also|please|ensure|make\s+sure|be\s+sure|absolutely|completely|entirely)[,\s]+(?:that\s+)?){0,3}"
     r"(?:"
-    r"(?:there\s+(?:is|are|should\s+be|must\s+be|will\s+be)\s+|(?:it|they|he|she|which|that)\s+(?:has|have|should\s+have)\s+|with\s+|and\s+|has\s+|having\s+|contains?\s+|containing\s+)?"
+    r"(?:there\s+(?:is|are|should\s+be|must\s+be|will\s+be)\s+|(?:it|they|he|she|which"
+    r"|that)\s+(?:has|have|should\s+have)\s+|with\s+|and\s+|has\s+|having\s+|contains?\s+"
+    r"|containing\s+)?"
     r"(?:absolutely\s+)?(?:no|without(?:\s+any)?|zero|free\s+(?:of|from)|devoid\s+of)"
-    r"|(?:do\s+not|don['’]t|never|should\s+not|must\s+not)\s+(?:include|add|show|use|have|put|draw|render|write|generate|contain|depict)"
+    r"|(?:do\s+not|don['’]t|never|should\s+not|must\s+not)\s+(?:include|add|show|use|have|put|draw"
+    r"|render|write|generate|contain|depict)"
     r"|avoid(?:\s+(?:using|adding|including|showing))?|exclude"
     r")\s+"
     rf"(?P<things>{_ITEM}{_MORE}){_WHERE}{_UNLESS}",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
-    r"(?P<lead>\s*,?\s+)(?:with\s+)?(?:nobody|no\s+one)(?:\s+(?:around|in\s+sight|visible|there|present))?(?=\s*(?:[,.;!]|\Z))",
+    r"(?P<lead>\s*,?\s+)(?:with\s+)?(?:nobody|no\s+one)(?:\s+(?:around|in\s+sight|visible|there"
+    r"|present))?(?=\s*(?:[,.;!]|\Z))",
     re.I,
 )
-_LEFT = re.compile(r"\b(?:(?:no|without(?:\s+any)?|not|never|avoid|exclude|don['’]t|do\s+not)\s+)(?!longer\b|matter\b|doubt\b|only\b|less\b|more\b|nonsense|\d)(?:[\w'’-]+)(?:\s+[\w'’-]+)?", re.I)  # fmt: skip
+_LEFT = re.compile(
+    r"\b(?:(?:no|without(?:\s+any)?|not|never|avoid|exclude|don['’]t|do\s+not)\s+)(?!longer\b"
+    r"|matter\b|doubt\b|only\b|less\b|more\b|nonsense|\d)(?:[\w'’-]+)(?:\s+[\w'’-]+)?",
+    re.I,
+)
 _SUSPECTS = re.compile(r"\b(?:no|without|not|never|avoid|exclude|zero|free|devoid|nobody|don['’]t)\b", re.IGNORECASE)
 
 
@@ -125,7 +144,8 @@ def _negatives(text: str, desk: Desk) -> str:
         for left in list(_LEFT.finditer(text))[:8]:
             desk.warn(
                 "negative_kept",
-                f"“{desk.read(left[0])}” stays as it is: FLUX tends to draw what is named, so say what is there instead.",
+                f"“{desk.read(left[0])}” stays as it is: FLUX tends to draw what is named, so say what is "
+                f"there instead.",
             )
     return text
 

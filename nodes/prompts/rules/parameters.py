@@ -123,8 +123,10 @@ WEIGHTS = Rule(
 )
 
 _PIXELS = re.compile(
-    r"(?:[,(]\s*)?(?:\b(?:in|at|with(?:\s+an?)?|of|size|image\s+size|resolution|dimensions?)\b\s*(?:(?:size|resolution|dimensions?)\s*)?"
-    r"(?:of|[:=])?\s*)?(?<![\d.])(\d{3,4})\s?[x×]\s?(\d{3,4})(?![\d.]*\d)(?:\s?(?:px|pixels))?(?:\s+(?:resolution|format|size|image))?(?:\s*\))?",
+    r"(?:[,(]\s*)?(?:\b(?:in|at|with(?:\s+an?)?|of|size|image\s+size|resolution"
+    r"|dimensions?)\b\s*(?:(?:size|resolution|dimensions?)\s*)?"
+    r"(?:of|[:=])?\s*)?(?<![\d.])(\d{3,4})\s?[x×]\s?(\d{3,4})(?![\d.]*\d)(?:\s?(?:px"
+    r"|pixels))?(?:\s+(?:resolution|format|size|image))?(?:\s*\))?",
     re.IGNORECASE,
 )
 _RATIO = re.compile(

@@ -21,7 +21,8 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|approx|ca|ft|vol|fig|jr|sr|inc|co|al|cf)\.\s)\Z", re.I
 )
 _NEEDS = re.compile(
-    r"\s{2}|[\t\n\xa0\u2000-\u200a\u202f\u205f\u3000]|\s[,;.!?:]|,\s*,|[,;:]\s*[.!?]|[.!?]\s*,|\.\s?\.|\(\s*[,.;:]?\s*\)|\[\s*\]|\A[\s,;:.!?\-–—|]|[\s,;:\-–—|]\Z"
+    r"\s{2}|[\t\n\xa0\u2000-\u200a\u202f\u205f\u3000]|\s[,;.!?:]|,\s*,|[,;:]\s*[.!?]|[.!?]\s*,"
+    r"|\.\s?\.|\(\s*[,.;:]?\s*\)|\[\s*\]|\A[\s,;:.!?\-–—|]|[\s,;:\-–—|]\Z"
 )
 
 

@@ -153,9 +153,14 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _PAINT = re.compile(r"\A\s*(?:paint|illustrate)\s+(?:(?:me|us)\s+)?(?=an?\s)", re.IGNORECASE)
-_EMPTY_PRAISE = r"(?:(?:very|highly|super|extremely)\s+)?(?:detailed|beautiful|stunning|amazing|nice|great|cool|awesome|high[- ]quality|high[- ]resolution|captivating|striking|gorgeous|incredible|realistic-looking|vivid)"  # fmt: skip
+_EMPTY_PRAISE = (
+    r"(?:(?:very|highly|super|extremely)\s+)?(?:detailed|beautiful|stunning|amazing|nice|great"
+    r"|cool|awesome|high[- ]quality|high[- ]resolution|captivating|striking|gorgeous|incredible"
+    r"|realistic-looking|vivid)"
+)
 _IMAGE_OF = re.compile(
-    rf"\A\s*(?:(?:an?|the|this|one|single)\s+)?(?:{_EMPTY_PRAISE}(?:,\s*|\s+and\s+|\s+)){{0,4}}(?:image|picture|depiction|visual(?:i[sz]ation)?"
+    rf"\A\s*(?:(?:an?|the|this|one|single)\s+)?(?:{_EMPTY_PRAISE}(?:,\s*|\s+and\s+"
+    rf"|\s+)){{0,4}}(?:image|picture|depiction|visual(?:i[sz]ation)?"
     r"|representation)s?\s*"
     r"(?:of|showing|depicting|featuring|portraying|(?:that|which)\s+(?:shows|depicts|features|portrays))\s+(?=\S)",
     re.IGNORECASE,
@@ -163,7 +168,8 @@ _IMAGE_OF = re.compile(
 _THE_IMAGE_SHOWS = re.compile(
     r"(?:\A|(?<=[.!?]\s))(?:(?:the|this)\s+(?:image|picture|scene|artwork|visual)\s+(?:should|must|will|needs\s+to)?\s*"
     r"(?:show|depict|feature|portray|display|contain|include)s?\s+"
-    r"|in\s+(?:the|this)\s+(?:image|picture)\s*,?\s+(?:there\s+(?:is|are)\s+|you\s+(?:can\s+)?see\s+|we\s+(?:can\s+)?see\s+)?)"
+    r"|in\s+(?:the|this)\s+(?:image|picture)\s*,?\s+(?:there\s+(?:is|are)\s+"
+    r"|you\s+(?:can\s+)?see\s+|we\s+(?:can\s+)?see\s+)?)"
     r"(?=\S)",
     re.IGNORECASE,
 )
