@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -86,7 +86,7 @@ def convert_rows(wanted: Iterator[Row], tokenizers: Tokenizers = ESTIMATE) -> It
         yield row, convert(row.request, tokenizers)
 
 
-def _told(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _told(file: Path) -> Generator[tuple[int, dict[str, Any]], None, None]:
     """(line in the file, its fields) of each prompt."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:

@@ -49,12 +49,7 @@ class Conversion:
     t5xxl: str
     clip_l: str
     guidance: float | None  # None: the target takes none
-    details: Report
-
-    @property
-    def report(self) -> str:
-        """What happened, as the JSON that nodes put out."""
-        return self.details.json()
+    report: Report
 
     @property
     def text(self) -> str:

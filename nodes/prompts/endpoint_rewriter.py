@@ -154,9 +154,10 @@ class EndpointRewriter:
                 "endpoints.toml or its environment variable."
             )
         if status == 404:
+            fetch = f", or fetch it: ollama pull {self.model[:80]}" if self.endpoint.name == "ollama" else ""
             return RewriterRefused(
                 f"Endpoint '{self.endpoint.name}' does not know the model '{self.model[:80]}'; correct `model` on the "
-                f"rewriter node{', or fetch it: ollama pull ' + self.model[:80] if self.endpoint.name == 'ollama' else ''}."
+                f"rewriter node{fetch}."
             )
         if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
             return RewriterRefused(

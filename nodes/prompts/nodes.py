@@ -185,14 +185,14 @@ class DalleFluxPrompt(io.ComfyNode):
             [one.t5xxl for one in done],
             [one.clip_l for one in done],
             [HOST_GUIDANCE if one.guidance is None else one.guidance for one in done],
-            [one.report for one in done],
+            [one.report.json() for one in done],
             ui={"dalle_flux_prompt": [_shown(one) for one in done[:1]]},
         )
 
 
 def _shown(done: Conversion) -> dict[str, Any]:
     """What the node's face shows after a run, the same as before one; see `routes`."""
-    return {"t5xxl": done.t5xxl, "clip_l": done.clip_l, "guidance": done.guidance, "report": done.details.as_dict()}
+    return {"t5xxl": done.t5xxl, "clip_l": done.clip_l, "guidance": done.guidance, "report": done.report.as_dict()}
 
 
 async def texts(request: Request, rewriter: Any = None) -> Conversion:
@@ -341,7 +341,7 @@ class DalleFluxRewriterLocal(io.ComfyNode):
         generate = host.text_generator(clip)
         if generate is None:
             raise CannotRewrite(
-                "This ComfyUI, or this text encoder, cannot generate text; update ComfyUI and load a generative encoder "
-                "such as qwen_3_4b, or use the node Prompt Rewriter (LLM endpoint)."
+                "This ComfyUI, or this text encoder, cannot generate text; update ComfyUI and load a generative "
+                "encoder such as qwen_3_4b, or use the node Prompt Rewriter (LLM endpoint)."
             )
         return io.NodeOutput(LocalRewriter(generate, temperature, seed))

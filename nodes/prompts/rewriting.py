@@ -110,7 +110,7 @@ def rewrite(request: Request, rewriter: Rewriter, state: State, tokenizers: Toke
         DalleFluxError: what `rewriter.ask` wants the user to put right; a bad size or frozen text.
     """
     ruled = convert(request, tokenizers)
-    if ruled.details.mode in ("as_is", "frozen") or not ruled.t5xxl.strip():
+    if ruled.report.mode in ("as_is", "frozen") or not ruled.t5xxl.strip():
         return _with(ruled, Rewriting(rewriter.name, "skipped"))
     source = split_cues(ruled.text)[0]
     if len(source) > _LONGEST_SOURCE:
@@ -218,16 +218,16 @@ def _key(rewriter: Rewriter, messages: tuple[Message, ...]) -> str | None:
 def _written(text: str, request: Request, ruled: Conversion, done: Rewriting, tokenizers: Tokenizers) -> Conversion:
     """The rewritten text through the rules: cues, escapes, lengths; the report tells both stories."""
     result = convert(replace(request, prompt=text), tokenizers)
-    details = replace(
-        result.details,
-        language=ruled.details.language,
-        changes=ruled.details.changes + result.details.changes,
-        not_kept=ruled.details.not_kept,
-        asked=ruled.details.asked,
-        size=ruled.details.size,
+    report = replace(
+        result.report,
+        language=ruled.report.language,
+        changes=ruled.report.changes + result.report.changes,
+        not_kept=ruled.report.not_kept,
+        asked=ruled.report.asked,
+        size=ruled.report.size,
     )
-    return replace(result, details=details.with_rewriting(done, mode="rewritten"))
+    return replace(result, report=report.with_rewriting(done, mode="rewritten"))
 
 
 def _with(ruled: Conversion, done: Rewriting) -> Conversion:
-    return replace(ruled, details=ruled.details.with_rewriting(done))
+    return replace(ruled, report=ruled.report.with_rewriting(done))

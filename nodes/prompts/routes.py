@@ -64,7 +64,7 @@ def _converted(request: Request) -> dict[str, Any]:
         "t5xxl": done.t5xxl,
         "clip_l": done.clip_l,
         "guidance": done.guidance,
-        "report": done.details.as_dict(),
+        "report": done.report.as_dict(),
         "key": prompt_key(request.prompt),
     }
 
