@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .. import host, pictures
-from ..endpoints import BUILT_IN
-from ..errors import DalleFluxError, MissingPackage
+from .. import host
+from ..endpoints import BUILT_IN, Endpoints
+from ..errors import DalleFluxError
+from .inputs import Sent, files_for
+from .ledger import Ledger
+from .making import Made, Progress, make_pictures
+from .models import LIVE_MODEL, choices
+from .plan import MAX_N, Ask, Operation, known_models, make_plan
+from .provenance import PNG_KEYWORD, records, save
+from .settings import Settings
+
+if TYPE_CHECKING:
+    import torch
 
 CATEGORY = f"{host.CATEGORY}/Images API"
-MODELS = ["gpt-image-2", "dall-e-3", "dall-e-2"]
 SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", "512x512", "256x256"]
 QUALITIES = ["standard", "hd", "low", "medium", "high", "xhigh", "max", "auto"]
 STYLES = ["vivid", "natural"]
-
-
-def endpoint_names() -> list[str]:
-    """Endpoints of the user's file; the built-in ones if the file cannot be used, which running then reports."""
-    try:
-        return host.endpoints().names()
-    except DalleFluxError:
-        return list(BUILT_IN)
+ALIASES = ["dall-e", "dalle", "dall-e 3", "dall-e 2", "gpt image", "openai image", "images api", "OpenAIDalle3"]
 
 
 class DalleFluxGenerate(io.ComfyNode):
@@ -32,35 +38,36 @@ class DalleFluxGenerate(io.ComfyNode):
             node_id="DalleFluxGenerate",
             display_name="DALL·E 3 Generate",
             category=CATEGORY,
-            description="Text to image at any endpoint that speaks OpenAI's Images API.",
+            description="Text to image at any endpoint that speaks OpenAI's Images API: OpenAI, Azure, a compatible "
+            "server. Nothing is paid for twice: the same request is answered from disk.",
             inputs=[
-                io.String.Input("prompt", multiline=True, tooltip="What the picture shows."),
+                _prompt("What the picture should show. A style is added as a sentence where the model has none."),
+                _endpoint(),
+                _model(),
+                _size(),
+                _quality(),
                 io.Combo.Input(
-                    "endpoint",
-                    options=endpoint_names(),
-                    default="openai",
-                    tooltip="Name of an endpoint in your endpoints.toml; keys stay there.",
+                    "style",
+                    options=STYLES,
+                    default="vivid",
+                    tooltip="vivid: hyper-real and dramatic. natural: less so. GPT image models have no such "
+                    "parameter; they get it as a sentence at the end of the prompt, and info says so.",
                 ),
-                io.Combo.Input("model", options=MODELS, default="gpt-image-2", tooltip="Image model at the endpoint."),
-                io.Combo.Input("size", options=SIZES, default="1024x1024", tooltip="WIDTHxHEIGHT in pixels."),
-                io.Combo.Input("quality", options=QUALITIES, default="standard", tooltip="standard or hd as DALL·E 3."),
-                io.Combo.Input("style", options=STYLES, default="vivid", tooltip="vivid or natural as DALL·E 3."),
-                io.Int.Input("n", default=1, min=1, max=10, tooltip="How many pictures."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="A new seed asks for new pictures; the API itself has no seed.",
+                _n(),
+                _seed(),
+                io.Combo.Input(
+                    "moderation",
+                    options=["auto", "low"],
+                    default="auto",
+                    optional=True,
+                    tooltip="How strictly the endpoint filters; GPT image models only. low is less strict.",
                 ),
+                _generate_again(),
+                _filename_prefix(),
             ],
-            outputs=[
-                io.Image.Output(display_name="images", tooltip="The pictures, [B,H,W,3]."),
-                io.String.Output(display_name="revised_prompt", tooltip="The text really used for the first picture."),
-                io.String.Output(display_name="info", tooltip="What was asked and what came, as JSON."),
-            ],
-            **host.schema_extras(search_aliases=["dall-e", "dalle", "dall-e 3", "gpt image", "openai image"]),
+            outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
+            **host.schema_extras(search_aliases=ALIASES),
         )
 
     @classmethod
@@ -68,20 +75,283 @@ class DalleFluxGenerate(io.ComfyNode):
         return True  # the lists are what the widgets offer; a run says what is wrong and what to do
 
     @classmethod
-    async def execute(
-        cls, prompt: str, endpoint: str, model: str, size: str, quality: str, style: str, n: int, seed: int
-    ) -> io.NodeOutput:
-        try:
-            import openai
-        except ImportError:
-            raise MissingPackage("openai", "DALL·E 3 Generate") from None
-        import base64
+    def fingerprint_inputs(cls, generate_again: bool = False, **_: Any) -> Any:
+        return time.time() if generate_again else ""
 
-        target = host.endpoints().get(endpoint)
-        client = openai.AsyncOpenAI(api_key=target.api_key() or "none", base_url=target.base_url, max_retries=0)
-        parameters = {"response_format": "b64_json"} if model.startswith("dall-e") else {}
-        reply = await client.images.generate(model=model, prompt=prompt, size=size, n=1, **parameters)
-        first = reply.data[0]
-        picture = pictures.decode(base64.b64decode(first.b64_json))
-        info = json.dumps({"endpoint": endpoint, "model": model})
-        return io.NodeOutput(pictures.to_tensor([picture]), first.revised_prompt or prompt, info)
+    @classmethod
+    async def execute(
+        cls,
+        prompt: str,
+        endpoint: str,
+        model: str,
+        size: str,
+        quality: str,
+        style: str,
+        n: int,
+        seed: int,
+        moderation: str = "auto",
+        generate_again: bool = False,
+        filename_prefix: str = "",
+    ) -> io.NodeOutput:
+        ask = Ask(Operation.GENERATE, model, size, n, seed, prompt, quality, style, moderation)
+        return await _run(cls, ask, endpoint, generate_again, filename_prefix)
+
+
+class DalleFluxEdit(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxEdit",
+            display_name="DALL·E Edit",
+            category=CATEGORY,
+            description="Change pictures by prompt at any endpoint that speaks OpenAI's Images API. A mask says where; "
+            "GPT image models take up to 16 pictures in one batch and work without a mask.",
+            inputs=[
+                io.Image.Input("image", tooltip="The picture to change; a batch of up to 16 for GPT image models."),
+                io.Mask.Input("mask", optional=True, tooltip="1 = change. It belongs to the first picture."),
+                _prompt("What the whole picture should show afterwards."),
+                _endpoint(),
+                _model(),
+                _size(),
+                _quality(),
+                _n(),
+                _seed(),
+                _generate_again(),
+                _filename_prefix(),
+            ],
+            outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
+            **host.schema_extras(search_aliases=[*ALIASES, "inpaint", "outpaint", "images edit", "OpenAIDalle2"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, endpoint: str, model: str, size: str, quality: str) -> bool | str:
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, generate_again: bool = False, **_: Any) -> Any:
+        return time.time() if generate_again else ""
+
+    @classmethod
+    async def execute(
+        cls,
+        image: torch.Tensor,
+        prompt: str,
+        endpoint: str,
+        model: str,
+        size: str,
+        quality: str,
+        n: int,
+        seed: int,
+        mask: torch.Tensor | None = None,
+        generate_again: bool = False,
+        filename_prefix: str = "",
+    ) -> io.NodeOutput:
+        ask = Ask(Operation.EDIT, model, size, n, seed, prompt, quality, pictures=len(image), has_mask=mask is not None)
+        return await _run(cls, ask, endpoint, generate_again, filename_prefix, image, mask)
+
+
+class DalleFluxVariation(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxVariation",
+            display_name="DALL·E Variation",
+            category=CATEGORY,
+            description="Variations of a picture at an endpoint that still offers them. OpenAI and Azure no longer do.",
+            inputs=[
+                io.Image.Input("image", tooltip="The picture to vary; it is padded to a square for dall-e-2."),
+                _endpoint(),
+                _model(default="dall-e-2"),
+                _size(),
+                _n(),
+                _seed(),
+                _generate_again(),
+                _filename_prefix(),
+            ],
+            outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
+            **host.schema_extras(search_aliases=[*ALIASES, "variation", "similar picture"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, endpoint: str, model: str, size: str) -> bool | str:
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, generate_again: bool = False, **_: Any) -> Any:
+        return time.time() if generate_again else ""
+
+    @classmethod
+    async def execute(
+        cls,
+        image: torch.Tensor,
+        endpoint: str,
+        model: str,
+        size: str,
+        n: int,
+        seed: int,
+        generate_again: bool = False,
+        filename_prefix: str = "",
+    ) -> io.NodeOutput:
+        ask = Ask(Operation.VARIATION, model, size, n, seed, pictures=len(image))
+        return await _run(cls, ask, endpoint, generate_again, filename_prefix, image)
+
+
+async def _run(
+    node: type[io.ComfyNode],
+    ask: Ask,
+    endpoint: str,
+    again: bool,
+    filename_prefix: str,
+    image: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+) -> io.NodeOutput:
+    known = host.endpoints()
+    settings = Settings.read(known.settings)
+    plan = make_plan(ask, known.get(endpoint), settings, date.today())
+    sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
+    made = await make_pictures(plan, sent, Ledger(host.state()), settings, _NodeWatch(node), again=again)
+    host.show_text(node.hidden.unique_id, _summary(made))
+    _leave_traces(node, made, filename_prefix)
+    return io.NodeOutput(made.images, made.revised_prompt, json.dumps(made.info, ensure_ascii=False))
+
+
+class _NodeWatch:
+    """The node on the canvas: bar, partial pictures, one line of text, and the cancel button."""
+
+    def __init__(self, node: type[io.ComfyNode]):
+        self._node_id = node.hidden.unique_id
+
+    def is_cancelled(self) -> bool:
+        return host.is_cancelled()
+
+    def raise_cancelled(self) -> None:
+        host.raise_if_cancelled()
+
+    async def show(self, progress: Progress) -> None:
+        host.show_text(self._node_id, progress.text)
+        await host.show_progress(progress.fraction, 1.0, progress.partial)
+
+
+def _summary(made: Made) -> str:
+    """The line that stays on the node: count, cost, time."""
+    info = made.info
+    count = len(info["pictures"])
+    cost = info["cost_usd"]
+    money = "from disk" if info["cached"] else "price unknown" if cost is None else f"${cost:.3f}"
+    about = "about " if info["cost_is_estimate"] and cost else ""
+    return f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info['seconds']:.1f} s"
+
+
+def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:
+    """Where the pictures come from: into what SaveImage writes for this run, and into files of our own if asked."""
+    found = records(made.info)
+    workflow = node.hidden.extra_pnginfo
+    if isinstance(workflow, dict):
+        workflow.setdefault(PNG_KEYWORD, {})[str(node.hidden.unique_id)] = found
+    if not filename_prefix.strip():
+        return
+    from ..pictures import to_pil
+
+    opened = to_pil(made.images)
+    folder, name, counter = host.output_place(filename_prefix, *opened[0].size)
+    graph = {key: json.dumps(value) for key, value in (workflow or {}).items() if key != PNG_KEYWORD}
+    for offset, (picture, record) in enumerate(zip(opened, found, strict=True)):
+        save(picture, record, Path(folder) / f"{name}_{counter + offset:05}_.png", graph)
+
+
+def _registry() -> Endpoints:
+    """The user's endpoints; the built-in ones if the file cannot be used, which running a node then reports."""
+    try:
+        return host.endpoints()
+    except DalleFluxError:
+        return Endpoints(dict(BUILT_IN), {}, host.state().endpoints_file)
+
+
+def _prompt(tooltip: str) -> io.String.Input:
+    return io.String.Input("prompt", multiline=True, default="", tooltip=tooltip)
+
+
+def _endpoint() -> io.Combo.Input:
+    return io.Combo.Input(
+        "endpoint",
+        options=_registry().names(),
+        default="openai",
+        tooltip="Name of an endpoint in your endpoints.toml. Addresses and keys stay there; a workflow never has them.",
+    )
+
+
+def _model(default: str = LIVE_MODEL) -> io.Combo.Input:
+    of_endpoints = tuple(name for endpoint in _registry().by_name.values() for name in endpoint.models)
+    return io.Combo.Input(
+        "model",
+        options=[*choices(date.today()), *known_models(of_endpoints)],
+        default=default,
+        tooltip="Image model. OpenAI retired dall-e-3 and dall-e-2; they are here for compatible servers.",
+    )
+
+
+def _size() -> io.Combo.Input:
+    return io.Combo.Input(
+        "size",
+        options=SIZES,
+        default="1024x1024",
+        tooltip="WIDTHxHEIGHT in pixels; through the API any size is taken. What a model does not offer is mapped by "
+        "rule, reported in info, or refused before sending.",
+    )
+
+
+def _quality() -> io.Combo.Input:
+    return io.Combo.Input(
+        "quality",
+        options=QUALITIES,
+        default="standard",
+        tooltip="DALL·E 3's standard and hd become medium and high on GPT image models, which also have low, medium, "
+        "high, auto; the newest xhigh and max.",
+    )
+
+
+def _n() -> io.Int.Input:
+    return io.Int.Input("n", default=1, min=1, max=MAX_N, tooltip="How many pictures; asked for side by side.")
+
+
+def _seed() -> io.Int.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=0xFFFFFFFFFFFFFFFF,
+        control_after_generate=True,
+        tooltip="The Images API has no seed. Here it tells requests apart: the same seed is answered from disk, a new "
+        "one is asked and paid for.",
+    )
+
+
+def _generate_again() -> io.Boolean.Input:
+    return io.Boolean.Input(
+        "generate_again",
+        default=False,
+        optional=True,
+        tooltip="Ask, and pay, again although the same request was answered before.",
+    )
+
+
+def _filename_prefix() -> io.String.Input:
+    return io.String.Input(
+        "filename_prefix",
+        default="",
+        optional=True,
+        tooltip="If not empty: also save PNGs to ComfyUI's output folder, each with its origin in the file and in a "
+        ".json beside it.",
+    )
+
+
+def _outputs() -> list[Any]:
+    return [
+        io.Image.Output("images", tooltip="The pictures, [B,H,W,3]."),
+        io.String.Output("revised_prompt", tooltip="The text really used for the first picture."),
+        io.String.Output(
+            "info", tooltip="JSON: what was sent and mapped, cost, request ids, timings, every revised prompt."
+        ),
+    ]

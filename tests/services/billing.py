@@ -22,6 +22,7 @@ class Bill:
     usd: float
     request_id: str
     idempotency_key: str | None
+    serial: int  # counts the bills of a service
     delivered: bool = False  # the whole reply was handed to the network
 
 

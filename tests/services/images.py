@@ -49,7 +49,7 @@ async def serve(services: Services, request: web.Request, order: Order, planned:
         if known := services.replies.get(idempotency_key):
             return web.Response(body=known, content_type="application/json")
         services.replies[idempotency_key] = b""
-    bill = _bill(order, request["id"], idempotency_key)
+    bill = _bill(order, request["id"], idempotency_key, services.next_serial())
     if planned is None or planned.billed:
         services.bills.append(bill)
     fault = planned.fault if planned else None
@@ -72,22 +72,22 @@ async def _work(
     fault = planned.fault if planned else None
     seconds = services.next_latency() + (planned.seconds if planned and fault is Fault.SLOW else 0.0)
     if order.stream and services.honours_stream and fault in (None, Fault.SLOW, Fault.STREAM_ERROR, Fault.CUT_SHORT):
-        return await _stream(services, request, order, seconds, fault)
+        return await _stream(request, order, seconds, fault, bill.serial)
     await asyncio.sleep(3600 if fault is Fault.HANG else seconds)
-    payload = _payload(services, order, request, planned)
+    payload = _payload(services, order, request, planned, bill.serial)
     if bill.idempotency_key and services.idempotent:
         services.replies[bill.idempotency_key] = json.dumps(payload).encode()
     return await _reply(request, payload, fault)
 
 
-def _bill(order: Order, request_id: str, idempotency_key: str | None) -> Bill:
+def _bill(order: Order, request_id: str, idempotency_key: str | None, serial: int) -> Bill:
     size = f"{order.width}x{order.height}"
     usd = (
         order.model.price(size, order.quality) * order.n
         if order.model.family == "dalle"
         else _usd(usage(order, order.partial_images))
     )
-    return Bill(order.model.name, order.operation, order.prompt, order.n, usd, request_id, idempotency_key)
+    return Bill(order.model.name, order.operation, order.prompt, order.n, usd, request_id, idempotency_key, serial)
 
 
 def usage(order: Order, partials: int) -> dict[str, Any]:
@@ -114,18 +114,19 @@ def _usd(tokens: dict[str, Any]) -> float:
     )
 
 
-def _pictures(services: Services, order: Order, planned: Planned | None) -> list[bytes]:
-    serial = len(services.bills)
+def _pictures(order: Order, planned: Planned | None, serial: int) -> list[bytes]:
     drawn = [drawing.draw(order.prompt, order.width, order.height, serial * 100 + one) for one in range(order.n)]
     if planned and planned.fault in PICTURE:
         return [drawing.spoil(picture, planned.fault, planned.size) for picture in drawn]
     return [drawing.encode(picture, order.output_format, order.compression) for picture in drawn]
 
 
-def _payload(services: Services, order: Order, request: web.Request, planned: Planned | None) -> dict[str, Any]:
+def _payload(
+    services: Services, order: Order, request: web.Request, planned: Planned | None, serial: int
+) -> dict[str, Any]:
     fault = planned.fault if planned else None
     data: list[dict[str, Any]] = []
-    for picture in _pictures(services, order, planned):
+    for picture in _pictures(order, planned, serial):
         item: dict[str, Any] = {}
         if fault is Fault.URL:
             item["url"] = planned.to if planned else ""
@@ -193,13 +194,13 @@ async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
 
 
 async def _stream(
-    services: Services, request: web.Request, order: Order, seconds: float, fault: Fault | None
+    request: web.Request, order: Order, seconds: float, fault: Fault | None, serial: int
 ) -> web.StreamResponse:
     """Server-sent events: partial pictures spread over the time of work, then the completed one."""
     kind = "image_edit" if order.operation == "edits" else "image_generation"
     reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": request["id"]})
     await reply.prepare(request)
-    (whole,) = _pictures(services, order, None)
+    (whole,) = _pictures(order, None, serial)
     common = {"created_at": int(time.time()), **_description(order)}
     pause = seconds / (order.partial_images + 1)
     for index in range(order.partial_images):

@@ -56,6 +56,7 @@ class Services:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self.port = 0
+        self._serial = 0
 
     # --- what tests say and ask
 
@@ -108,6 +109,10 @@ class Services:
     def next_latency(self) -> float:
         with self._lock:
             return self._latencies.popleft() if len(self._latencies) > 1 else self._latencies[0]
+
+    def next_serial(self) -> int:
+        self._serial += 1
+        return self._serial
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

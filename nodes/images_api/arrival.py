@@ -1,0 +1,242 @@
+"""Look into a reply that is safely on disk: find the picture, fetch it if it is only an address, check it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import ipaddress
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from .. import pictures
+from ..endpoints import Endpoint
+from .errors import BadReply, NetworkFailure, UnsafeAddress
+
+DOWNLOAD_S = 120.0  # the whole download
+MAX_REDIRECTS = 3
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One picture, as the endpoint sent it, and what it said about it."""
+
+    picture: bytes  # PNG, JPEG or WebP, checked
+    revised_prompt: str | None
+    usage: Mapping[str, Any]
+
+
+async def unpack(body: bytes, endpoint: Endpoint) -> Arrived:
+    """The one picture in a reply's JSON.
+
+    Raises:
+        BadReply: there is none, or it is damaged, or too large.
+        UnsafeAddress: the reply points where it must not.
+        NetworkFailure: the picture's address does not answer just now; the reply stays good.
+    """
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadReply(f"The endpoint's reply is not JSON{_sounds_like(body)}{_BILLED}", maybe_billed=True) from None
+    first = _first(reply)
+    revised = first.get("revised_prompt")
+    usage = reply.get("usage")
+    return Arrived(
+        await _checked(first, endpoint),
+        revised if isinstance(revised, str) and revised.strip() else None,
+        usage if isinstance(usage, Mapping) else {},
+    )
+
+
+_BILLED = "; it may have been billed, so look at what the endpoint sent (it is kept) before you run the node again."
+
+
+def _first(reply: object) -> Mapping[str, Any]:
+    """The item with the picture: `data[0]`, or the completed event itself."""
+    if isinstance(reply, Mapping):
+        if "b64_json" in reply:
+            return reply
+        data = reply.get("data")
+        if isinstance(data, list) and data and isinstance(data[0], Mapping):
+            return data[0]
+        if reply.get("error"):
+            raise BadReply(f"The endpoint says it worked and sends an error{_BILLED}", maybe_billed=True)
+    raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
+
+
+async def _checked(item: Mapping[str, Any], endpoint: Endpoint) -> bytes:
+    encoded, url = item.get("b64_json"), item.get("url")
+    if isinstance(url, str) and url.startswith("data:"):
+        encoded, url = url.partition(",")[2], None
+    if isinstance(encoded, str) and encoded:
+        data = _decoded(encoded)
+    elif isinstance(url, str) and url:
+        data = await download(url, endpoint)
+    else:
+        raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
+    try:
+        await asyncio.to_thread(pictures.decode, data)
+    except pictures.BadPicture as error:
+        raise BadReply(f"{str(error).rstrip('.')}{_BILLED}", maybe_billed=True) from None
+    return data
+
+
+def _decoded(encoded: str) -> bytes:
+    text = encoded.partition(",")[2] if encoded.startswith("data:") else encoded
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadReply(f"The endpoint's base64 is broken{_BILLED}", maybe_billed=True) from None
+
+
+async def download(url: str, endpoint: Endpoint) -> bytes:
+    """Fetch a picture from an address in a reply, without the key.
+
+    Allowed is https at a public address, and the endpoint's own origin (scheme, host and port).
+
+    Raises:
+        UnsafeAddress, BadReply, NetworkFailure.
+    """
+    import aiohttp
+
+    for _ in range(MAX_REDIRECTS + 1):
+        parts = check_address(url, endpoint)
+        resolver: Any = None if _same_origin(parts, endpoint) else _Pinned(await _public_addresses(parts))
+        connector = aiohttp.TCPConnector(resolver=resolver)
+        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
+                session.get(url, allow_redirects=False) as reply,
+            ):
+                if reply.status in (301, 302, 303, 307, 308):
+                    url = urljoin(url, reply.headers.get("Location", ""))
+                    continue
+                if reply.status != 200:
+                    gone = reply.status in (401, 403, 404, 410)
+                    kind = BadReply if gone else NetworkFailure
+                    raise kind(
+                        f"The picture's address answers HTTP {reply.status}"
+                        + (" (such addresses live for an hour)" if gone else "; run the node again, it is not billed")
+                        + (_BILLED if gone else "."),
+                        maybe_billed=gone,
+                    )
+                return await _limited(reply)
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            raise NetworkFailure(
+                f"The picture could not be fetched from {parts.hostname} ({type(error).__name__}); run the node again, "
+                "the picture is not billed a second time."
+            ) from None
+    raise BadReply(f"The picture's address redirects more than {MAX_REDIRECTS} times{_BILLED}", maybe_billed=True)
+
+
+async def _limited(reply: Any) -> bytes:
+    data = bytearray()
+    async for chunk in reply.content.iter_chunked(65536):
+        data += chunk
+        if len(data) > pictures.MAX_BYTES:
+            raise BadReply(f"The picture is larger than {pictures.MAX_BYTES // 2**20} MB{_BILLED}", maybe_billed=True)
+    return bytes(data)
+
+
+def check_address(url: str, endpoint: Endpoint) -> SplitResult:
+    """Refuse what can be refused without asking the network.
+
+    Raises:
+        UnsafeAddress: not https and not the endpoint's own origin, or an address literal that is not public.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise _unsafe("an address that cannot be read") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise _unsafe(f"an address that begins with '{parts.scheme[:20]}:'")
+    if _same_origin(parts, endpoint):
+        return parts
+    if parts.scheme != "https":
+        raise _unsafe(f"an unencrypted address at {host[:80]}")
+    if parts.username or parts.password:
+        raise _unsafe("an address with a password in it")
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        return parts
+    if not is_public(literal):
+        raise _unsafe(f"an address in a private network ({host})")
+    return parts
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """True if the address belongs to the open internet."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address.sixtofour:
+            return is_public(address.sixtofour)
+        if address in _NAT64:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+async def _public_addresses(parts: SplitResult) -> list[str]:
+    """All addresses of a host; one private among them and none is used."""
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise NetworkFailure(
+            f"The picture's host {host[:80]} cannot be found; run the node again, it is not billed a second time."
+        ) from None
+    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+    if not addresses or not all(is_public(ipaddress.ip_address(address)) for address in addresses):
+        raise _unsafe(f"{host[:80]}, which lies in a private network")
+    return addresses
+
+
+class _Pinned:
+    """Resolves every name to the addresses that were checked (an `aiohttp.abc.AbstractResolver`)."""
+
+    def __init__(self, addresses: list[str]):
+        self._addresses = addresses
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[dict[str, Any]]:
+        return [
+            {
+                "hostname": host,
+                "host": address,
+                "port": port,
+                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "proto": 0,
+                "flags": socket.AI_NUMERICHOST,
+            }
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+def _same_origin(parts: SplitResult, endpoint: Endpoint) -> bool:
+    own = urlsplit(endpoint.base_url)
+    ports = {"http": 80, "https": 443}
+    return (parts.scheme, parts.hostname, parts.port or ports.get(parts.scheme)) == (
+        own.scheme, own.hostname, own.port or ports.get(own.scheme),
+    )  # fmt: skip
+
+
+def _unsafe(what: str) -> UnsafeAddress:
+    return UnsafeAddress(
+        f"The endpoint's reply points to {what}, which was not opened; do not use this endpoint unless you know why.",
+        maybe_billed=True,
+    )
+
+
+def _sounds_like(body: bytes) -> str:
+    head = body[:64].lstrip().lower()
+    return " but a web page" if head.startswith((b"<!doctype", b"<html")) else ""

@@ -1,0 +1,294 @@
+"""The ledger: every paid request, written down before it leaves.
+
+A row's life: reserved → sent → replied → done. Other ends: `unsent` (never left, or the endpoint turned it away
+unbilled), `unknown` (left, and nobody knows whether it was billed), `lost` (a reply came and held no picture).
+The raw reply lies in `replies/` from the moment it is whole until the picture in it is kept, so that a row which
+stopped anywhere in between is finished from disk, never paid for again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ..state import State, write_file
+from .errors import BudgetReached
+from .inputs import Sent
+from .plan import Plan
+from .settings import Settings
+
+SESSION = uuid.uuid4().hex  # this run of ComfyUI
+_STALE_RESERVATION_S = 3600.0  # a reservation of a host that died
+
+MIGRATIONS = (
+    """
+CREATE TABLE images_api_calls (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,                  -- same request, same key: Plan.key
+    idempotency_key TEXT NOT NULL,      -- sent along; shared by attempts of which at most one may be billed
+    state TEXT NOT NULL,                -- CallState
+    session TEXT NOT NULL,
+    day TEXT NOT NULL,                  -- local date, YYYY-MM-DD
+    endpoint TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    model TEXT NOT NULL,
+    parameters TEXT NOT NULL,           -- JSON, as sent; no secret
+    inputs TEXT NOT NULL,               -- JSON, SHA-256 of the files sent
+    seed TEXT NOT NULL,                 -- 64 bits do not fit SQLite's signed integer
+    picture INTEGER NOT NULL,           -- 0 … n-1
+    estimate_usd REAL,
+    cost_usd REAL,                      -- from the endpoint's own count; NULL: only the estimate is known
+    attempts INTEGER NOT NULL DEFAULT 0,
+    reserved_at REAL NOT NULL,          -- Unix time, seconds
+    sent_at REAL,
+    replied_at REAL,
+    done_at REAL,
+    request_id TEXT,
+    revised_prompt TEXT,
+    image_sha256 TEXT,
+    error TEXT                          -- code of the error that ended it
+);
+CREATE INDEX images_api_calls_by_key ON images_api_calls (key, state);
+CREATE INDEX images_api_calls_by_day ON images_api_calls (day)
+""",
+)
+
+
+class CallState(Enum):
+    """Where a request stands."""
+
+    RESERVED = "reserved"
+    SENT = "sent"
+    REPLIED = "replied"
+    DONE = "done"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One row, as far as a request needs it."""
+
+    id: int
+    key: str
+    idempotency_key: str
+    state: CallState
+    index: int
+    estimate_usd: float | None
+    cost_usd: float | None
+    attempts: int
+    reserved_at: float
+    sent_at: float | None
+    replied_at: float | None
+    request_id: str | None
+    revised_prompt: str | None
+    image_sha256: str | None
+    fresh: bool  # made by this claim: to be sent
+    follows_unsettled: bool  # an earlier attempt may have been billed
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The rows in the state folder. Every method is one transaction; none blocks for the network."""
+
+    state: State
+
+    def claim(self, plan: Plan, sent: Sent, settings: Settings, indices: Sequence[int], *, again: bool) -> list[Call]:
+        """Find or make a row for each picture, all or none.
+
+        A picture that is kept, or whose reply is on disk, comes back as its old row unless `again`. The rest is
+        reserved against the budget.
+
+        Raises:
+            BudgetReached: nothing is reserved.
+        """
+        keys = [plan.key(index, sent) for index in indices]
+        with self.state.database("images_api", MIGRATIONS) as rows:
+            found = {} if again else {key: row for key in keys if (row := self._kept(rows, key))}
+            missing = [(index, key) for index, key in zip(indices, keys, strict=True) if key not in found]
+            _check_budget(rows, plan, settings, len(missing))
+            fresh = {}
+            for index, key in missing:
+                earlier = None if again else _unsettled(rows, key)
+                row_id = _insert(rows, plan, sent, index, key, earlier or uuid.uuid4().hex)
+                row = rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (row_id,)).fetchone()
+                fresh[index] = _call(row, fresh=True, follows_unsettled=earlier is not None)
+            return [
+                fresh[index] if index in fresh else _call(found[key]) for index, key in zip(indices, keys, strict=True)
+            ]
+
+    def mark_sent(self, call: Call) -> None:
+        """To be called before the request leaves."""
+        self._set(call, state=CallState.SENT, sent_at=time.time(), attempts_more=1)
+
+    def keep_reply(self, call: Call, reply: bytes, request_id: str | None) -> None:
+        """The whole reply, on disk before anybody looks into it."""
+        write_file(self.reply_file(call), reply, private=True)
+        self._set(call, state=CallState.REPLIED, replied_at=time.time(), request_id=request_id)
+
+    def read_reply(self, call: Call) -> bytes:
+        return self.reply_file(call).read_bytes()
+
+    def has_reply(self, call: Call) -> bool:
+        return self.reply_file(call).is_file()
+
+    def done(self, call: Call, picture: bytes, cost_usd: float | None, revised_prompt: str | None) -> str:
+        """Keep the picture; only then let go of the reply. Returns the picture's SHA-256."""
+        sha256 = self.state.keep(picture)
+        self._set(
+            call,
+            state=CallState.DONE,
+            done_at=time.time(),
+            cost_usd=cost_usd,
+            revised_prompt=revised_prompt,
+            image_sha256=sha256,
+        )
+        self.reply_file(call).unlink(missing_ok=True)
+        return sha256
+
+    def failed(self, call: Call, state: CallState, error: str, request_id: str | None = None) -> None:
+        """The request ended without a picture. The reply of a `lost` one stays on disk to be looked at."""
+        self._set(call, state=state, error=error, request_id=request_id)
+
+    def row(self, call_id: int) -> dict[str, Any]:
+        """A row as it stands, for provenance and for tests."""
+        with self.state.database("images_api", MIGRATIONS) as rows:
+            return dict(rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call_id,)).fetchone())
+
+    def call(self, call_id: int) -> Call:
+        with self.state.database("images_api", MIGRATIONS) as rows:
+            return _call(rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call_id,)).fetchone())
+
+    def spent(self, today: date) -> tuple[float, float]:
+        """USD in this session and on `today`, what may have been billed included."""
+        with self.state.database("images_api", MIGRATIONS) as rows:
+            return _spent(rows, today)
+
+    def reply_file(self, call: Call) -> Path:
+        return self.state.root / "replies" / f"{call.idempotency_key}-{call.id}.json"
+
+    def _kept(self, rows: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+        """The newest row that can give the picture without asking anybody."""
+        candidates = rows.execute(
+            "SELECT * FROM images_api_calls WHERE key = ? AND state IN ('done', 'replied', 'sent', 'unknown') "
+            "ORDER BY id DESC",
+            (key,),
+        )
+        for row in candidates:
+            if row["state"] == CallState.DONE.value:
+                if row["image_sha256"] and self.state.kept(row["image_sha256"]).is_file():
+                    return row  # type: ignore[no-any-return]
+            elif self.has_reply(_call(row)):
+                return row  # type: ignore[no-any-return]
+        return None
+
+    def _set(self, call: Call, *, state: CallState, attempts_more: int = 0, **columns: Any) -> None:
+        names = ", ".join(f"{name} = coalesce(:{name}, {name})" for name in columns)
+        with self.state.database("images_api", MIGRATIONS) as rows:
+            rows.execute(
+                f"UPDATE images_api_calls SET state = :state, attempts = attempts + :more{', ' if names else ''}{names}"
+                " WHERE id = :id",
+                {"id": call.id, "state": state.value, "more": attempts_more, **columns},
+            )
+
+
+def _insert(rows: sqlite3.Connection, plan: Plan, sent: Sent, index: int, key: str, idempotency_key: str) -> int:
+    import hashlib
+
+    values = {
+        "key": key,
+        "idempotency_key": idempotency_key,
+        "state": CallState.RESERVED.value,
+        "session": SESSION,
+        "day": date.today().isoformat(),
+        "endpoint": plan.endpoint.name,
+        "operation": plan.operation.value,
+        "model": plan.model_name,
+        "parameters": json.dumps(dict(plan.parameters), ensure_ascii=False),
+        "inputs": json.dumps([hashlib.sha256(file.data).hexdigest() for file in sent.files]),
+        "seed": str(plan.seed),
+        "picture": index,
+        "estimate_usd": plan.estimate_usd,
+        "reserved_at": time.time(),
+    }
+    cursor = rows.execute(
+        f"INSERT INTO images_api_calls ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",
+        values,
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _unsettled(rows: sqlite3.Connection, key: str) -> str | None:
+    """The idempotency key of the newest attempt that may have been billed without a picture having come.
+
+    Sent again under the same key, an endpoint that honours it delivers the late picture instead of a second bill.
+    """
+    row = rows.execute(
+        "SELECT idempotency_key, state FROM images_api_calls WHERE key = ? AND state NOT IN ('unsent', 'reserved') "
+        "ORDER BY id DESC LIMIT 1",
+        (key,),
+    ).fetchone()
+    return row["idempotency_key"] if row and row["state"] in ("sent", "unknown") else None
+
+
+def _spent(rows: sqlite3.Connection, today: date) -> tuple[float, float]:
+    counted = (
+        "SELECT coalesce(sum(coalesce(cost_usd, estimate_usd, 0)), 0) FROM images_api_calls WHERE "
+        "(state IN ('sent', 'replied', 'done', 'unknown', 'lost') OR (state = 'reserved' AND reserved_at > ?)) AND "
+    )
+    fresh = time.time() - _STALE_RESERVATION_S
+    session = rows.execute(counted + "session = ?", (fresh, SESSION)).fetchone()[0]
+    day = rows.execute(counted + "day = ?", (fresh, today.isoformat())).fetchone()[0]
+    return float(session), float(day)
+
+
+def _check_budget(rows: sqlite3.Connection, plan: Plan, settings: Settings, count: int) -> None:
+    if not settings.has_budget or count == 0:
+        return
+    if plan.estimate_usd is None:
+        raise BudgetReached(
+            f"You set a budget and nobody knows what '{plan.model_name}' costs at endpoint '{plan.endpoint.name}'; add "
+            f'"{plan.model_name}" = 0.04 (USD a picture) under [settings.images_api.prices] in endpoints.toml.'
+        )
+    wanted = plan.estimate_usd * count
+    session, day = _spent(rows, date.today())
+    for name, limit, spent in (
+        ("per_session_usd", settings.per_session_usd, session),
+        ("per_day_usd", settings.per_day_usd, day),
+    ):
+        if limit is not None and spent + wanted > limit + 1e-9:
+            raise BudgetReached(
+                f"{count} picture(s) for about ${wanted:.2f} would pass your budget {name} = {limit:g} USD, of which "
+                f"${spent:.2f} are spent; nothing was sent: raise it in endpoints.toml, or ask for fewer or cheaper "
+                "pictures."
+            )
+
+
+def _call(row: sqlite3.Row, *, fresh: bool = False, follows_unsettled: bool = False) -> Call:
+    return Call(
+        id=row["id"],
+        key=row["key"],
+        idempotency_key=row["idempotency_key"],
+        state=CallState(row["state"]),
+        index=row["picture"],
+        estimate_usd=row["estimate_usd"],
+        cost_usd=row["cost_usd"],
+        attempts=row["attempts"],
+        reserved_at=row["reserved_at"],
+        sent_at=row["sent_at"],
+        replied_at=row["replied_at"],
+        request_id=row["request_id"],
+        revised_prompt=row["revised_prompt"],
+        image_sha256=row["image_sha256"],
+        fresh=fresh,
+        follows_unsettled=follows_unsettled,
+    )

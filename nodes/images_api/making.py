@@ -1,0 +1,251 @@
+"""Make the pictures of a plan: begin, watch, gather. This is what a node calls."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PIL import Image
+
+from .. import pictures
+from .errors import ImagesApiError, TimedOut
+from .inputs import Sent, cropped_back
+from .jobs import Job, Phase, jobs
+from .ledger import Call, Ledger
+from .models import SUCCESSOR
+from .plan import Plan
+from .settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+_TICK_S = 0.1  # how often a node looks for cancel and for news
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a node can show while it waits."""
+
+    finished: int
+    of: int
+    seconds: float  # since the node began
+    text: str
+    fraction: float  # 0…1
+    partial: Image.Image | None  # a new partial picture, if one came
+
+
+class Watch(Protocol):
+    """The node, as seen from here."""
+
+    def is_cancelled(self) -> bool:
+        """Whether the user pressed cancel."""
+
+    def raise_cancelled(self) -> None:
+        """Raise the host's own interrupt."""
+
+    async def show(self, progress: Progress) -> None:
+        """Show it; called when something changed, and every second."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a node hands on."""
+
+    images: torch.Tensor  # [B,H,W,3] float32 0…1
+    revised_prompt: str  # the text really used for the first picture
+    info: dict[str, Any]
+
+
+async def make_pictures(
+    plan: Plan, sent: Sent, ledger: Ledger, settings: Settings, watch: Watch, *, again: bool = False
+) -> Made:
+    """Get n pictures, from disk or from the endpoint.
+
+    Raises:
+        ImagesApiError: the first failure; pictures that did come are kept and the message says so.
+    """
+    began = time.monotonic()
+    crew = jobs()
+    begun = await asyncio.wrap_future(
+        asyncio.run_coroutine_threadsafe(crew.begin(ledger, plan, sent, settings, again=again), crew.loop)
+    )
+    waiting = [one for one in begun if isinstance(one, Job)]
+    try:
+        await _watch(waiting, begun, watch, began)
+    finally:
+        for job in waiting:
+            crew.let_go(job)
+    calls = [_result(one) for one in begun]
+    _raise_first_failure(begun)
+    rows = [call for call in calls if call is not None]
+    return await asyncio.to_thread(_gather, plan, sent, ledger, begun, rows, time.monotonic() - began)
+
+
+async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Watch, began: float) -> None:
+    """Wait until every job has finished or is overdue; stop all within a moment of a cancel."""
+    shown: tuple[object, ...] = ()
+    partials_shown = 0
+    while True:
+        if watch.is_cancelled():
+            jobs().stop_watched()
+            watch.raise_cancelled()
+        open_jobs = [job for job in waiting if not job.finished]
+        if error := next((job.error for job in waiting if job.error), None):
+            for job in open_jobs:
+                job.halted_by = error  # those not yet sent are not sent; those sent are paid for and waited for
+        if not open_jobs or all(job.overdue(began) for job in open_jobs):
+            break
+        seconds = time.monotonic() - began
+        partials = sum(job.partials for job in waiting)
+        now = (len(open_jobs), int(seconds), partials)
+        if now != shown:
+            partial = _newest_partial(waiting) if partials != partials_shown else None
+            shown, partials_shown = now, partials
+            await watch.show(_progress(waiting, len(begun), seconds, partial))
+        await asyncio.sleep(_TICK_S)
+
+
+def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image.Image | None) -> Progress:
+    open_jobs = [job for job in waiting if not job.finished]
+    finished = total - len(open_jobs)
+    steps = [job.partials / (job.plan.partial_images + 1) if job.plan.partial_images else 0.0 for job in open_jobs]
+    paused = [job for job in open_jobs if job.phase is Phase.PAUSED]
+    what = Phase.SENT.value
+    if paused and len(paused) == len(open_jobs):
+        left = max(0.0, min(job.resumes_at for job in paused) - time.monotonic())
+        what = f"{Phase.PAUSED.value} {left:.0f} s"
+    elif open_jobs and all(job.phase is Phase.WAITING for job in open_jobs):
+        what = Phase.WAITING.value
+    of = f"{finished} of {total} · " if total > 1 else ""
+    return Progress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", (finished + sum(steps)) / total, partial)
+
+
+def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
+    import base64
+
+    for job in waiting:
+        encoded, job.partial = job.partial, None
+        if encoded:
+            try:
+                return pictures.flatten(pictures.decode(base64.b64decode(encoded)))
+            except (ValueError, pictures.BadPicture):
+                continue  # a preview is not worth an error
+    return None
+
+
+def _result(one: Call | Job) -> Call | None:
+    return one if isinstance(one, Call) else one.result
+
+
+def _raise_first_failure(begun: Sequence[Call | Job]) -> None:
+    failed = [one for one in begun if isinstance(one, Job) and one.result is None]
+    if not failed:
+        return
+    for job in failed:
+        if job.crash:
+            raise job.crash
+    kept = len(begun) - len(failed)
+    coming = sum(not job.finished for job in failed)
+    error = next((job.error for job in failed if job.error), None)
+    if error is None:
+        endpoint = failed[0].plan.endpoint
+        error = TimedOut(
+            f"Endpoint '{endpoint.name}' did not answer within {endpoint.timeout_s:g} s and the picture may have been "
+            "billed; the reply is still waited for, so run the node again in a while to get it without paying twice.",
+            maybe_billed=True,
+        )
+    elif isinstance(error, ImagesApiError) and len(begun) > 1:
+        text = str(error).rstrip(".")
+        late = f", {coming} may still come" if coming else ""
+        error.args = (f"{text}; {kept} of {len(begun)} pictures came{late} and cost nothing when you run this again.",)
+    raise error
+
+
+def _gather(
+    plan: Plan, sent: Sent, ledger: Ledger, begun: Sequence[Call | Job], rows: Sequence[Call], seconds: float
+) -> Made:
+    """Open the kept pictures one after the other into one batch, and account for them."""
+    import numpy as np
+    import torch
+
+    batch: torch.Tensor | None = None
+    notes = [*plan.notes, *sent.notes]
+    target: tuple[int, int] | None = None
+    described = []
+    for position, (one, row) in enumerate(zip(begun, rows, strict=True)):
+        picture = pictures.decode(ledger.state.kept(row.image_sha256 or "").read_bytes())
+        came = picture.size
+        picture = cropped_back(picture, sent.frame)
+        if tuple(came) == tuple(plan.sent_size) and plan.sent_size != plan.asked_size and plan.model.sizes is None:
+            picture = picture.resize((plan.asked_size.width, plan.asked_size.height), Image.Resampling.LANCZOS)
+        elif tuple(came) != tuple(plan.sent_size):
+            notes.append(f"picture {position + 1} came as {came[0]}x{came[1]} though {plan.sent_size} was asked for.")
+        target = target or picture.size
+        if picture.size != target:
+            notes.append(f"picture {position + 1} is scaled to {target[0]}x{target[1]} to fit the batch.")
+            picture = picture.resize(target, Image.Resampling.LANCZOS)
+        if batch is None:
+            batch = torch.empty((len(rows), target[1], target[0], 3), dtype=torch.float32)
+        pixels = torch.from_numpy(np.array(pictures.flatten(picture)))
+        torch.div(pixels, 255.0, out=batch[position])
+        described.append(_describe(one, row, came))
+    shutdown = next((job.shutdown for job in begun if isinstance(job, Job) and job.shutdown), None)
+    if shutdown:
+        notes.append(_warning(plan, shutdown))
+    assert batch is not None
+    first = rows[0].revised_prompt or plan.prompt
+    return Made(batch, first, _info(plan, described, notes, seconds))
+
+
+def _describe(one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:
+    """One picture's entry in `info`."""
+    fresh = isinstance(one, Job) and row.fresh
+    cost = row.cost_usd if row.cost_usd is not None else row.estimate_usd
+    took = row.replied_at - row.sent_at if row.replied_at and row.sent_at else None
+    return {
+        "ledger_row": row.id,
+        "sha256": row.image_sha256,
+        "cached": not fresh,
+        "cost_usd": (None if cost is None else round(cost, 6)) if fresh else 0.0,
+        "cost_is_estimate": fresh and row.cost_usd is None,
+        "first_cost_usd": None if cost is None else round(cost, 6),
+        "request_id": row.request_id,
+        "revised_prompt": row.revised_prompt,
+        "seconds": None if took is None else round(took, 3),
+        "sent_at": row.sent_at,
+        "attempts": row.attempts,
+        "earlier_attempt_may_be_billed": row.follows_unsettled,
+        "size": f"{came[0]}x{came[1]}",
+    }
+
+
+def _info(plan: Plan, described: list[dict[str, Any]], notes: list[str], seconds: float) -> dict[str, Any]:
+    costs = [one["cost_usd"] for one in described]
+    return {
+        "endpoint": plan.endpoint.name,
+        "model": plan.model_name,
+        "operation": plan.operation.value,
+        "seed": plan.seed,
+        "sent": dict(plan.parameters),
+        "mapped": notes,
+        "cost_usd": None if None in costs else round(sum(costs), 6),
+        "cost_is_estimate": any(one["cost_is_estimate"] for one in described),
+        "cached": all(one["cached"] for one in described),
+        "seconds": round(seconds, 3),
+        "request_id": described[0]["request_id"],
+        "revised_prompts": [one["revised_prompt"] for one in described],
+        "partial_images": plan.partial_images,
+        "pictures": described,
+    }
+
+
+def _warning(plan: Plan, shutdown: date) -> str:
+    ends = "was" if shutdown <= date.today() else "will be"
+    return (
+        f"endpoint '{plan.endpoint.name}' says {plan.model_name} {ends} shut down on {shutdown.isoformat()}; "
+        f"its successor is {SUCCESSOR}."
+    )

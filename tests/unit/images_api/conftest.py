@@ -1,0 +1,100 @@
+"""A studio: the stand-in service, a state folder, and everything a node does, without a node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nodes.endpoints import Endpoints
+from nodes.images_api import shutdowns
+from nodes.images_api.inputs import Sent, files_for
+from nodes.images_api.ledger import Ledger
+from nodes.images_api.making import Made, Progress, make_pictures
+from nodes.images_api.plan import Ask, Operation, Plan, make_plan
+from nodes.images_api.settings import Settings
+from nodes.state import State
+from services import Services
+
+TODAY = date(2026, 11, 21)
+
+
+class Cancelled(Exception):
+    """What the host raises when the user pressed cancel."""
+
+
+@dataclass
+class Watch:
+    """A node that remembers what it was told to show."""
+
+    cancel_when: Callable[[], bool] = lambda: False
+    shown: list[Progress] = field(default_factory=list)
+
+    def is_cancelled(self) -> bool:
+        return self.cancel_when()
+
+    def raise_cancelled(self) -> None:
+        raise Cancelled
+
+    async def show(self, progress: Progress) -> None:
+        self.shown.append(progress)
+
+
+@dataclass
+class Studio:
+    """What a node has at hand."""
+
+    services: Services
+    root: Path
+    fields: dict[str, Any] = field(default_factory=dict)  # further lines of the endpoint
+    settings: Settings = field(default_factory=lambda: Settings(partial_images=0))
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(State(self.root))
+
+    def endpoints(self) -> Endpoints:
+        lines = [f"{name} = {value!r}".replace("True", "true") for name, value in self.fields.items()]
+        text = f'[studio]\nbase_url = "{self.services.base_url}"\napi_key = "{self.services.key}"\n'
+        if "base_url" in self.fields:
+            text = f'[studio]\napi_key = "{self.services.key}"\n'
+        file = self.root / "endpoints.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n".join(lines), "utf-8")
+        return Endpoints.read(file)
+
+    def ask(self, model: str = "dall-e-3", **changes: Any) -> Ask:
+        plain = {"size": "1024x1024", "n": 1, "seed": 1, "prompt": "a red cube", "quality": "standard"}
+        if model in ("dall-e-3",):
+            plain["style"] = "vivid"
+        return Ask(**{"operation": Operation.GENERATE, "model": model, **plain, **changes})
+
+    def plan(self, model: str = "dall-e-3", **changes: Any) -> Plan:
+        return make_plan(self.ask(model, **changes), self.endpoints().get("studio"), self.settings, TODAY)
+
+    async def make(
+        self, model: str = "dall-e-3", *, again: bool = False, watch: Watch | None = None, image: Any = None,
+        mask: Any = None, **changes: Any
+    ) -> Made:  # fmt: skip
+        if image is not None:
+            changes |= {"pictures": len(image), "has_mask": mask is not None}
+        plan = self.plan(model, **changes)
+        sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
+        return await make_pictures(plan, sent, self.ledger, self.settings, watch or Watch(), again=again)
+
+    async def settled(self) -> None:
+        """Wait until no request is under way."""
+        from nodes.images_api.jobs import jobs
+
+        while jobs()._under_way:
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def studio(services, tmp_path) -> Studio:
+    shutdowns.forget()
+    return Studio(services, tmp_path / "state")
