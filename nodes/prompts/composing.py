@@ -26,6 +26,14 @@ _CLAUSE = re.compile(r"\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+")
 _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
 )
+# What cannot stand alone: "a white" before "sleek sports car", "in the background" before what is there.
+_DANGLING = re.compile(
+    r"(?:.*\s)?(?:an?|the|its|his|her|their)\s+[\w-]+"
+    r"|(?:(?:with|and|its|his|her)\s+)?(?:an?|the|some|two|three|four|five|six)(?:\s+[\w-]+){1,2}"
+    r"|(?:in|on|at|by|from|to|under|above|below|behind|beside|beneath|outside|inside|around|near|nearby|next|with|along|over"
+    r"|across|through|between|amidst|among|as|meanwhile|here|there|overhead)(?:\s+[\w'’-]+){0,5}",
+    re.IGNORECASE,
+)
 _STYLE_WORD = re.compile(
     r"\b(?:photo\w*|portrait|painting|watercolou?r|oil|acrylic|gouache|sketch|drawing|illustrat\w+"
     r"|render\w*|3d|cgi|anime|"
@@ -134,8 +142,8 @@ def _joined(chosen: dict[int, str], order: list[int]) -> str:
 def _clauses(body: str) -> Iterator[tuple[int, str]]:
     """(importance, clause) in the order of the text."""
     for number, sentence in enumerate(sentences(body)[:40]):
-        for position, part in enumerate(_CLAUSE.split(sentence)):
-            clause = re.sub(r"\A(?:and|but|while|where|which|so)\s+", "", part.strip(" .;,"), flags=re.IGNORECASE)
+        for position, part in enumerate(_split(sentence)):
+            clause = re.sub(r"\A(?:and|but|while|so)\s+", "", part.strip(" .;,"), flags=re.IGNORECASE)
             if not any(character.isalnum() for character in clause) and not MARK.search(clause):
                 continue
             if number == 0 and position == 0:
@@ -151,6 +159,18 @@ def _clauses(body: str) -> Iterator[tuple[int, str]]:
             else:
                 weight = 28 - min(number, 20)
             yield weight, clause
+
+
+def _split(sentence: str) -> list[str]:
+    """A sentence at its commas, but not between the adjectives of one thing: "a white, sleek sports car"."""
+    parts = _CLAUSE.split(sentence)
+    joined: list[str] = []
+    for part in parts:
+        if joined and _DANGLING.fullmatch(joined[-1]):
+            joined[-1] = f"{joined[-1]}, {part}"
+        else:
+            joined.append(part)
+    return joined
 
 
 def _first_joint(clause: str, limit: int, count: Count) -> str:

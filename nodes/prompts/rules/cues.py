@@ -29,21 +29,33 @@ WIDE = ("Wide landscape composition.", "wide landscape composition")
 TALL = ("Tall vertical composition.", "tall vertical composition")
 SQUARE = ("Balanced square composition.", "square composition")
 
+_PICTURE = (
+    r"(?:photo\w*|picture|image|film|movie|still|portrait|drawing|illustration|sketch|print|comic|style|palette|scheme)"
+)
+_BARE = re.compile(
+    r"\b(?:colou?ring (?:book|page|sheet)|line (?:art|drawing)|blueprint|schematic|technical drawing|stencil|screenshot"
+    r"|sheet music|qr code)\b",
+    re.IGNORECASE,
+)
 _MONO = re.compile(
-    r"\b(?:black[- ]and[- ]white|monochrom\w+|gr[ae]yscale|sepia|(?:pencil|charcoal|ink|pen"
-    r"|line) (?:sketch|drawing|art)|silhouettes?|engraving|etching|line art|woodcut|blueprint)\b",
-    re.I,
+    rf"\b(?:black[- ]and[- ]white {_PICTURE}|in black[- ]and[- ]white|monochrome|monochromatic {_PICTURE}|gr[ae]yscale"
+    r"|sepia|(?:pencil|charcoal|ink|pen) (?:sketch|drawing|art)|engraving|etching|woodcut|lithograph"
+    r"|daguerreotype|tintype|(?:old|vintage|antique|archival|historical) photo\w*"
+    r"|(?:18\d0|19[0-6]0)(?:['’]?s)?\s+(?:[\w-]+\s+){0,2}photo\w*|photo\w* (?:of|from) the (?:18\d0|19[0-5]0)s)\b",
+    re.IGNORECASE,
 )
 _FLAT = re.compile(
-    r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram"
-    r"|infographic|pixel art|sticker|pictogram|coloring (?:book|page)|chart|map)\b",
-    re.I,
+    r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram|infographic|pixel art|sticker"
+    r"|pictogram|chart|map)\b",
+    re.IGNORECASE,
 )
 _LIT = re.compile(
-    r"\b(?:light(?:s|ing|ed)?|lit|\w+lit|sunlight|sunlit|sunset|sunrise|sunshine|sunny|moonlight"
-    r"|moonlit|dusk|dawn|twilight|golden hour|blue hour|candle\w*|neon|glow\w*|backlit"
-    r"|shadows?|dark\w*|night|bright\w*|midday|noon)\b",
-    re.I,
+    r"\b(?:(?<!traffic )lights?(?! (?:blue|green|gr[ae]y|brown|pink|purple|yellow|orange|wood|surface|bulb|saber))"
+    r"|lighting|lit|\w+lit|sunlight|sun(?:set|rise|shine|ny)|the sun|moonlight|dusk|dawn|twilight|golden hour|blue hour"
+    r"|candles?|candlelight|neon (?:lights?|signs?|glow\w*)|(?:warm|soft|golden|eerie|ethereal) glow|glow of|backlit"
+    r"|shadows?|darkness|dark (?:room|night|sky|alley|street|forest|background|storm)|night|bright (?:sun|day)\w*"
+    r"|midday|noon|afternoon|morning|evening)\b",
+    re.IGNORECASE,
 )
 _FORMATS = {
     "wide": re.compile(r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture"
@@ -58,10 +70,11 @@ r"|profile picture|avatar)\b", re.I),
 }  # fmt: skip
 # One of these stands in every text that the patterns of the same name find; looking for them is much faster.
 _HINTS = {
-    "mono": ("monochrom", "black", "scale", "sepia", "sketch", "drawing", "art", "silhouette", "engraving", "etching",
-             "woodcut", "blueprint"),
+    "bare": ("color", "colour", "line", "blueprint", "schematic", "technical", "stencil", "screenshot", "sheet", "qr"),
+    "mono": ("monochrom", "black", "scale", "sepia", "sketch", "drawing", "art", "engraving", "etching",
+             "woodcut", "lithograph", "type", "photo"),
     "flat": ("logo", "icon", "emoji", "vector", "flat", "clip", "diagram", "infographic", "pixel", "sticker",
-             "pictogram", "coloring", "chart", "map"),
+             "pictogram", "chart", "map"),
     "format": ("wide", "panoram", "landscape", "horizontal", "banner", "portrait", "vertical", "full", "wallpaper",
                "cover", "poster", "square", "profile", "avatar"),
 }  # fmt: skip
@@ -97,6 +110,8 @@ def _style(text: str, desk: Desk) -> str:
     if desk.style is Style.NONE or any(cue[0] in text for cue in STYLE_CUES.values()):
         return text
     lower = text.lower()
+    if _hinted("bare", lower) and _BARE.search(text):
+        return text
     if _hinted("mono", lower) and _MONO.search(text):
         kind = "mono"
     elif _hinted("flat", lower) and _FLAT.search(text):
