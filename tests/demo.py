@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 import time
+from pathlib import Path
 
-from comfyui import environment, stage
+from comfyui import stage
 from comfyui.environment import PACK, say
 
 LIMIT_S = 3600.0  # FLUX.1-dev on a CPU takes long
@@ -14,7 +16,12 @@ RESULT = PACK / "artefacts" / "dalle3-vs-flux.png"
 
 
 def main() -> int:
-    setting = stage.set_up(environment.cache_folder() / "demo")
+    with tempfile.TemporaryDirectory(prefix="dalle-flux-demo-", ignore_cleanup_errors=True) as base:
+        return show(stage.set_up(Path(base)))
+
+
+def show(setting: stage.Stage) -> int:
+    """Run the shipped workflow, write the comparison picture and say what was real."""
     say(f"Starting ComfyUI {setting.environment.version}")
     with setting.comfyui as comfyui:
         say("Running workflows/api/dalle3-vs-flux.json")
@@ -31,7 +38,7 @@ def main() -> int:
             comfyui.queue(stage.dalle3_vs_flux(setting.environment)), limit_s=LIMIT_S, tick=show_progress
         )
         if not run.succeeded:
-            print(f"The workflow failed: {run.error}\nSee {comfyui.log_file}", file=sys.stderr)
+            print(f"{comfyui.log[-5000:]}\nThe workflow failed: {run.error}", file=sys.stderr)
             return 1
         (saved,) = [
             picture
