@@ -14,11 +14,13 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from typing import Any
 
+from ..endpoints import Endpoint
 from ..errors import DalleFluxError
 from . import failures, prices, wire
 from .arrival import unpack
@@ -62,6 +64,7 @@ class Job:
     result: Call | None = None  # the row, done
     error: DalleFluxError | None = None
     crash: BaseException | None = None  # a mistake of ours
+    ended: Future[None] = field(default_factory=Future, repr=False)
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     halted_by: DalleFluxError | None = None  # another picture of the same node failed: do not begin
 
@@ -82,6 +85,7 @@ class Jobs:
         self.loop = asyncio.new_event_loop()
         self._under_way: dict[tuple[str, str], Job] = {}
         self._places: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._lines: dict[tuple[Endpoint, str | None, str], asyncio.Task[wire.Line]] = {}
         self._claiming = asyncio.Lock()
         threading.Thread(target=self.loop.run_forever, name="dalle_flux requests", daemon=True).start()
 
@@ -106,21 +110,20 @@ class Jobs:
             for index, call in zip(others, calls, strict=True):
                 begun[index] = call if call.state is CallState.DONE else Job(call, plan, sent, settings)
             new = [job for index, job in begun.items() if index in others and isinstance(job, Job)]
-            client = _SharedClient(plan, users=len(new))
             for job in new:
                 self._under_way[(root, job.call.key)] = job
-                job.task = self.loop.create_task(self._run(job, ledger, client))
-                job.task.add_done_callback(functools.partial(self._closed, root, job, client))
+                job.task = self.loop.create_task(self._run(job, ledger))
+                job.task.add_done_callback(functools.partial(self._closed, root, job))
             for one in begun.values():
                 if isinstance(one, Job):
                     one.watchers += 1
             return [begun[index] for index in range(plan.n)]
 
-    def _closed(self, root: str, job: Job, client: _SharedClient, _: asyncio.Task[None]) -> None:
+    def _closed(self, root: str, job: Job, _: asyncio.Task[None]) -> None:
         if self._under_way.get((root, job.call.key)) is job:
             del self._under_way[(root, job.call.key)]
         job.phase = Phase.FINISHED
-        client.leave()
+        job.ended.set_result(None)
 
     def let_go(self, job: Job) -> None:
         """The node no longer waits; the request goes on and its picture is kept."""
@@ -142,7 +145,18 @@ class Jobs:
         key = (plan.endpoint.name, plan.endpoint.max_parallel)
         return self._places.setdefault(key, asyncio.Semaphore(plan.endpoint.max_parallel))
 
-    async def _run(self, job: Job, ledger: Ledger, client: _SharedClient) -> None:
+    async def _line(self, plan: Plan) -> wire.Line:
+        """The client for an endpoint, kept for the next request; another key or address makes another."""
+        key = (plan.endpoint, plan.endpoint.api_key(), plan.model_name if plan.endpoint.kind == "azure" else "")
+        if key not in self._lines:
+            self._lines[key] = self.loop.create_task(asyncio.to_thread(wire.open_line, plan.endpoint, plan.model_name))
+        try:
+            return await asyncio.shield(self._lines[key])
+        except DalleFluxError:
+            self._lines.pop(key, None)
+            raise
+
+    async def _run(self, job: Job, ledger: Ledger) -> None:
         """From a claimed row to a kept picture; errors are left on the job."""
         try:
             if not job.call.fresh:
@@ -152,7 +166,7 @@ class Jobs:
             async with self._place(job.plan):
                 if job.halted_by:
                     raise job.halted_by
-                await self._ask(job, ledger, await client.opened())
+                await self._ask(job, ledger, await self._line(job.plan))
             await self._settle(job, ledger)
         except asyncio.CancelledError:
             left = job.sent_at is not None and job.phase is not Phase.PAUSED
@@ -175,9 +189,9 @@ class Jobs:
         state = CallState.LOST if has_reply else CallState.UNKNOWN if error.maybe_billed else CallState.UNSENT
         await asyncio.to_thread(ledger.failed, job.call, state, error.code, error.request_id)
 
-    async def _ask(self, job: Job, ledger: Ledger, client: Any) -> None:
+    async def _ask(self, job: Job, ledger: Ledger, line: wire.Line) -> None:
         """Send, and send again only what surely was not billed, until the whole reply is on disk."""
-        looked_up = self.loop.create_task(shutdown_date(client, job.plan))
+        looked_up = self.loop.create_task(shutdown_date(line, job.plan))
         secret = job.plan.endpoint.api_key()
 
         def show_partial(encoded: str) -> None:
@@ -189,7 +203,7 @@ class Jobs:
             job.sent_at = time.monotonic()
             job.phase = Phase.SENT
             try:
-                reply = await wire.send(client, job.plan, job.sent, job.call.idempotency_key, show_partial)
+                reply = await wire.send(line, job.plan, job.sent, job.call.idempotency_key, show_partial)
             except ImagesApiError:
                 raise
             except wire.ErrorEvent as event:
@@ -228,35 +242,6 @@ class Jobs:
 def jobs() -> Jobs:
     """The one set of requests of this process; its thread starts with the first."""
     return Jobs()
-
-
-class _SharedClient:
-    """One official client for the pictures of one node, opened when first needed, closed with the last."""
-
-    def __init__(self, plan: Plan, users: int):
-        self._plan = plan
-        self._users = users
-        self._client: asyncio.Task[Any] | None = None
-
-    async def opened(self) -> Any:
-        if self._client is None:
-            opening = asyncio.to_thread(wire.open_client, self._plan.endpoint, self._plan.model_name)
-            self._client = asyncio.get_running_loop().create_task(opening)
-        return await asyncio.shield(self._client)
-
-    def leave(self) -> None:
-        self._users -= 1
-        if self._users == 0 and self._client is not None:
-            self._client.add_done_callback(_close)
-
-
-def _close(opened: asyncio.Task[Any]) -> None:
-    if not opened.cancelled() and opened.exception() is None:
-        _closing.add(task := opened.get_loop().create_task(opened.result().close()))
-        task.add_done_callback(_closing.discard)
-
-
-_closing: set[asyncio.Task[None]] = set()  # a loop keeps no hold of its tasks
 
 
 def _cost(job: Job, usage: Mapping[str, Any]) -> float | None:

@@ -89,6 +89,7 @@ async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Wat
     """Wait until every job has finished or is overdue; stop all within a moment of a cancel."""
     shown: tuple[object, ...] = ()
     partials_shown = 0
+    endings = {id(job): asyncio.wrap_future(job.ended) for job in waiting}
     while True:
         if watch.is_cancelled():
             jobs().stop_watched()
@@ -106,7 +107,7 @@ async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Wat
             partial = _newest_partial(waiting) if partials != partials_shown else None
             shown, partials_shown = now, partials
             await watch.show(_progress(waiting, len(begun), seconds, partial))
-        await asyncio.sleep(_TICK_S)
+        await asyncio.wait([endings[id(job)] for job in open_jobs], timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image.Image | None) -> Progress:

@@ -7,7 +7,7 @@ off, and replies are read here as raw bytes, with a limit, so that they can be k
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -33,6 +33,14 @@ class Reply:
     request_id: str | None
 
 
+@dataclass(frozen=True)
+class Line:
+    """A client for one endpoint, and the headers that go with each request."""
+
+    client: Any  # openai.AsyncOpenAI
+    headers: Mapping[str, Any]
+
+
 class ErrorEvent(Exception):
     """A stream that ended in an error instead of a picture."""
 
@@ -55,8 +63,8 @@ def openai_package() -> Any:
     return openai
 
 
-def open_client(endpoint: Endpoint, model_name: str) -> Any:
-    """An `AsyncOpenAI` for one endpoint and model. Takes some 50 ms: not for an event loop.
+def open_line(endpoint: Endpoint, model_name: str) -> Line:
+    """A client for one endpoint and model. Takes some 100 ms: not for an event loop, and worth keeping.
 
     Raises:
         MissingKey, MissingPackage.
@@ -75,15 +83,15 @@ def open_client(endpoint: Endpoint, model_name: str) -> Any:
         headers["Authorization"] = openai.Omit()
     if provider(endpoint) != "openai":  # else the client takes them from the environment
         headers |= {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
-    return openai.AsyncOpenAI(
+    client = openai.AsyncOpenAI(
         api_key=key or "none",
         base_url=base_url,
         max_retries=0,
         timeout=openai.Timeout(endpoint.timeout_s + LATE_S, connect=CONNECT_S),
-        default_headers=headers,
         default_query=query,
         http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
     )
+    return Line(client, headers)
 
 
 def azure_address(base_url: str, deployment: str) -> tuple[str, str]:
@@ -98,7 +106,7 @@ def azure_address(base_url: str, deployment: str) -> tuple[str, str]:
     return urlunsplit((parts.scheme, parts.netloc, path, "", "")), _AZURE_CLASSIC_VERSION
 
 
-async def send(client: Any, plan: Plan, sent: Sent, idempotency_key: str, on_partial: Callable[[str], None]) -> Reply:
+async def send(line: Line, plan: Plan, sent: Sent, idempotency_key: str, on_partial: Callable[[str], None]) -> Reply:
     """Send one request and read the whole reply.
 
     Args:
@@ -113,7 +121,7 @@ async def send(client: Any, plan: Plan, sent: Sent, idempotency_key: str, on_par
     if plan.partial_images:
         parameters |= {"stream": True, "partial_images": plan.partial_images}
     files = [(file.name, file.data, "image/png") for file in sent.named("image")]
-    images = client.images.with_streaming_response
+    images = line.client.images.with_streaming_response
     match plan.operation:
         case Operation.GENERATE:
             call = images.generate
@@ -125,7 +133,8 @@ async def send(client: Any, plan: Plan, sent: Sent, idempotency_key: str, on_par
         case Operation.VARIATION:
             call = images.create_variation
             parameters["image"] = files[0]
-    async with call(**parameters, extra_headers={"Idempotency-Key": idempotency_key}) as response:
+    headers = {**line.headers, "Idempotency-Key": idempotency_key}
+    async with call(**parameters, extra_headers=headers) as response:
         request_id = response.headers.get("x-request-id")
         if "text/event-stream" in response.headers.get("content-type", ""):
             return Reply(await _completed_event(response.iter_bytes(), on_partial, request_id), request_id)

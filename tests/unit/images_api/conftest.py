@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from services import Services
+
 from nodes.endpoints import Endpoints
 from nodes.images_api import shutdowns
 from nodes.images_api.inputs import Sent, files_for
@@ -18,7 +20,6 @@ from nodes.images_api.making import Made, Progress, make_pictures
 from nodes.images_api.plan import Ask, Operation, Plan, make_plan
 from nodes.images_api.settings import Settings
 from nodes.state import State
-from services import Services
 
 TODAY = date(2026, 11, 21)
 

@@ -6,10 +6,11 @@ import json
 
 import pytest
 import torch
+from services import Fault
+
 from nodes.images_api.errors import BudgetReached, NotPossible
 from nodes.images_api.plan import Operation
 from nodes.images_api.settings import Settings
-from services import Fault
 
 from .conftest import Watch
 
@@ -207,7 +208,7 @@ async def test_a_budget_covers_all_pictures_of_a_node_or_none(studio, services):
 async def test_a_budget_needs_prices(studio, services):
     services.names["house-style"] = "dall-e-3"
     studio.settings = Settings(per_day_usd=1.0)
-    with pytest.raises(BudgetReached, match="images_api.prices"):
+    with pytest.raises(BudgetReached, match=r"images_api\.prices"):
         await studio.make("house-style")
     studio.settings = Settings(per_day_usd=1.0, prices={"house-style": 0.03})
     assert (await studio.make("house-style")).info["cost_usd"] == 0.03
