@@ -56,8 +56,10 @@ function oldValues(node, entry) {
  * @returns {boolean}
  */
 function reviveNode(graph, old, entry, where) {
-  const links = (old.inputs ?? []).filter((input) => input.link != null);
-  const connected = new Set(links.map((input) => input.name));
+  const links = [...(graph.links instanceof Map ? graph.links.values() : Object.values(graph.links))];
+  const incoming = links.filter((link) => link && link.target_id === old.id);
+  const outgoing = links.filter((link) => link && link.origin_id === old.id);
+  const connected = new Set(incoming.map((link) => old.inputs[link.target_slot]?.name));
   const type = entry.without && !connected.has(entry.without.input) ? entry.without[where] : entry[where];
   const node = globalThis.LiteGraph.createNode(type);
   if (!node) return false;
@@ -79,20 +81,16 @@ function reviveNode(graph, old, entry, where) {
     set(after, entry.values[before]?.[values[before]] ?? values[before]);
   set("control_after_generate", values.control_after_generate);
 
-  for (const input of links) {
-    const link = graph.getLink?.(input.link) ?? graph.links[input.link];
-    const origin = link && graph.getNodeById(link.origin_id);
-    const place = node.inputs?.findIndex((candidate) => candidate.name === entry.inputs[input.name]) ?? -1;
-    if (origin && place >= 0) origin.connect(link.origin_slot, node, place);
+  for (const link of incoming) {
+    const name = entry.inputs[old.inputs[link.target_slot]?.name];
+    const place = node.inputs?.findIndex((candidate) => candidate.name === name) ?? -1;
+    if (place >= 0) graph.getNodeById(link.origin_id)?.connect(link.origin_slot, node, place);
   }
-  (old.outputs ?? []).forEach((output, before) => {
-    const after = entry.outputs[before];
-    for (const id of [...(output.links ?? [])]) {
-      const link = graph.getLink?.(id) ?? graph.links[id];
-      const target = link && graph.getNodeById(link.target_id);
-      if (target && after !== undefined) node.connect(after, target, link.target_slot);
-    }
-  });
+  for (const link of outgoing) {
+    const place = entry.outputs[link.origin_slot];
+    const target = graph.getNodeById(link.target_id);
+    if (target && place !== undefined) node.connect(place, target, link.target_slot);
+  }
   graph.remove(old);
   return true;
 }
