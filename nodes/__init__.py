@@ -19,7 +19,7 @@ async def comfy_entrypoint() -> ComfyExtension:
         DalleFluxSettings,
     )
     from .flux.routes import register as revive_old_graphs
-    from .images_api.nodes import DalleFluxGenerate
+    from .images_api.nodes import DalleFluxEdit, DalleFluxGenerate, DalleFluxVariation
     from .moderation.nodes import DalleFluxModeratePrompt
     from .prompts.nodes import DalleFluxPrompt, DalleFluxRewriterEndpoint, DalleFluxRewriterLocal
     from .prompts.routes import register as serve_prompt_conversion
@@ -29,6 +29,8 @@ async def comfy_entrypoint() -> ComfyExtension:
     return host.extension(
         [
             DalleFluxGenerate,
+            DalleFluxEdit,
+            DalleFluxVariation,
             DalleFluxLocalGenerate,
             DalleFluxLocalEdit,
             DalleFluxLocalVariation,
