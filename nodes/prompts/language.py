@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"[^\W\d_]+")
-_LOOKED_AT = 4000  # characters
+_LOOKED_AT = 500  # characters
 
 
 def _words(text: str) -> frozenset[str]:
@@ -57,7 +57,7 @@ def language_of(text: str) -> str:
         foreign = sum(character.isalpha() and ord(character) > 0x24F for character in text)
         if letters and foreign * 2 > letters:
             return next((code for code, script in _SCRIPTS if script.search(text)), "und")
-    words = _WORD.findall(text.lower())
+    words = text.lower().split() if text.isascii() else _WORD.findall(text.lower())
     if len(words) < 3:
         return "en"
     scores = dict.fromkeys(_STOPWORDS, 0)

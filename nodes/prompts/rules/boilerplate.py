@@ -31,8 +31,9 @@ _TRAILING = re.compile(
     re.IGNORECASE,
 )
 _HINTS = (
-    "masterpiece", "quality", "res", "detail", "k", "hd", "720p", "1080p", "1440p", "2160p", "station", "society",
-    "deviantart", "trending", "featured", "popular", "award", "definition", "aesthetic", "score_", "source_", "rating_",
+    "masterpiece", "quality", "resolution", "high res", "high-res", "hi-res", "hi res", "highres", "hires", "detail",
+    "definition", "hd", "ultra", "station", "society", "deviantart", "trending", "featured", "popular", "award",
+    "aesthetic", "absurdres", "score_", "source_", "rating_", "0p", *(f"{digit}{dash}k" for digit in range(10) for dash in ("", "-", " ")),
 )  # fmt: skip
 
 

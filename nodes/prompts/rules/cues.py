@@ -70,13 +70,14 @@ r"|profile picture|avatar)\b", re.I),
 }  # fmt: skip
 # One of these stands in every text that the patterns of the same name find; looking for them is much faster.
 _HINTS = {
-    "bare": ("color", "colour", "line", "blueprint", "schematic", "technical", "stencil", "screenshot", "sheet", "qr"),
-    "mono": ("monochrom", "black", "scale", "sepia", "sketch", "drawing", "art", "engraving", "etching",
+    "bare": ("coloring", "colouring", "line art", "line drawing", "blueprint", "schematic", "technical", "stencil",
+             "screenshot", "sheet music", "qr code"),
+    "mono": ("and white", "and-white", "monochrom", "scale", "sepia", "sketch", "drawing", " art", "engraving", "etching",
              "woodcut", "lithograph", "type", "photo"),
-    "flat": ("logo", "icon", "emoji", "vector", "flat", "clip", "diagram", "infographic", "pixel", "sticker",
+    "flat": ("logo", "icon", "emoji", "vector", "flat ", "clip", "diagram", "infographic", "pixel", "sticker",
              "pictogram", "chart", "map"),
-    "format": ("wide", "panoram", "landscape", "horizontal", "banner", "portrait", "vertical", "full", "wallpaper",
-               "cover", "poster", "square", "profile", "avatar"),
+    "format": ("wide ", "wide-", "widescreen", "panoram", "landscape ", "horizontal ", "banner", "portrait", "vertical ",
+               "full-", "full ", "wallpaper", "cover", "poster", "square ", "profile ", "avatar", "cinematic "),
 }  # fmt: skip
 _ALL_CUES = tuple(sentence for sentence, _ in (*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 _SHORT = dict((*STYLE_CUES.values(), WIDE, TALL, SQUARE))

@@ -107,6 +107,8 @@ _LEFT = re.compile(
 )
 _SUSPECTS = re.compile(r"\b(?:no|without|not|never|avoid|exclude|zero|free|devoid|nobody|don['’]t)\b", re.IGNORECASE)
 
+_HINTS = ("no ", "not ", "n't", "n’t", "without", "never", "avoid", "exclude", "zero", "free", "devoid", "nobody")
+
 
 @lru_cache(maxsize=512)
 def positive_for(thing: str) -> str | None:
@@ -116,7 +118,8 @@ def positive_for(thing: str) -> str | None:
 
 
 def _negatives(text: str, desk: Desk) -> str:
-    if not _SUSPECTS.search(text):
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS) or not _SUSPECTS.search(text):
         return text
     has_text_to_draw = bool(MARK.search(text))
 

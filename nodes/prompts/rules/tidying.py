@@ -11,7 +11,7 @@ _EMPTY_BRACKETS = re.compile(r"\(\s*[,.;:]?\s*\)|\[\s*\]")
 _SPACE_BEFORE = re.compile(r"(?<=\S)\s+(?=[,;.!?:](?:\s|\Z))")
 _COMMAS = re.compile(r",\s*(?:,\s*)+")
 _COMMA_STOP = re.compile(r"[,;:]\s*(?=[.!?](?:\s|\Z))")
-_STOP_COMMA = re.compile(r"(?<=[.!?])\s*,\s*(?=\S)")
+_STOP_COMMA = re.compile(r"(?<=[a-z]{3}[.!?])(?<!etc\.)\s*,\s*(?=\S)")
 _TWO_STOPS = re.compile(r"(?<![.])\.(?:\s?\.)(?![.])")
 _STOPS_APART = re.compile(r"(?<=[.!?])(?:\s+\.)+(?=\s|\Z)")
 _LEADING = re.compile(r"\A[\s,;:.!?\-–—|]+(?=[^\s,;:.!?\-–—|])")
@@ -20,29 +20,39 @@ _LOWER_START = re.compile(r"((?:\A|[^\s.]{2}[.!?]\s))([a-z])(?=[a-z]*[\s,.'’-]
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|approx|ca|ft|vol|fig|jr|sr|inc|co|al|cf)\.\s)\Z", re.I
 )
-_NEEDS = re.compile(
-    r"\s{2}|[\t\n\xa0\u2000-\u200a\u202f\u205f\u3000]|\s[,;.!?:]|,\s*,|[,;:]\s*[.!?]|[.!?]\s*,"
-    r"|\.\s?\.|\(\s*[,.;:]?\s*\)|\[\s*\]|\A[\s,;:.!?\-–—|]|[\s,;:\-–—|]\Z"
-)
+_ODD_SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f\u3000]")
+_EDGES = " ,;:-–—|.!?"
+_SIGNS = (
+    "  ", "\t", "\n", " ,", " .", " ;", " !", " ?", " :", ",,", ",.", ",!", ",?", ";.", ";!", ";?", ":.", ":!", ":?", ", .",
+    ".,", "!,", "?,", "..", ". .", "()", "( )", "(,", "(.", "(;", "(:", "[]", "[ ]",
+)  # fmt: skip
+
+
+def _needs(text: str) -> bool:
+    """False if there is surely nothing to do; much faster than looking with the patterns."""
+    if not text.isascii() and _ODD_SPACES.search(text):
+        return True
+    return any(sign in text for sign in _SIGNS) or (bool(text) and (text[0] in _EDGES or text[-1] in _EDGES[:-3]))
 
 
 def _punctuation(text: str, desk: Desk) -> str:
     tidy = text
-    if _NEEDS.search(tidy):
-        for _ in range(3):
-            before = tidy
-            tidy = _SPACES.sub(" ", tidy)
-            tidy = _EMPTY_BRACKETS.sub("", tidy)
-            tidy = _SPACE_BEFORE.sub("", tidy)
-            tidy = _COMMAS.sub(", ", tidy)
-            tidy = _COMMA_STOP.sub("", tidy)
-            tidy = _STOP_COMMA.sub(" ", tidy)
-            tidy = _TWO_STOPS.sub(".", tidy)
-            tidy = _STOPS_APART.sub("", tidy)
-            tidy = _LEADING.sub("", tidy)
-            tidy = _TRAILING.sub("", tidy).strip()
-            if tidy == before:
-                break
+    for _ in range(3):
+        if not _needs(tidy):
+            break
+        before = tidy
+        tidy = _SPACES.sub(" ", tidy)
+        tidy = _EMPTY_BRACKETS.sub("", tidy)
+        tidy = _SPACE_BEFORE.sub("", tidy)
+        tidy = _COMMAS.sub(", ", tidy)
+        tidy = _COMMA_STOP.sub("", tidy)
+        tidy = _STOP_COMMA.sub(" ", tidy)
+        tidy = _TWO_STOPS.sub(".", tidy)
+        tidy = _STOPS_APART.sub("", tidy)
+        tidy = _LEADING.sub("", tidy)
+        tidy = _TRAILING.sub("", tidy).strip()
+        if tidy == before:
+            break
     if desk.language == "en":
         tidy = _LOWER_START.sub(lambda match: _capital(match, tidy), tidy)
     if tidy != text and len(text) < 20_000:

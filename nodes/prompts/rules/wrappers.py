@@ -101,6 +101,9 @@ _CHAT_ENDINGS = re.compile(
 )
 
 
+_ENDING_HINTS = ("please", "pls", "thank", "let me know", "i hope", "would you like", "feel free")
+
+
 def _chat(text: str, desk: Desk) -> str:
     for _ in range(6):
         shorter = text
@@ -115,7 +118,8 @@ def _chat(text: str, desk: Desk) -> str:
         else:
             # Endings stand in the last few words; looking there alone keeps long prompts fast.
             head, tail = text[:-300], text[-300:]
-            match = _CHAT_ENDINGS.search(tail)
+            lower = tail.lower()
+            match = _CHAT_ENDINGS.search(tail) if any(hint in lower for hint in _ENDING_HINTS) else None
             if match and match[0] and _says_something(head + tail[: match.start()]):
                 desk.note(len(head) + match.start(), match[0], "")
                 shorter = head + tail[: match.start()]
