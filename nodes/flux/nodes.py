@@ -16,7 +16,7 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
-from ..prompts.nodes import Rewriter
+from ..prompts.nodes import Rewriter, texts
 from ..prompts.targets import PromptMode
 from ..sizes import Size, parse_size
 from . import files, graphs, masks
@@ -45,7 +45,7 @@ from .settings import (
     seeds_for,
     settings_for,
 )
-from .texts import texts_for
+from .texts import PromptUsed, prompt_request
 
 if TYPE_CHECKING:
     import torch
@@ -188,7 +188,8 @@ class DalleFluxLocalGenerate(io.ComfyNode):
     ) -> io.NodeOutput:
         loading = _loading(model, clip, vae, _DRAWING)
         settings = settings_for(size, quality, style, n, loading.family)
-        prompt_used = await texts_for(prompt, PromptMode(prompt_mode), style, size, loading.family, rewriter)
+        request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
+        prompt_used = PromptUsed(prompt, await texts(request, rewriter))
         seeds = seeds_for(seed, n)
         batches = batches_for(seeds, settings.canvas, _device_memory())
 
@@ -278,7 +279,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
         drawn = asked if outpaints or family is Family.KONTEXT else own
         settings = settings_for(str(drawn), quality, STYLES[0], n, family)
         mode = PromptMode.AS_IS if family is Family.KONTEXT else PromptMode.CONVERT  # Kontext reads instructions
-        prompt_used = await texts_for(prompt, mode, None, str(drawn), family)
+        prompt_used = PromptUsed(prompt, await texts(prompt_request(prompt, mode, None, str(drawn), family)))
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()

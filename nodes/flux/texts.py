@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..prompts.convert import Conversion, Request, convert
+from ..prompts.convert import Conversion, Request
 from ..prompts.targets import PromptMode, Style, Target
 from .graphs import Texts
 from .settings import BadSetting, Family
@@ -37,19 +37,15 @@ class PromptUsed:
         }
 
 
-async def texts_for(
-    prompt: str, mode: PromptMode, style: str | None, size: str, family: Family, rewriter: Any = None
-) -> PromptUsed:
-    """Convert a prompt for a FLUX model.
+def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, family: Family) -> Request:
+    """What the room `prompts` is to convert.
 
     Args:
         style: "vivid", "natural", or None to add nothing.
-        rewriter: a connected prompt rewriter, see the room `prompts`.
 
     Raises:
         BadSetting: there is no prompt.
     """
     if not prompt.strip():
         raise BadSetting("The prompt is empty; write what to draw.")
-    request = Request(prompt, Style(style) if style else Style.NONE, size, Target(family.value), mode)
-    return PromptUsed(prompt, convert(request))
+    return Request(prompt, Style(style) if style else Style.NONE, size, Target(family.value), mode)

@@ -35,6 +35,7 @@ class Node:
     inputs: dict[str, Any]
     title: str = ""
     box: tuple[int, int] | None = None  # px; at least what the node itself needs
+    off: bool = False  # muted: stands on the canvas, is not run
     file: tuple[OfficialFile, ...] = ()  # what loaders load; the canvas offers to download it
 
     def out(self, index: int = 0) -> Out:
@@ -140,6 +141,7 @@ def draw(page: Canvas, drawing: Drawing) -> Drawn:
                 "type": node.type,
                 "title": node.title,
                 "size": node.box,
+                "mode": 2 if node.off else 0,
                 "values": {name: value for name, value in node.inputs.items() if not isinstance(value, Out)},
                 "links": {
                     name: [places[id(value.node)], value.index]
@@ -180,6 +182,7 @@ _LAY_OUT = """async spec => {
   const made = spec.nodes.map(wanted => {
     const node = LiteGraph.createNode(wanted.type);
     if (!node) { complaints.push(`no node type ${wanted.type}`); return null; }
+    node.mode = wanted.mode;
     if (wanted.title) node.title = wanted.title;
     if (wanted.models.length) node.properties.models = wanted.models;
     graph.add(node);

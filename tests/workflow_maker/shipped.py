@@ -314,14 +314,117 @@ def _schnell() -> None:
     d.column("Result", save(d, node.out(), "schnell"), show(d, node.out(2), "info"))
 
 
+def _rewritten() -> None:
+    d = drawing(
+        "short-prompt-rewritten",
+        "A short prompt, rewritten by a local LLM",
+        "DALL·E 3 had ChatGPT write short prompts out. Here a local LLM does it: by default one that "
+        "[Ollama](https://ollama.com) serves on this machine. Start it with `ollama run qwen3:4b`, or name any other "
+        "OpenAI-compatible LLM in `endpoints.toml`.\n\n"
+        "On a ComfyUI that can generate text itself, *Prompt Rewriter (LLM in ComfyUI)* does the same with a model "
+        "from `text_encoders`; it is switched off here.",
+    )
+    prompt = text(d, "a cat in a library", "Short prompt")
+    rewriter = d.node(
+        "DalleFluxRewriterEndpoint", endpoint="ollama", model="", temperature=0.7, seed=42, box=(360, 200)
+    )
+    inside = d.node("DalleFluxRewriterLocal", temperature=0.7, seed=42, box=(360, 160))
+    inside.off = True
+    d.column("Prompt and rewriter", prompt, rewriter, inside)
+    node = on_flux(d, prompt.out(), rewriter=rewriter.out())
+    d.column("Draw", node)
+    d.column(
+        "Result", save(d, node.out(), "short-prompt-rewritten"), show(d, node.out(1), "The text that was drawn"),
+        show(d, node.out(2), "info"),
+    )  # fmt: skip
+
+
+def _moderated() -> None:
+    d = drawing(
+        "moderated-pipeline",
+        "Moderated pipeline",
+        "A prompt gate before drawing and a picture gate after it, both by one policy, both on this machine. What is "
+        "flagged goes no further, and the reports say why.",
+    )
+    prompt = text(d)
+    policy = d.node("DalleFluxModerationPolicy", box=(360, 240))
+    d.column("Prompt and policy", prompt, policy)
+    gate = d.node("DalleFluxModeratePrompt", box=(360, 200), prompt=prompt.out(), on_flag="block", policy=policy.out())
+    d.column("Prompt gate", gate, show(d, gate.out(2), "Prompt report"))
+    node = on_flux(d, gate.out())
+    d.column("Draw", node)
+    images = d.node("DalleFluxModerateImage", box=(360, 160), images=node.out(), on_flag="block", policy=policy.out())
+    d.column("Picture gate", images, show(d, images.out(2), "Picture report"))
+    d.column("Result", save(d, images.out(), "moderated"))
+
+
+def _batch() -> None:
+    d = drawing(
+        "batch-of-prompts",
+        "A batch of prompts from a list",
+        "Put a `.txt` file with one prompt a line, or a `.csv` or `.jsonl` file, into ComfyUI's `input` folder and "
+        "write its name into `file`. Every prompt is converted and drawn; `first_row` and `rows` say which. With "
+        "`file` empty the one prompt above is drawn.",
+    )
+    image = flux_graph(d, PROMPT)
+    d.column("Result", save(d, image, "batch"))
+
+
+def _endpoint_vs_local() -> None:
+    d = drawing(
+        "endpoint-vs-local",
+        "Endpoint vs local FLUX",
+        "The same prompt drawn by an image service and by FLUX on this machine. The service is one of your named "
+        "endpoints: `openai` is built in and takes its key from the environment variable `OPENAI_API_KEY`; others "
+        "stand in your `endpoints.toml`. A run costs what the service charges.",
+    )
+    prompt = text(d)
+    d.column("Prompt", prompt)
+    remote = d.node(
+        "DalleFluxGenerate", title="At an endpoint", box=(380, 420), prompt=prompt.out(), endpoint="openai",
+        model="gpt-image-2", size="1024x1024", quality="standard", style="vivid", n=1, seed=42,
+    )  # fmt: skip
+    local = on_flux(d, prompt.out())
+    local.title = "On this machine"
+    d.column("Draw", remote, local)
+    sheet = compare(d, remote.out(), local.out(), "endpoint", "FLUX.1-dev")
+    d.column("Compare", sheet, save(d, sheet.out(), "endpoint-vs-local"))
+
+
+def _endpoint_edit() -> None:
+    d = drawing(
+        "endpoint-edit-and-variation",
+        "DALL·E edit and variation at an endpoint",
+        "What DALL·E 2's edits and variations did, at a service that still offers them. Swap the nodes for *DALL·E "
+        "Edit on FLUX* and *DALL·E Variation on FLUX* to do both here. A run costs what the service charges.",
+    )
+    original = picture(d)
+    d.column("Picture", original)
+    edit = d.node(
+        "DalleFluxEdit", box=(380, 360), image=original.out(), prompt="the same picture at night", endpoint="openai",
+        model="gpt-image-2", size="1024x1024", quality="standard", n=1, seed=42,
+    )  # fmt: skip
+    vary = d.node(
+        "DalleFluxVariation", box=(380, 260), image=original.out(), endpoint="openai", model="gpt-image-2",
+        size="1024x1024", n=1, seed=42,
+    )  # fmt: skip
+    d.column("Edit and vary", edit, vary)
+    d.column("Result", save(d, edit.out(), "endpoint-edit"), save(d, vary.out(), "endpoint-variation"))
+
+
 _dalle3_vs_flux()
 _one_node()
 _laid_open()
 _standard_vs_hd()
 _vivid_vs_natural()
+_rewritten()
+_moderated()
 _edit()
 _outpaint()
 _variations()
 _brand_style()
 _composition()
+_batch()
+_endpoint_vs_local()
+_endpoint_edit()
 _schnell()
