@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .environment import say
-from .server import ComfyUI
+from .server import ComfyUI, Run
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -127,6 +127,15 @@ class Canvas:
             )
         )
 
+    def open_dialogs(self) -> list[str]:
+        """Texts of the dialogs that stand in the user's way, such as the one about missing nodes or models."""
+        return list(
+            self.page.evaluate(
+                """() => [...document.querySelectorAll("[role=dialog], .p-dialog, .comfy-modal")]
+                   .filter(d => d.getBoundingClientRect().width > 0).map(d => d.innerText.slice(0, 300))"""
+            )
+        )
+
     def serialize(self) -> dict[str, Any]:
         """The canvas format of what is open."""
         return dict(self.page.evaluate("() => window.app.graph.serialize()"))
@@ -135,15 +144,14 @@ class Canvas:
         """The API format of what is open, as the frontend itself makes it."""
         return dict(self.page.evaluate("async () => (await window.app.graphToPrompt()).output"))
 
-    def queue(self, *, limit_s: float = 180.0) -> None:
-        """Press run and wait until the queue is empty again."""
+    def queue(self, *, limit_s: float = 180.0) -> Run:
+        """Press run and wait for the end, good or bad."""
+        before = set(self.comfyui.get("/history"))
         self.page.evaluate("() => window.app.queuePrompt(0)")
-        self.page.wait_for_timeout(300)
         for _ in range(int(limit_s * 2)):
-            queue = self.comfyui.get("/queue")
-            if not queue["queue_running"] and not queue["queue_pending"]:
-                break
+            ended = {key: entry for key, entry in self.comfyui.get("/history").items() if key not in before}
+            if ended:
+                self.page.wait_for_timeout(500)  # the last messages reach the page
+                return Run(*ended.popitem())
             self.page.wait_for_timeout(500)
-        else:
-            raise TimeoutError(f"the queue was not empty after {limit_s:.0f} s")
-        self.page.wait_for_timeout(500)
+        raise TimeoutError(f"the run had not ended after {limit_s:.0f} s")
