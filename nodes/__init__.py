@@ -20,12 +20,14 @@ async def comfy_entrypoint() -> ComfyExtension:
     )
     from .flux.routes import register as revive_old_graphs
     from .images_api.nodes import DalleFluxEdit, DalleFluxGenerate, DalleFluxVariation
-    from .moderation.nodes import DalleFluxModeratePrompt
+    from .moderation.nodes import DalleFluxModerateImage, DalleFluxModeratePrompt, DalleFluxModerationPolicy
+    from .moderation.routes import register as serve_moderation_record
     from .prompts.nodes import DalleFluxPrompt, DalleFluxRewriterEndpoint, DalleFluxRewriterLocal
     from .prompts.routes import register as serve_prompt_conversion
 
     await revive_old_graphs()
     serve_prompt_conversion()
+    serve_moderation_record()
     return host.extension(
         [
             DalleFluxGenerate,
@@ -38,7 +40,9 @@ async def comfy_entrypoint() -> ComfyExtension:
             DalleFluxPrompt,
             DalleFluxRewriterEndpoint,
             DalleFluxRewriterLocal,
+            DalleFluxModerationPolicy,
             DalleFluxModeratePrompt,
+            DalleFluxModerateImage,
             DalleFluxCompare,
         ]
     )

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DalleFluxError
+from ..pictures import flatten
 from .categories import Category
 from .decision import Decision, Failure, Kind, Outcome, Verdict
 from .policy import Action, OnError, Policy
@@ -115,3 +117,46 @@ def _ask(name: str, question: Callable[[], Verdict]) -> Verdict:
         # The message of a foreign error may quote the content, so only its type is told.
         message = f"it failed unexpectedly with {type(error).__name__}; please report this with the pack's version."
         return Verdict(name, "", frozenset(), failure=Failure("internal", message))
+
+
+def check_pictures(pictures: Iterable[Image.Image], policy: Policy, checks: Sequence[PictureCheck]) -> list[Decision]:
+    """Judge pictures one by one, any mode; each gets its own decision. Never raises for what a check does.
+
+    What counts is what will be seen: alpha is laid over white and over black, and the stricter view wins.
+    """
+    decisions = []
+    for picture in pictures:
+        digest = hashlib.sha256(f"{picture.mode}{picture.size}".encode())
+        digest.update(picture.tobytes())
+        views = seen(picture)
+        verdicts = tuple(
+            _strictest([_ask(check.name, lambda check=check, view=view: check.check(view)) for view in views])  # type: ignore[misc]
+            for check in checks
+        )
+        decisions.append(decide("image", digest.hexdigest(), policy, verdicts))
+    return decisions
+
+
+def seen(picture: Image.Image) -> list[Image.Image]:
+    """The picture as it may be seen, mode RGB: itself, or over white and over black if it lets light through."""
+    if "A" not in picture.getbands() or picture.getchannel("A").getextrema() == (255, 255):
+        return [picture.convert("RGB")]
+    return [flatten(picture, (255, 255, 255)), flatten(picture, (0, 0, 0))]
+
+
+def _strictest(verdicts: Sequence[Verdict]) -> Verdict:
+    """One check's verdicts about several views of the same picture as one."""
+    failed = next((verdict for verdict in verdicts if verdict.failure), None)
+    if failed or len(verdicts) == 1:
+        return failed or verdicts[0]
+    scores: dict[Category, float] = {}
+    for verdict in verdicts:
+        for category, score in verdict.scores.items():
+            scores[category] = max(score, scores.get(category, 0.0))
+    return replace(
+        verdicts[0],
+        scores=scores,
+        own_flags=frozenset().union(*(verdict.own_flags for verdict in verdicts)),
+        findings=tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings)),
+        hints=tuple(dict.fromkeys(hint for verdict in verdicts for hint in verdict.hints)),
+    )

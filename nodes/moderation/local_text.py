@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 from .categories import Category
 from .decision import Finding, Hint, Verdict
@@ -118,10 +119,10 @@ def _together(
     return found
 
 
-def _partner(match: Match, candidates: list[Match], starts: list[int], within: int) -> Match | None:
+def _partner(match: Match, candidates: Sequence[Match], starts: list[int], within: int) -> Match | None:
     """A candidate beside `match`, with at most `within` words between, that does not overlap it."""
     index = bisect_left(starts, match.start)
-    for near in (*range(index, min(index + 4, len(candidates))), *range(index - 1, max(index - 5, -1), -1)):
+    for near in chain(range(index, min(index + 4, len(candidates))), range(index - 1, max(index - 5, -1), -1)):
         other = candidates[near]
         gap = other.start - match.end if other.start >= match.start else match.start - other.end
         if 0 <= gap <= within:

@@ -3,18 +3,154 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfy_api.latest import io
 
 from .. import host
-from . import gate
-from .checks import text_checks
-from .decision import report
+from ..endpoints import BUILT_IN
+from ..errors import DalleFluxError
+from ..pictures import to_pil, to_tensor
+from .decision import Decision, report
 from .gate import ContentRefused, OnFlag
-from .policy import Policy
+from .moderate import Desk, moderate_pictures, moderate_prompt
+from .obscure import Cover, cover
+from .policy import IMAGE_CHECKS, TEXT_CHECKS, BadPolicy, OnError, Policy, Preset, choices, make_policy
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
 
 CATEGORY = f"{host.CATEGORY}/Moderation"
 PolicySocket = io.Custom("DALLE_FLUX_POLICY")
+T = TypeVar("T")
+
+# Raised by one whenever a check gave no answer, so that the host does not keep that outcome in its cache.
+_unanswered = 0
+
+
+class DalleFluxModerationPolicy(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        names = endpoint_names()
+        return io.Schema(
+            node_id="DalleFluxModerationPolicy",
+            display_name="Moderation Policy",
+            category=CATEGORY,
+            description="What the moderation gates check and how strictly: a ready-made policy, the checks that are "
+            "asked, thresholds of single categories, and what happens when a check cannot answer.",
+            inputs=[
+                io.Combo.Input(
+                    "preset",
+                    options=[preset.value for preset in Preset],
+                    default=Preset.DALLE_LIKE.value,
+                    tooltip="DALL·E-like: about what DALL·E refused. family-safe: stricter. internal review only: lets "
+                    "pass and marks for review. log only: lets pass and records. sexual/minors always blocks.",
+                ),
+                io.Combo.Input(
+                    "text_check",
+                    options=choices(TEXT_CHECKS),
+                    default="local",
+                    tooltip="Who checks prompts. Several: the strictest wins. local: word lists, offline. openai: "
+                    "omni-moderation. llm guard: Llama Guard, ShieldGemma, gpt-oss-safeguard.",
+                ),
+                io.Combo.Input(
+                    "image_check",
+                    options=choices(IMAGE_CHECKS),
+                    default="local",
+                    tooltip="Who checks pictures. local: NudeNet, offline, judges nudity only (pip install nudenet). "
+                    "openai: omni-moderation, six categories.",
+                ),
+                io.Combo.Input(
+                    "endpoint",
+                    options=names,
+                    default="openai",
+                    tooltip="For the openai check: name of an endpoint in your endpoints.toml. Keys stay there.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="0: the preset's thresholds. Above 0: a category counts from this score on, for all "
+                    "categories that are not named below.",
+                ),
+                io.String.Input(
+                    "categories",
+                    multiline=True,
+                    default="",
+                    dynamic_prompts=False,
+                    tooltip="One line a category, over the preset: violence = 0.8, hate = review, illicit = off, "
+                    "sexual = block 0.3.",
+                ),
+                io.Combo.Input(
+                    "on_error",
+                    options=[choice.value for choice in OnError],
+                    default=OnError.BLOCK.value,
+                    tooltip="When a check cannot answer. block: hold the content back and say why. allow: let it pass, "
+                    "marked for review.",
+                ),
+                io.String.Input(
+                    "model",
+                    default="omni-moderation-latest",
+                    optional=True,
+                    tooltip="Moderation model of the openai check.",
+                ),
+                io.Combo.Input(
+                    "guard_endpoint",
+                    options=names,
+                    default="ollama",
+                    optional=True,
+                    tooltip="For the llm guard check: name of an endpoint in your endpoints.toml.",
+                ),
+                io.String.Input(
+                    "guard_model",
+                    default="llama-guard3",
+                    optional=True,
+                    tooltip="Model of the llm guard check; its name tells how it is asked: …llama-guard…, "
+                    "…shieldgemma…, anything else gets a written policy and must answer JSON.",
+                ),
+            ],
+            outputs=[PolicySocket.Output("policy", tooltip="For the moderation gates.")],
+            **host.schema_extras(
+                search_aliases=["moderation policy", "safety policy", "content policy", "nsfw policy"]
+            ),
+        )
+
+    @classmethod
+    def validate_inputs(cls, text_check: str, image_check: str, endpoint: str, guard_endpoint: str = "") -> bool | str:
+        return True  # the lists are what the widgets offer; names are looked up when a check runs
+
+    @classmethod
+    def execute(
+        cls,
+        preset: str,
+        text_check: str,
+        image_check: str,
+        endpoint: str,
+        threshold: float,
+        categories: str,
+        on_error: str,
+        model: str = "omni-moderation-latest",
+        guard_endpoint: str = "ollama",
+        guard_model: str = "llama-guard3",
+    ) -> io.NodeOutput:
+        return io.NodeOutput(
+            make_policy(
+                Preset(preset),
+                text_check=text_check,
+                image_check=image_check,
+                endpoint=endpoint,
+                threshold=threshold,
+                categories=categories,
+                on_error=OnError(on_error),
+                model=model,
+                guard_endpoint=guard_endpoint,
+                guard_model=guard_model,
+            )
+        )
 
 
 class DalleFluxModeratePrompt(io.ComfyNode):
@@ -32,7 +168,7 @@ class DalleFluxModeratePrompt(io.ComfyNode):
                     multiline=True,
                     default="",
                     dynamic_prompts=False,
-                    tooltip="The prompt to check, up to 100,000 characters and more.",
+                    tooltip="The prompt to check.",
                 ),
                 io.Combo.Input(
                     "on_flag",
@@ -46,38 +182,162 @@ class DalleFluxModeratePrompt(io.ComfyNode):
                     multiline=True,
                     default="",
                     dynamic_prompts=False,
-                    tooltip="With on_flag = replace: the prompt that goes on in place of one that is held back.",
+                    tooltip="With on_flag = replace: the prompt that goes on in place of one that is held back. It is "
+                    "checked too.",
                 ),
-                PolicySocket.Input(
-                    "policy",
-                    optional=True,
-                    tooltip="From a Moderation Policy. Without one: DALL·E-like, local check, a check that fails "
-                    "holds back.",
-                ),
+                _policy_input(),
             ],
             outputs=[
-                io.String.Output(display_name="prompt", tooltip="The prompt, or the replacement, or nothing at all."),
-                io.Boolean.Output(display_name="allowed", tooltip="True if the policy lets the prompt pass."),
-                io.String.Output(
-                    display_name="report", tooltip="JSON: outcome, categories, scores, and every check's own verdict."
-                ),
+                io.String.Output("prompt", tooltip="The prompt, or the replacement, or nothing at all."),
+                io.Boolean.Output("allowed", tooltip="True if the policy lets the prompt pass."),
+                io.String.Output("report", tooltip="JSON: outcome, categories, scores, and every check's own verdict."),
             ],
+            hidden=[io.Hidden.unique_id],
             **host.schema_extras(
                 search_aliases=["moderation", "safety check", "nsfw filter", "content filter", "omni-moderation"]
             ),
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        return _unanswered
+
+    @classmethod
     async def execute(cls, prompt: str, on_flag: str, replacement: str, policy: Policy | None = None) -> io.NodeOutput:
-        policy = policy or Policy.from_preset()
-        checks = text_checks(policy)
-        decision = await asyncio.to_thread(gate.check_prompt, prompt, policy, checks)
-        if decision.allowed:
-            return io.NodeOutput(prompt, True, report([decision], "pass", policy.as_json()))
-        match OnFlag(on_flag):
-            case OnFlag.STOP:
-                raise ContentRefused([decision])
+        policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
+        if wanted is OnFlag.REPLACE and not replacement.strip():
+            raise BadPolicy("The gate is to replace prompts that are held back; fill in `replacement`, or use block.")
+        decision = await _in_thread(lambda: moderate_prompt(prompt, policy, desk, wanted))
+        _announce(cls, [decision])
+        match OnFlag.STOP if wanted is OnFlag.DROP else wanted:
+            case _ if decision.allowed:
+                return io.NodeOutput(prompt, True, report([decision], "pass", decision.policy))
+            case OnFlag.BLOCK:
+                return io.NodeOutput(host.block(), False, report([decision], "block", decision.policy))
             case OnFlag.REPLACE:
-                return io.NodeOutput(replacement, False, report([decision], "replace", policy.as_json()))
+                instead = await _in_thread(lambda: moderate_prompt(replacement, policy, desk))
+                if not instead.allowed:
+                    raise ContentRefused([instead])
+                return io.NodeOutput(replacement, False, report([decision], "replace", decision.policy))
             case _:
-                return io.NodeOutput(host.block(), False, report([decision], "block", policy.as_json()))
+                raise ContentRefused([decision])
+
+
+class DalleFluxModerateImage(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxModerateImage",
+            display_name="Moderation Gate (image)",
+            category=CATEGORY,
+            description="Checks every picture of a batch against a policy and holds back those that it does not "
+            "allow, before they are saved, shown or sent anywhere.",
+            inputs=[
+                io.Image.Input("images", tooltip="The batch to check; each picture is judged by itself."),
+                io.Combo.Input(
+                    "on_flag",
+                    options=[choice.value for choice in OnFlag],
+                    default=OnFlag.STOP.value,
+                    tooltip="stop: the run ends with a message. block: only this branch ends, silently. replace: "
+                    "covered pictures go on in place of the flagged ones. drop: only the allowed ones go on.",
+                ),
+                _policy_input(),
+                io.Combo.Input(
+                    "cover",
+                    options=[how.value for how in Cover],
+                    default=Cover.BLUR.value,
+                    optional=True,
+                    tooltip="With on_flag = replace: blur beyond recognition, or a plain grey card; both say so in a "
+                    "caption.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="The batch; flagged pictures covered or left out as on_flag says."),
+                io.Boolean.Output("allowed", tooltip="True if the policy lets every picture pass."),
+                io.String.Output("report", tooltip="JSON: the outcome of each picture and every check's own verdict."),
+            ],
+            hidden=[io.Hidden.unique_id],
+            **host.schema_extras(
+                search_aliases=["nsfw detector", "nudenet", "safety checker", "image moderation", "nsfw filter"]
+            ),
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        return _unanswered
+
+    @classmethod
+    async def execute(
+        cls, images: torch.Tensor, on_flag: str, policy: Policy | None = None, cover: str = Cover.BLUR.value
+    ) -> io.NodeOutput:
+        policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
+        pictures = to_pil(images)
+        decisions = await _in_thread(lambda: moderate_pictures(pictures, policy, desk, wanted))
+        _announce(cls, decisions)
+        kept = [index for index, decision in enumerate(decisions) if decision.allowed]
+        if len(kept) == len(decisions):
+            return io.NodeOutput(images, True, report(decisions, "pass", policy.as_json()))
+        match wanted:
+            case OnFlag.REPLACE:
+                covered = _covered(images, pictures, decisions, Cover(cover))
+                return io.NodeOutput(covered, False, report(decisions, "replace", policy.as_json()))
+            case OnFlag.DROP if kept:
+                return io.NodeOutput(images[kept], False, report(decisions, "drop", policy.as_json()))
+            case OnFlag.DROP | OnFlag.BLOCK:
+                return io.NodeOutput(host.block(), False, report(decisions, "block", policy.as_json()))
+            case _:
+                raise ContentRefused(decisions)
+
+
+def endpoint_names() -> list[str]:
+    """Names for the list of choices; the built-in ones if the user's file cannot be read, which the run will say."""
+    try:
+        return host.endpoints().names()
+    except DalleFluxError:
+        return list(BUILT_IN)
+
+
+def _policy_input() -> io.Input:
+    return PolicySocket.Input(
+        "policy",
+        optional=True,
+        tooltip="From a Moderation Policy. Without one: DALL·E-like, local check, a check that fails holds back.",
+    )
+
+
+def _desk() -> Desk:
+    return Desk(host.endpoints, host.state())
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run `work` beside the host's loop, and stop waiting for it when the user presses cancel."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    while not task.done():
+        await asyncio.wait([task], timeout=0.2)
+        host.raise_if_cancelled()
+    return task.result()
+
+
+def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
+    """One line on the node, without the content."""
+    global _unanswered
+    _unanswered += any(decision.failures for decision in decisions)
+    held = [decision for decision in decisions if not decision.allowed]
+    marked = any(decision.outcome.value == "review" for decision in decisions)
+    line = "; ".join(dict.fromkeys(d.reason() for d in held)) or ("passed, marked for review" if marked else "passed")
+    of = f"{len(held)} of {len(decisions)} " if held and len(decisions) > 1 else ""
+    host.show_text(node.hidden.unique_id, f"{of}held back: {line}" if held else line)
+
+
+def _covered(
+    images: torch.Tensor, pictures: Sequence[Image.Image], decisions: Sequence[Decision], how: Cover
+) -> torch.Tensor:
+    """IMAGE of the same shape in which pictures that are not allowed are covered."""
+    result = images.clone()
+    for index, decision in enumerate(decisions):
+        if not decision.allowed:
+            words = [category.value for category in decision.blocked] or ["check without an answer"]
+            plain = to_tensor([cover(pictures[index], how, words)])[0].to(result)
+            result[index] = 1.0  # alpha, where there is one
+            result[index, ..., : min(3, result.shape[-1])] = plain[..., : min(3, result.shape[-1])]
+    return result

@@ -145,6 +145,35 @@ class Policy:
         }
 
 
+def make_policy(
+    preset: Preset,
+    *,
+    text_check: str,
+    image_check: str,
+    threshold: float = 0.0,
+    categories: str = "",
+    **fields: Any,
+) -> Policy:
+    """A policy from what the node DalleFluxModerationPolicy asks.
+
+    Args:
+        threshold: for every category; 0 keeps the preset's own. `categories` goes over it.
+        fields: the other fields of `Policy`.
+
+    Raises:
+        BadPolicy: something cannot be read or contradicts itself.
+    """
+    policy = replace(
+        Policy.from_preset(preset),
+        text_checks=checks_of(text_check, TEXT_CHECKS),
+        image_checks=checks_of(image_check, IMAGE_CHECKS),
+        **fields,
+    )
+    if threshold:
+        policy = policy.with_threshold(threshold)
+    return policy.with_categories(categories)
+
+
 def checks_of(choice: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """A choice such as "local + openai" as names of checks, in the order of `known`.
 

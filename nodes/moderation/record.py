@@ -1,0 +1,239 @@
+"""The record a team can show: every decision in the state database, a reviewer's overrule beside it.
+
+Kept of a decision: time, hash of the content, policy, checks with versions, scores, outcome. The text itself only
+if the user's own file says so; it is off by default:
+
+    [settings.moderation]
+    keep_text = true
+    retention_days = 365      # older decisions are deleted; 0 keeps them for ever
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
+
+from ..errors import DalleFluxError
+from ..state import State
+from .decision import Decision
+
+ROOM = "moderation"
+DEFAULT_RETENTION_DAYS = 365
+MOST_ROWS = 500  # in one page
+_LONGEST_NOTE = 2000  # characters
+MIGRATIONS = (
+    """
+CREATE TABLE moderation_decisions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    action TEXT NOT NULL,
+    blocked TEXT NOT NULL,
+    review TEXT NOT NULL,
+    scores TEXT NOT NULL,
+    checks TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    text TEXT
+);
+CREATE INDEX moderation_decisions_at ON moderation_decisions (at);
+CREATE TABLE moderation_overrules (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    decision INTEGER NOT NULL REFERENCES moderation_decisions (id) ON DELETE CASCADE,
+    at TEXT NOT NULL,
+    reviewer TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    note TEXT NOT NULL
+);
+CREATE INDEX moderation_overrules_decision ON moderation_overrules (decision);
+CREATE TRIGGER moderation_decisions_stay BEFORE UPDATE ON moderation_decisions
+    BEGIN SELECT RAISE(ABORT, 'a decision is never changed'); END;
+CREATE TRIGGER moderation_overrules_stay BEFORE UPDATE ON moderation_overrules
+    BEGIN SELECT RAISE(ABORT, 'an overrule is never changed'); END;
+""",
+)
+COLUMNS = ("id", "at", "kind", "sha256", "outcome", "action", "blocked", "review", "scores", "checks", "policy", "text")
+_JSON_COLUMNS = ("blocked", "review", "scores", "checks", "policy")
+
+
+class BadModerationSettings(DalleFluxError):
+    """[settings.moderation] in the user's file cannot be used."""
+
+    code = "bad_moderation_settings"
+
+
+class NoSuchDecision(DalleFluxError):
+    """An overrule for a decision that the record does not hold."""
+
+    code = "no_such_decision"
+
+
+class RecordFailed(DalleFluxError):
+    """The state database could not be written or read."""
+
+    code = "record_failed"
+
+
+@dataclass(frozen=True)
+class RecordSettings:
+    """What the user's file says about the record."""
+
+    keep_text: bool = False
+    retention_days: int = DEFAULT_RETENTION_DAYS  # 0: for ever
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RecordSettings:
+        """From `Endpoints.settings`.
+
+        Raises:
+            BadModerationSettings: an unknown field or a value of the wrong kind.
+        """
+        table = settings.get("moderation", {})
+        if not isinstance(table, Mapping):
+            raise BadModerationSettings("In endpoints.toml moderation must be a table: write [settings.moderation].")
+        if unknown := set(table) - {"keep_text", "retention_days"}:
+            raise BadModerationSettings(
+                f"[settings.moderation] in endpoints.toml has the unknown field '{sorted(unknown)[0]}'; known are "
+                "keep_text and retention_days."
+            )
+        keep, days = table.get("keep_text", False), table.get("retention_days", DEFAULT_RETENTION_DAYS)
+        if not isinstance(keep, bool):
+            raise BadModerationSettings("keep_text under [settings.moderation] must be true or false.")
+        if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= 36_500:
+            raise BadModerationSettings(
+                "retention_days under [settings.moderation] must be a whole number of days, 0 to keep for ever."
+            )
+        return cls(keep, days)
+
+
+class Record:
+    """The decisions kept in one state database."""
+
+    def __init__(self, state: State, settings: RecordSettings):
+        self._state = state
+        self._settings = settings
+
+    def add(self, decisions: Sequence[Decision], action: str, text: str | None = None) -> list[int]:
+        """Append decisions and delete what is older than the retention allows.
+
+        Args:
+            action: what the gate did with them.
+            text: the prompt; kept only if the settings say so.
+
+        Returns:
+            The decisions' ids; when this returns they are on the disk.
+
+        Raises:
+            RecordFailed: the database cannot be written.
+        """
+        now = _now()
+        kept = text if self._settings.keep_text else None
+        rows = [_row(decision, action if not decision.allowed else "pass", kept, now) for decision in decisions]
+        insert = f"INSERT INTO moderation_decisions ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * 11)})"
+        try:
+            with self._state.database(ROOM, MIGRATIONS) as database:
+                ids = [int(database.execute(insert, row).lastrowid or 0) for row in rows]
+                if self._settings.retention_days:
+                    limit = _now(-timedelta(days=self._settings.retention_days))
+                    database.execute("DELETE FROM moderation_decisions WHERE at < ?", (limit,))
+        except (sqlite3.Error, OSError) as error:
+            raise RecordFailed(
+                f"the record could not be written ({type(error).__name__}); check that {self._state.root} is writable "
+                "and the disk has room."
+            ) from None
+        return ids
+
+    def overrule(self, decision: int, verdict: Literal["allow", "block"], reviewer: str, note: str = "") -> None:
+        """Record what a reviewer thinks, beside the decision. The decision itself never changes.
+
+        Raises:
+            NoSuchDecision: the record does not hold it (any more).
+            ValueError: no reviewer's name, or a verdict that is none.
+        """
+        reviewer = reviewer.strip()[:200]
+        if not reviewer or verdict not in ("allow", "block"):
+            raise ValueError("an overrule needs a reviewer's name and the verdict allow or block")
+        with self._state.database(ROOM, MIGRATIONS) as database:
+            if not database.execute("SELECT 1 FROM moderation_decisions WHERE id = ?", (decision,)).fetchone():
+                raise NoSuchDecision(f"The record holds no decision {decision}; reload the list, it may have expired.")
+            database.execute(
+                "INSERT INTO moderation_overrules (decision, at, reviewer, verdict, note) VALUES (?, ?, ?, ?, ?)",
+                (decision, _now(), reviewer, verdict, note.strip()[:_LONGEST_NOTE]),
+            )
+
+    def page(self, *, before: int | None = None, outcome: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Decisions, newest first, each with its `overrules`.
+
+        Args:
+            before: only ids below this one.
+            outcome: only this outcome; "" for all.
+        """
+        with self._state.database(ROOM, MIGRATIONS) as database:
+            rows = database.execute(
+                "SELECT * FROM moderation_decisions WHERE (? IS NULL OR id < ?) AND (? = '' OR outcome = ?) "
+                "ORDER BY id DESC LIMIT ?",
+                (before, before, outcome, outcome, max(1, min(limit, MOST_ROWS))),
+            ).fetchall()
+            return [_entry(database, row) for row in rows]
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """All decisions, newest first, read page by page."""
+        before: int | None = None
+        while page := self.page(before=before, limit=MOST_ROWS):
+            yield from page
+            before = page[-1]["id"]
+
+    def jsonl(self) -> Iterator[str]:
+        """The record as JSON lines."""
+        for entry in self.entries():
+            yield json.dumps(entry, ensure_ascii=False) + "\n"
+
+    def csv(self) -> Iterator[str]:
+        """The record as CSV, one line a decision, overrules as JSON in the last column."""
+        columns = [*COLUMNS, "overrules"]
+        yield _csv_line(columns)
+        for entry in self.entries():
+            yield _csv_line([_cell(entry[column]) for column in columns])
+
+
+def _row(decision: Decision, action: str, text: str | None, at: str) -> tuple[Any, ...]:
+    report = decision.as_report()
+    checks = [
+        {key: check[key] for key in ("check", "version", "judges", "scores", "own_flags", "error")}
+        | {"rules": sorted({finding["rule"] for finding in check["findings"]})}
+        for check in report["checks"]
+    ]
+    values = (report["blocked"], report["review"], report["scores"], checks, decision.policy)
+    packed = (json.dumps(value, ensure_ascii=False) for value in values)
+    return (at, decision.kind, decision.sha256, decision.outcome.value, action, *packed, text)
+
+
+def _entry(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    entry = {column: json.loads(row[column]) if column in _JSON_COLUMNS else row[column] for column in COLUMNS}
+    overrules = database.execute(
+        "SELECT at, reviewer, verdict, note FROM moderation_overrules WHERE decision = ? ORDER BY id", (row["id"],)
+    )
+    return entry | {"overrules": [dict(overrule) for overrule in overrules]}
+
+
+def _cell(value: object) -> str:
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    # A spreadsheet would run a prompt that begins like a formula.
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _now(shift: timedelta = timedelta()) -> str:
+    return (datetime.now(timezone.utc) + shift).isoformat(timespec="milliseconds").replace("+00:00", "Z")
