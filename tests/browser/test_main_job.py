@@ -44,11 +44,14 @@ def test_the_shipped_workflow_opens_runs_and_shows_both_pictures(canvas, environ
 
     run = canvas.queue()
     assert run.succeeded, run.error
+    canvas.show_node("DalleFluxCompare")
     canvas.page.wait_for_function(f"() => ({SHOWN_PICTURES})().length > 0", timeout=30_000)
     canvas.page.wait_for_timeout(1000)
+    shown = canvas.page.evaluate(SHOWN_PICTURES)
     face = request.node.callspec.params["canvas"]
     canvas.page.screenshot(path=artefacts / f"canvas-{face}.png")
-    shown = canvas.page.evaluate(SHOWN_PICTURES)
+    canvas.fit_view()
+    canvas.page.screenshot(path=artefacts / f"canvas-whole-{face}.png")
     assert len(shown) >= 2, shown
     assert [c for c in canvas.complaints if "dalle" in c.lower() or "uncaught" in c] == []
 

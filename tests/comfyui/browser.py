@@ -118,6 +118,20 @@ class Canvas:
             )
         )
 
+    def fit_view(self) -> None:
+        """Show the whole graph; the classic canvas hides widgets that are out of sight or very small."""
+        self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+        self.page.wait_for_timeout(700)
+
+    def show_node(self, node_type: str) -> None:
+        """Select the first node of this type and fill the view with it."""
+        self.page.evaluate(
+            """(type) => { const node = window.app.graph.nodes.find((n) => n.type === type);
+               window.app.canvas.selectNodes([node]); }""",
+            node_type,
+        )
+        self.fit_view()
+
     def unknown_nodes(self) -> list[str]:
         """Types of the nodes on the canvas that this ComfyUI does not have."""
         return list(
