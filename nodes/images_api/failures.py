@@ -29,7 +29,7 @@ from .errors import (
     RetiredModel,
     TooLarge,
 )
-from .models import SUCCESSOR
+from .models import SUCCESSOR, Family
 from .plan import Operation, Plan, provider, retirement
 
 _POLICY = {"content_policy_violation", "moderation_blocked", "contentfilter", "content_filter"}
@@ -44,6 +44,10 @@ _NO_MODEL = re.compile(r"\bmodels?\b.*(does not exist|not found|deprecated|retir
 _NEVER_CONNECTED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _MAX_QUOTE = 240
+_KNOWN_MODEL = (
+    ", or say which known model it behaves like in endpoints.toml under [settings.images_api.models], for example "
+    '"your-model" = "gpt-image-2".'
+)
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,8 @@ def of_reply(
         )
     return verdict(
         RequestRefused,
-        f"Endpoint '{name}' does not accept the request for '{model}': {quote}; change that input.",
+        f"Endpoint '{name}' does not accept the request for '{model}': {quote}; change that input"
+        + (_KNOWN_MODEL if plan.model.family is Family.UNKNOWN else "."),
     )
 
 

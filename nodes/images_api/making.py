@@ -107,7 +107,9 @@ async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Wat
             partial = _newest_partial(waiting) if partials != partials_shown else None
             shown, partials_shown = now, partials
             await watch.show(_progress(waiting, len(begun), seconds, partial))
-        await asyncio.wait([endings[id(job)] for job in open_jobs], timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            [endings[id(job)] for job in open_jobs], timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED
+        )
 
 
 def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image.Image | None) -> Progress:

@@ -33,6 +33,6 @@ class Seen:
     method: str
     path: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
     fields: Mapping[str, Any]  # JSON body, or the multipart text fields
     files: Mapping[str, bytes] = field(default_factory=dict)

@@ -284,7 +284,7 @@ class Services:
         return web.Response(body=data, content_type=kind)
 
     def _saw(self, request: web.Request, fields: Mapping[str, Any], files: list[File]) -> None:
-        query, headers = dict(request.query), dict(request.headers)
+        query, headers = dict(request.query), {name.lower(): text for name, text in request.headers.items()}
         named = {f"{file.name}:{file.filename}": file.data for file in files}
         self.requests.append(Seen(request.method, request.path, query, headers, fields, named))
 

@@ -13,7 +13,7 @@ import pytest
 from services import Services
 
 from nodes.endpoints import Endpoints
-from nodes.images_api import shutdowns
+from nodes.images_api import jobs, shutdowns
 from nodes.images_api.inputs import Sent, files_for
 from nodes.images_api.ledger import Ledger
 from nodes.images_api.making import Made, Progress, make_pictures
@@ -89,13 +89,12 @@ class Studio:
 
     async def settled(self) -> None:
         """Wait until no request is under way."""
-        from nodes.images_api.jobs import jobs
-
-        while jobs()._under_way:
+        while jobs.jobs()._under_way:
             await asyncio.sleep(0.02)
 
 
 @pytest.fixture
-def studio(services, tmp_path) -> Studio:
+def studio(services, tmp_path, monkeypatch) -> Studio:
     shutdowns.forget()
+    monkeypatch.setattr(jobs, "_BACKOFF_S", (0.01,))
     return Studio(services, tmp_path / "state")

@@ -233,7 +233,7 @@ async def test_azure_v1_and_classic_addresses(studio, services):
     assert services.requests[-1].path == "/openai/deployments/my-deployment/images/generations"
     assert services.requests[-1].query == {"api-version": "2025-04-01-preview"}
     assert services.requests[-1].headers["api-key"] == services.key
-    assert "Authorization" not in services.requests[-1].headers
+    assert "authorization" not in services.requests[-1].headers
 
 
 async def test_info_is_json_with_stable_keys(studio):
