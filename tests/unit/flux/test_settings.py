@@ -14,9 +14,12 @@ from nodes.flux.settings import (
     BadSetting,
     Family,
     canvas_for,
+    kontext_canvas,
+    redux_weight,
     seeds_for,
     settings_for,
 )
+from nodes.prompts.targets import Style, Target
 from nodes.sizes import BadSize, Size, parse_size
 
 
@@ -93,3 +96,24 @@ def test_an_unknown_knob_lists_the_known_ones() -> None:
 def test_each_picture_has_a_seed_of_its_own() -> None:
     assert seeds_for(41, 3) == (41, 42, 43)
     assert seeds_for(MAX_SEED, 2) == (MAX_SEED, 0)
+
+
+def test_prompts_and_settings_agree_on_guidance_and_steps() -> None:
+    for family in Family:
+        for style in ("vivid", "natural"):
+            settings = settings_for(SIZES[0], "standard", style, 1, family)
+            assert Target(family.value).guidance(Style(style)) == settings.guidance
+            assert Target(family.value).steps == settings.steps
+
+
+def test_kontext_draws_at_the_trained_size_nearest_in_shape_to_the_picture() -> None:
+    assert kontext_canvas(Size(1920, 1080), Size(1920, 1080)).render == Size(1392, 752)
+    assert kontext_canvas(Size(300, 300), Size(1024, 1024)).render == Size(1024, 1024)
+    assert kontext_canvas(Size(600, 800), Size(600, 800)).render == Size(880, 1184)
+
+
+def test_strength_runs_from_near_copy_to_loosely_inspired() -> None:
+    assert redux_weight(1.0) == 1.0
+    assert redux_weight(0.0) == 0.1
+    with pytest.raises(BadSetting, match="0 "):
+        redux_weight(1.5)
