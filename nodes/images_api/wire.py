@@ -83,13 +83,15 @@ def open_line(endpoint: Endpoint, model_name: str) -> Line:
         headers["Authorization"] = openai.Omit()
     if provider(endpoint) != "openai":  # else the client takes them from the environment
         headers |= {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
+    # Plain http (loopback, or allowed by the user) has no certificates to verify; loading them takes 100 ms.
+    encrypted = urlsplit(base_url).scheme != "http"
     client = openai.AsyncOpenAI(
         api_key=key or "none",
         base_url=base_url,
         max_retries=0,
         timeout=openai.Timeout(endpoint.timeout_s + LATE_S, connect=CONNECT_S),
         default_query=query,
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
+        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, verify=encrypted),
     )
     return Line(client, headers)
 

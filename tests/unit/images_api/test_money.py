@@ -50,7 +50,7 @@ async def test_what_may_have_been_billed_is_never_sent_again_by_itself(studio, s
     assert caught.value.maybe_billed
     assert len(services.bills) == 1
     assert states(studio) == ["unknown"]
-    assert studio.ledger.spent(date.today())[1] == 0.04  # the budget counts it
+    assert studio.ledger.spent(date.today())[1] == 0.016  # the budget counts it
 
 
 BAD = [
@@ -185,10 +185,10 @@ async def test_sixteen_different_nodes_pay_sixteen_times(studio, services):
 async def test_a_budget_holds_for_nodes_side_by_side(studio, services):
     from nodes.images_api.settings import Settings
 
-    studio.settings = Settings(per_day_usd=0.20, partial_images=0)
+    studio.settings = Settings(per_day_usd=0.08, partial_images=0)
     results = await asyncio.gather(*(studio.make(seed=seed) for seed in range(16)), return_exceptions=True)
     assert sum(isinstance(result, errors.BudgetReached) for result in results) == 11
-    assert services.billed_usd == 0.20
+    assert services.billed_usd == 0.08
 
 
 async def test_cancel_stops_a_call_within_a_second(studio, services):
