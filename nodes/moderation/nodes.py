@@ -113,7 +113,7 @@ class DalleFluxModerationPolicy(io.ComfyNode):
                     "…shieldgemma…, anything else gets a written policy and must answer JSON.",
                 ),
             ],
-            outputs=[PolicySocket.Output("policy", tooltip="For the moderation gates.")],
+            outputs=[PolicySocket.Output(display_name="policy", tooltip="For the moderation gates.")],
             **host.schema_extras(
                 search_aliases=["moderation policy", "safety policy", "content policy", "nsfw policy"]
             ),
@@ -188,9 +188,11 @@ class DalleFluxModeratePrompt(io.ComfyNode):
                 _policy_input(),
             ],
             outputs=[
-                io.String.Output("prompt", tooltip="The prompt, or the replacement, or nothing at all."),
-                io.Boolean.Output("allowed", tooltip="True if the policy lets the prompt pass."),
-                io.String.Output("report", tooltip="JSON: outcome, categories, scores, and every check's own verdict."),
+                io.String.Output(display_name="prompt", tooltip="The prompt, or the replacement, or nothing at all."),
+                io.Boolean.Output(display_name="allowed", tooltip="True if the policy lets the prompt pass."),
+                io.String.Output(
+                    display_name="report", tooltip="JSON: outcome, categories, scores, and every check's own verdict."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             **host.schema_extras(
@@ -252,9 +254,13 @@ class DalleFluxModerateImage(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Image.Output("images", tooltip="The batch; flagged pictures covered or left out as on_flag says."),
-                io.Boolean.Output("allowed", tooltip="True if the policy lets every picture pass."),
-                io.String.Output("report", tooltip="JSON: the outcome of each picture and every check's own verdict."),
+                io.Image.Output(
+                    display_name="images", tooltip="The batch; flagged pictures covered or left out as on_flag says."
+                ),
+                io.Boolean.Output(display_name="allowed", tooltip="True if the policy lets every picture pass."),
+                io.String.Output(
+                    display_name="report", tooltip="JSON: the outcome of each picture and every check's own verdict."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             **host.schema_extras(
