@@ -349,9 +349,10 @@ def _filename_prefix() -> io.String.Input:
 
 def _outputs() -> list[Any]:
     return [
-        io.Image.Output("images", tooltip="The pictures, [B,H,W,3]."),
-        io.String.Output("revised_prompt", tooltip="The text really used for the first picture."),
+        io.Image.Output(display_name="images", tooltip="The pictures, [B,H,W,3]."),
+        io.String.Output(display_name="revised_prompt", tooltip="The text really used for the first picture."),
         io.String.Output(
-            "info", tooltip="JSON: what was sent and mapped, cost, request ids, timings, every revised prompt."
+            display_name="info",
+            tooltip="JSON: what was sent and mapped, cost, request ids, timings, every revised prompt.",
         ),
     ]
