@@ -90,9 +90,9 @@ class DalleFluxCompare(io.ComfyNode):
                 io.ClipVision.Input("clip_vision", optional=True, tooltip="CLIP ViT-L/14's vision part; see clip."),
             ],
             outputs=[
-                io.Image.Output(display_name="sheet", tooltip="Labelled contact sheet, one row a pair; long ones have pages."),
-                io.Image.Output(display_name="difference", tooltip="Heat map of where each picture differs from A, in A's size."),
-                io.String.Output(display_name="metrics", tooltip="JSON: numbers of each pair, what they mean, how it was aligned."),
+                io.Image.Output(display_name="sheet", tooltip="Labelled contact sheet, one row a pair, in pages."),
+                io.Image.Output(display_name="difference", tooltip="Heat map of where each picture differs from A."),
+                io.String.Output(display_name="metrics", tooltip="JSON: numbers of each pair, and what they mean."),
             ],
             **host.schema_extras(
                 search_aliases=["image compare", "image comparer", "before after", "side by side", "ssim", "psnr",

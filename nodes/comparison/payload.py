@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .align import RULES
 from .compare import Comparison, Request
+from .metrics import CAUTION, MEANINGS
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,8 @@ def metrics_json(request: Request, done: Comparison) -> dict[str, Any]:
             }
             for side in request.sides
         ],
+        "meaning": {name: text for name, text in MEANINGS.items() if any(name in m.numbers for m in done.matches)},
+        "caution": CAUTION,
         "pairs": [
             {
                 "pair": match.row + 1, "a": labels["a"], "b": labels[match.slot], "slot": match.slot,
