@@ -47,17 +47,17 @@ def _thumbnail(page: Canvas) -> bytes:
           const left = Math.min(...nodes.map(n => n.pos[0])) - 30, top = Math.min(...nodes.map(n => n.pos[1])) - 100;
           const right = Math.max(...nodes.map(n => n.pos[0] + n.size[0])) + 30;
           const bottom = Math.max(...nodes.map(n => n.pos[1] + n.size[1])) + 40;
-          const scale = Math.min((innerWidth - 80) / (right - left), (innerHeight - 100) / (bottom - top), 1);
+          const scale = Math.min((innerWidth - 80) / (right - left), (innerHeight - 150) / (bottom - top), 1);
           app.canvas.show_info = false;
           app.canvas.ds.scale = scale;
-          app.canvas.ds.offset = [-left + 80 / scale, -top + 100 / scale];
+          app.canvas.ds.offset = [-left + 80 / scale, -top + 150 / scale];
           app.canvas.setDirty(true, true);
           return [(right - left) * scale, (bottom - top) * scale];
         }"""
     )
     page.page.wait_for_timeout(800)
     picture = Image.open(io.BytesIO(page.page.screenshot())).convert("RGB")
-    picture = picture.crop((80, 100, min(picture.width, round(80 + width)), min(picture.height, round(100 + height))))
+    picture = picture.crop((80, 150, min(picture.width, round(80 + width)), min(picture.height, round(150 + height))))
     picture.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85, optimize=True)

@@ -7,6 +7,7 @@ the same canvas.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from dataclasses import dataclass, field
@@ -155,6 +156,12 @@ def draw(page: Canvas, drawing: Drawing) -> Drawn:
         "columns": columns,
         "id": str(uuid.uuid5(_NAMESPACE, drawing.name)),
     }
+    with contextlib.suppress(Exception):  # what is not there after this is named by its type below
+        page.page.wait_for_function(
+            "types => types.every(type => LiteGraph.registered_node_types[type])",
+            arg=sorted({node.type for node in nodes}),
+            timeout=20_000,
+        )
     complaints = page.page.evaluate(_LAY_OUT, spec)
     if complaints:
         raise ValueError(f"{drawing.name}: {'; '.join(complaints)}")

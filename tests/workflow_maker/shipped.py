@@ -51,10 +51,15 @@ def picture(d: Drawing, title: str = "Your picture", image: str = PICTURE) -> No
     return d.node("LoadImage", title=title, box=PREVIEW, image=image)
 
 
-def compare(d: Drawing, a: Out, b: Out, label_a: str, label_b: str) -> Node:
+def compare(d: Drawing, a: Out, b: Out, label_a: str, label_b: str, **more: object) -> Node:
     return d.node(
-        "DalleFluxCompare", box=(620, 520), image_a=a, image_b=b, label_a=label_a, label_b=label_b, align="fit"
+        "DalleFluxCompare", box=(620, 520), image_a=a, image_b=b, label_a=label_a, label_b=label_b, align="fit", **more
     )
+
+
+def told(prompt: Node, a: Node, b: Node) -> dict[str, Out]:
+    """What the sheet's captions are made of."""
+    return {"prompt": prompt.out(), "info_a": a.out(2), "info_b": b.out(2)}
 
 
 def converted(d: Drawing, prompt: Out | str) -> Node:
@@ -117,7 +122,7 @@ def _dalle3_vs_flux() -> None:
     d.column("Prompt", prompt, gate)
     image = flux_graph(d, gate.out())
     original = picture(d, "Your DALL·E 3 picture")
-    sheet = compare(d, original.out(), image, "DALL·E 3", "FLUX.1-dev")
+    sheet = compare(d, original.out(), image, "DALL·E 3", "FLUX.1-dev", prompt=prompt.out())
     d.column("Compare", original, sheet)
     d.column("Result", save(d, sheet.out(), "dalle3-vs-flux"), show(d, sheet.out(2), "Metrics"))
 
@@ -159,7 +164,7 @@ def _standard_vs_hd() -> None:
     standard, hd = on_flux(d, prompt.out()), on_flux(d, prompt.out(), quality="hd")
     standard.title, hd.title = "standard", "hd"
     d.column("Draw", standard, hd)
-    sheet = compare(d, standard.out(), hd.out(), "standard", "hd")
+    sheet = compare(d, standard.out(), hd.out(), "standard", "hd", **told(prompt, standard, hd))
     d.column("Compare", sheet, save(d, sheet.out(), "standard-vs-hd"))
 
 
@@ -175,7 +180,7 @@ def _vivid_vs_natural() -> None:
     vivid, natural = on_flux(d, prompt.out()), on_flux(d, prompt.out(), style="natural")
     vivid.title, natural.title = "vivid", "natural"
     d.column("Draw", vivid, natural)
-    sheet = compare(d, vivid.out(), natural.out(), "vivid", "natural")
+    sheet = compare(d, vivid.out(), natural.out(), "vivid", "natural", **told(prompt, vivid, natural))
     d.column("Compare", sheet, save(d, sheet.out(), "vivid-vs-natural"))
 
 
@@ -218,7 +223,7 @@ def _outpaint() -> None:
     original = picture(d)
     edit = d.node(
         "DalleFluxLocalEdit", box=(380, 420), image=original.out(),
-        prompt="a wide landscape around it, soft evening light", size="1792x1024", quality="standard", n=1, seed=42,
+        prompt="a wide landscape around it, soft evening light", size="1536x1024", quality="standard", n=1, seed=42,
     )  # fmt: skip
     d.column("Picture", original)
     d.column("Outpaint", edit)
@@ -387,7 +392,7 @@ def _endpoint_vs_local() -> None:
     local = on_flux(d, prompt.out())
     local.title = "On this machine"
     d.column("Draw", remote, local)
-    sheet = compare(d, remote.out(), local.out(), "endpoint", "FLUX.1-dev")
+    sheet = compare(d, remote.out(), local.out(), "endpoint", "FLUX.1-dev", **told(prompt, remote, local))
     d.column("Compare", sheet, save(d, sheet.out(), "endpoint-vs-local"))
 
 
