@@ -88,8 +88,10 @@ class Canvas:
         self.open()
 
     def _console(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+        url = message.location.get("url", "")
+        asks_the_internet = "Failed to load resource" in message.text and not url.startswith(self.comfyui.url)
+        if message.type in ("error", "warning") and not asks_the_internet:
+            self.complaints.append(f"{message.type}: {message.text} ({url})")
 
     def open(self) -> None:
         """Load, or reload, the frontend and wait until the canvas is ready."""
