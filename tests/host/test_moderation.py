@@ -1,0 +1,273 @@
+"""The moderation gate in a real ComfyUI: what runs behind it, what is delivered, what is kept and logged."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import urllib.error
+from collections import Counter
+
+import numpy as np
+import pytest
+from comfyui import samples
+from PIL import Image
+from services import Services
+from services.faults import Fault
+from services.server import KEY
+
+# A node that counts its executions and passes on what it gets.
+COUNTING_NODE = """
+from pathlib import Path
+
+class CountRuns:
+    RETURN_TYPES = ("*",)
+    FUNCTION = "run"
+    CATEGORY = "tests"
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"anything": ("*",), "label": ("STRING", {})}})
+    VALIDATE_INPUTS = classmethod(lambda cls, input_types: True)
+
+    def run(self, anything, label):
+        with open(Path(__file__).with_name("runs.txt"), "a", encoding="utf-8") as file:
+            file.write(label + "\\n")
+        return (anything,)
+
+NODE_CLASS_MAPPINGS = {"CountRuns": CountRuns}
+"""
+SECRET = "zyxwvut-quokka"  # stands for the user's own words
+NAUGHTY = f"a nude man with a {SECRET}"
+# A close-up of a flower that NudeNet 3.4.2 takes for something else: a real picture that is really flagged.
+FLAGGED_FLOWER = "api_luma_i2v-1.webp"
+GREEN, RED = 0x00FF00, 0xFF0000
+
+
+@pytest.fixture(scope="module")
+def services():
+    with Services() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def host(start_comfyui, services, environment):
+    def prepare(installation) -> None:
+        counting = installation.base / "custom_nodes" / "counting"
+        counting.mkdir()
+        (counting / "__init__.py").write_text(COUNTING_NODE, "utf-8")
+        state = installation.base / "user" / "dalle_flux"
+        state.mkdir(parents=True)
+        (state / "endpoints.toml").write_text(
+            f'[stand-in]\nbase_url = "{services.base_url}"\napi_key = "{KEY}"\ntimeout_s = 5\n', "utf-8"
+        )
+        shutil.copy(samples.template(environment, FLAGGED_FLOWER), installation.base / "input")
+
+    return start_comfyui(prepare=prepare)
+
+
+@pytest.fixture(autouse=True)
+def nothing_planned(services):
+    services.forget()
+
+
+def runs(host) -> Counter[str]:
+    file = host.installation.base / "custom_nodes" / "counting" / "runs.txt"
+    return Counter(file.read_text("utf-8").split()) if file.exists() else Counter()
+
+
+def gate(prompt: str, on_flag: str, label: str, *, replacement: str = "", policy: dict | None = None) -> dict:
+    """A prompt gate with a counted branch behind its prompt and another branch beside it."""
+    inputs = {"prompt": prompt, "on_flag": on_flag, "replacement": replacement}
+    graph = {
+        "behind": {"class_type": "CountRuns", "inputs": {"anything": ["gate", 0], "label": f"behind-{label}"}},
+        "further": {"class_type": "CountRuns", "inputs": {"anything": ["behind", 0], "label": f"further-{label}"}},
+        "text": {"class_type": "PreviewAny", "inputs": {"source": ["further", 0]}},
+        "allowed": {"class_type": "PreviewAny", "inputs": {"source": ["gate", 1]}},
+        "report": {"class_type": "PreviewAny", "inputs": {"source": ["gate", 2]}},
+        "beside": {"class_type": "CountRuns", "inputs": {"anything": "x", "label": f"beside-{label}"}},
+        "other": {"class_type": "PreviewAny", "inputs": {"source": ["beside", 0]}},
+    }
+    if policy is not None:
+        graph["policy"] = policy_node(**policy)
+        inputs["policy"] = ["policy", 0]
+    graph["gate"] = {"class_type": "DalleFluxModeratePrompt", "inputs": inputs}
+    return graph
+
+
+def policy_node(**changes) -> dict:
+    inputs = {
+        "preset": "DALL·E-like", "text_check": "local", "image_check": "local", "endpoint": "stand-in",
+        "threshold": 0.0, "categories": "", "on_error": "block",
+    }  # fmt: skip
+    return {"class_type": "DalleFluxModerationPolicy", "inputs": inputs | changes}
+
+
+def picture_gate(on_flag: str, label: str, images: list, *, policy: dict, cover: str = "blur") -> dict:
+    return {
+        "policy": policy_node(**policy),
+        "gate": {
+            "class_type": "DalleFluxModerateImage",
+            "inputs": {"images": images, "on_flag": on_flag, "policy": ["policy", 0], "cover": cover},
+        },
+        "behind": {"class_type": "CountRuns", "inputs": {"anything": ["gate", 0], "label": f"behind-{label}"}},
+        "counted": {"class_type": "PreviewAny", "inputs": {"source": ["behind", 0]}},
+        "seen": {"class_type": "PreviewImage", "inputs": {"images": ["gate", 0]}},
+        "allowed": {"class_type": "PreviewAny", "inputs": {"source": ["gate", 1]}},
+        "report": {"class_type": "PreviewAny", "inputs": {"source": ["gate", 2]}},
+    }
+
+
+def four_pictures_the_third_red(width: int = 128) -> dict:
+    def plain(colour: int, count: int) -> dict:
+        inputs = {"width": width, "height": 128, "batch_size": count, "color": colour}
+        return {"class_type": "EmptyImage", "inputs": inputs}
+
+    def batch(first: str, second: str) -> dict:
+        return {"class_type": "ImageBatch", "inputs": {"image1": [first, 0], "image2": [second, 0]}}
+
+    return {
+        "two": plain(GREEN, 2), "red": plain(RED, 1), "one": plain(GREEN, 1),
+        "three": batch("two", "red"), "four": batch("three", "one"),
+    }  # fmt: skip
+
+
+def shown(run, node: str) -> str:
+    return run.outputs[node]["text"][0]
+
+
+def pictures(host, run) -> list[np.ndarray]:
+    return [np.asarray(Image.open(io.BytesIO(host.view(p))).convert("RGB")) for p in run.outputs["seen"]["images"]]
+
+
+def test_behind_a_blocked_prompt_nothing_runs_and_beside_it_everything_does(host):
+    run = host.run(gate(NAUGHTY, "block", "a"))
+    assert run.succeeded, run.error
+    assert runs(host)["behind-a"] == runs(host)["further-a"] == 0
+    assert runs(host)["beside-a"] == 1
+    assert "text" not in run.outputs
+    assert shown(run, "allowed") == "False"
+    report = json.loads(shown(run, "report"))
+    assert (report["outcome"], report["action"], report["blocked"]) == ("block", "block", ["sexual"])
+    assert report["checks"][0]["check"] == "local"
+
+
+def test_an_allowed_prompt_goes_on_unchanged(host):
+    run = host.run(gate("a bloody mary cocktail in Sussex", "block", "b"))
+    assert shown(run, "text") == "a bloody mary cocktail in Sussex"
+    assert runs(host)["further-b"] == 1
+    assert shown(run, "allowed") == "True"
+
+
+def test_stop_ends_the_run_and_says_category_and_check(host):
+    run = host.run(gate(NAUGHTY, "stop", "c"))
+    assert not run.succeeded
+    assert "sexual (check: local)" in run.error
+    assert runs(host)["behind-c"] == 0
+
+
+def test_a_replacement_takes_the_prompts_place_and_is_checked_too(host):
+    run = host.run(gate(NAUGHTY, "replace", "d", replacement="a plain card"))
+    assert shown(run, "text") == "a plain card"
+    assert shown(run, "allowed") == "False"
+    assert json.loads(shown(run, "report"))["action"] == "replace"
+    run = host.run(gate(NAUGHTY, "replace", "e", replacement="another nude"))
+    assert "sexual" in run.error
+    run = host.run(gate("a tree", "replace", "f"))
+    assert "fill in `replacement`" in run.error
+
+
+def test_a_policy_reaches_the_gate(host):
+    run = host.run(gate(NAUGHTY, "stop", "g", policy={"preset": "internal review only"}))
+    report = json.loads(shown(run, "report"))
+    assert (report["allowed"], report["outcome"], report["review"]) == (True, "review", ["sexual"])
+    run = host.run(gate(NAUGHTY, "stop", "h", policy={"categories": "sexual/minors = off"}))
+    assert "always blocks" in run.error
+
+
+def test_of_a_batch_of_four_only_the_flagged_one_is_covered(host):
+    policy = {"image_check": "openai"}
+    run = host.run(four_pictures_the_third_red() | picture_gate("replace", "i", ["four", 0], policy=policy))
+    assert run.succeeded, run.error
+    seen = pictures(host, run)
+    assert len(seen) == 4
+    assert [bool((picture == (0, 255, 0)).all()) for picture in seen] == [True, True, False, True]
+    assert (seen[2] == (0, 0, 0)).all(axis=-1).any(), "the caption"
+    assert shown(run, "allowed") == "False"
+    outcomes = [picture["outcome"] for picture in json.loads(shown(run, "report"))["images"]]
+    assert outcomes == ["allow", "allow", "block", "allow"]
+
+
+def test_drop_lets_the_allowed_pictures_go_on_and_block_none(host):
+    policy = {"image_check": "openai"}
+    run = host.run(four_pictures_the_third_red(136) | picture_gate("drop", "j", ["four", 0], policy=policy))
+    assert len(pictures(host, run)) == 3
+    run = host.run(four_pictures_the_third_red(144) | picture_gate("block", "k", ["four", 0], policy=policy))
+    assert run.succeeded, run.error
+    assert runs(host)["behind-k"] == 0
+    assert "seen" not in run.outputs
+    assert shown(run, "allowed") == "False"
+    run = host.run(four_pictures_the_third_red(152) | picture_gate("stop", "l", ["four", 0], policy=policy))
+    assert "Picture 3 of 4" in run.error
+
+
+def test_the_local_detector_flags_a_real_picture_and_passes_another(host):
+    load = {"load": {"class_type": "LoadImage", "inputs": {"image": FLAGGED_FLOWER}}}
+    run = host.run(load | picture_gate("replace", "m", ["load", 0], policy={}, cover="plain"))
+    assert run.succeeded, run.error
+    report = json.loads(shown(run, "report"))
+    assert report["blocked"] == ["sexual"]
+    assert report["images"][0]["checks"][0]["version"] == "nudenet 3.4.2"
+    assert (pictures(host, run)[0] == 96).mean() > 0.5
+    plain = {"load": {"class_type": "EmptyImage", "inputs": {"width": 512, "height": 512, "batch_size": 1, "color": 0}}}
+    run = host.run(plain | picture_gate("stop", "n", ["load", 0], policy={}))
+    assert shown(run, "allowed") == "True"
+
+
+def test_a_service_that_fails_holds_back_and_its_return_is_noticed(host, services):
+    graph = gate("a harbour at dawn", "block", "o", policy={"text_check": "local + openai"})
+    services.plan(Fault.OVERLOADED, times=None)
+    run = host.run(graph)
+    report = json.loads(shown(run, "report"))
+    assert report["errors"][0]["check"] == "openai"
+    assert runs(host)["behind-o"] == 0
+    services.forget()
+    run = host.run(graph)  # the very same graph: an outcome without an answer is not kept
+    assert shown(run, "text") == "a harbour at dawn"
+    host.run(graph)
+    assert runs(host)["behind-o"] == 1
+    assert len(services.moderations) == 1, "an answer is kept"
+
+
+def test_fail_open_lets_pass_and_marks(host, services):
+    services.plan(Fault.OVERLOADED, times=None)
+    run = host.run(gate("a pier at dawn", "stop", "p", policy={"text_check": "openai", "on_error": "allow"}))
+    report = json.loads(shown(run, "report"))
+    assert (report["allowed"], report["outcome"]) == (True, "review")
+    assert report["errors"][0]["code"] == "check_unreachable"
+
+
+def test_the_record_is_kept_shown_exported_and_overruled(host):
+    host.run(gate(NAUGHTY + " again", "block", "q"))
+    newest = host.get("/dalle_flux/moderation/decisions?limit=1")["decisions"][0]
+    assert (newest["kind"], newest["outcome"], newest["action"]) == ("prompt", "block", "block")
+    assert len(newest["sha256"]) == 64
+    assert newest["text"] is None
+    opinion = {"verdict": "allow", "reviewer": "Ada", "note": "a statue"}
+    host.post(f"/dalle_flux/moderation/decisions/{newest['id']}/overrule", opinion)
+    again = host.get("/dalle_flux/moderation/decisions?limit=1")["decisions"][0]
+    assert again["outcome"] == "block", "beside it, not over it"
+    assert [o["verdict"] for o in again["overrules"]] == ["allow"]
+    rows = host.fetch("/dalle_flux/moderation/record.csv").decode().splitlines()
+    assert rows[0].startswith("id,at,kind,sha256")
+    lines = host.fetch("/dalle_flux/moderation/record.jsonl").decode().splitlines()
+    assert len(lines) == len(rows) - 1 > 10
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        host.post("/dalle_flux/moderation/decisions/999999/overrule", opinion)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        host.post(f"/dalle_flux/moderation/decisions/{newest['id']}/overrule", {"verdict": "perhaps", "reviewer": "A"})
+
+
+def test_no_prompt_text_is_logged_or_recorded(host):
+    """Runs last: every test above has sent the secret through some gate."""
+    assert SECRET not in host.log
+    for file in (host.installation.base / "user" / "dalle_flux").rglob("*"):
+        if file.is_file():
+            assert SECRET.encode() not in file.read_bytes(), file
