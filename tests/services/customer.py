@@ -1,0 +1,141 @@
+"""A customer in a process of its own: makes the pictures of one request as a node does, and may die on the way.
+
+`order(services, state_folder, …)` starts it; what it was handed comes back as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from . import Services
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def order(
+    services: Services,
+    state: Path,
+    *,
+    dies: str = "",
+    packages: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    **request: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Ask for pictures in a new process and wait for its end.
+
+    Args:
+        dies: "STEP:MOMENT", where it kills itself: a method of the ledger and "before", "after", "file" (the reply
+            is written and no row says so) or "kept" (likewise the picture).
+        packages: a folder with another openai client, to be used instead of the installed one.
+        request: further fields of `Ask`.
+    """
+    wanted = {"url": services.base_url, "key": services.key, "state": str(state), "dies": dies, "ask": request}
+    search = [str(packages)] if packages else []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*search, str(ROOT), str(ROOT / "tests")])}
+    return subprocess.run(
+        [sys.executable, "-m", "services.customer", json.dumps(wanted)],
+        capture_output=True,
+        text=True,
+        env={**environment, **(variables or {})},
+    )
+
+
+def handed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What a customer that lived to the end got: {shape, info, partials, openai, peak_mb}."""
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _die_at(dies: str) -> None:
+    from nodes.images_api import ledger
+    from nodes.state import State
+
+    step, moment = dies.split(":")
+    owner, name = {"file": (ledger, "write_file"), "kept": (State, "keep")}.get(moment, (ledger.Ledger, step))
+    real = getattr(owner, name)
+
+    def die() -> None:
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        if moment == "before":
+            die()
+        result = real(*arguments, **named)
+        die()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def main() -> None:
+    wanted = json.loads(sys.argv[1])
+    if wanted["dies"]:
+        _die_at(wanted["dies"])
+    from nodes.endpoints import Endpoint
+    from nodes.images_api.inputs import files_for
+    from nodes.images_api.ledger import Ledger
+    from nodes.images_api.making import Progress, make_pictures
+    from nodes.images_api.plan import Ask, Operation, make_plan
+    from nodes.images_api.settings import Settings
+    from nodes.state import State
+
+    partials = 0
+
+    class Watch:
+        def is_cancelled(self) -> bool:
+            return False
+
+        def raise_cancelled(self) -> None:
+            raise AssertionError
+
+        async def show(self, progress: Progress) -> None:
+            nonlocal partials
+            partials += progress.partial is not None
+
+    plain = {
+        "operation": "generations", "model": "dall-e-3", "size": "1024x1024", "n": 1, "seed": 1,
+        "prompt": "a red cube", "quality": "standard",
+    }  # fmt: skip
+    fields = {**plain, **wanted["ask"]}
+    ask = Ask(**{**fields, "operation": Operation(fields["operation"])})
+    endpoint = Endpoint("studio", wanted["url"], stored_key=wanted["key"], max_parallel=16)
+    settings = Settings(partial_images=1)
+    plan = make_plan(ask, endpoint, settings, date(2026, 11, 21))
+    images = mask = None
+    if ask.pictures:
+        import torch
+
+        images = torch.linspace(0, 1, 64 * 64 * 3).reshape(1, 64, 64, 3).repeat(ask.pictures, 1, 1, 1)
+        mask = torch.ones(64, 64) if ask.has_mask else None
+    from nodes.images_api.inputs import Sent
+
+    sent = Sent() if images is None else files_for(plan.model, images, mask, plan.sent_size)
+    made = asyncio.run(make_pictures(plan, sent, Ledger(State(Path(wanted["state"]))), settings, Watch()))
+    import openai
+
+    result = {"shape": list(made.images.shape), "info": made.info, "partials": partials, "openai": openai.__version__}
+    print(json.dumps({**result, "peak_mb": _peak_mb()}))
+
+
+def _peak_mb() -> float | None:
+    """The most memory this process ever had, in MB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if __name__ == "__main__":
+    main()
