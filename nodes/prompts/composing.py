@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .quoting import MARK
-from .rules.cues import short_form, split_cues
+from .rules.cues import is_style_cue, short_form, split_cues
 
 Count = Callable[[str], int]
 
@@ -26,49 +26,22 @@ _CLAUSE = re.compile(r"\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+")
 _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
 )
-_ARTICLES = frozenset(["a", "an", "the", "its", "his", "her", "their"])
-_DETERMINERS = frozenset(["a", "an", "the", "some", "two", "three", "four", "five", "six"])
-_PLACES = frozenset(
-    [
-        "in",
-        "on",
-        "at",
-        "by",
-        "from",
-        "to",
-        "under",
-        "above",
-        "below",
-        "behind",
-        "beside",
-        "beneath",
-        "outside",
-        "inside",
-        "around",
-        "near",
-        "nearby",
-        "next",
-        "with",
-        "along",
-        "over",
-        "across",
-        "through",
-        "between",
-        "amidst",
-        "among",
-        "as",
-        "meanwhile",
-        "here",
-        "there",
-        "overhead",
-    ]
-)
+_ARTICLES = {"a", "an", "the", "its", "his", "her", "their"}
+_DETERMINERS = {"a", "an", "the", "some", "two", "three", "four", "five", "six"}
+_PLACES = {
+    "in", "on", "at", "by", "from", "to", "under", "above", "below", "behind", "beside", "beneath", "outside", "inside",
+    "around", "near", "nearby", "next", "with", "along", "over", "across", "through", "between", "amidst", "among",
+    "as",
+    "meanwhile", "here", "there", "overhead",
+}  # fmt: skip
 # Words, or their beginnings, that say how the picture is made.
 _STYLE_WORDS = (
-    "photo", "portrait", "painting", "watercolo", "oil", "acrylic", "gouache", "sketch", "drawing", "illustrat", "render",
-    "3d", "cgi", "anime", "manga", "cartoon", "comic", "pixel", "vector", "logo", "poster", "collage", "sculpture",
-    "mosaic", "engraving", "woodcut", "ukiyo-e", "style", "aesthetic", "artwork", "cinematic", "film", "polaroid", "macro",
-    "close-up", "closeup", "bokeh", "lens", "isometric", "minimalis", "surreal", "realis", "impressionis", "cubis",
+    "photo", "portrait", "painting", "watercolo", "oil", "acrylic", "gouache", "sketch", "drawing", "illustrat",
+    "render", "3d", "cgi", "anime", "manga", "cartoon", "comic", "pixel", "vector", "logo", "poster", "collage",
+    "sculpture",
+    "mosaic", "engraving", "woodcut", "ukiyo-e", "style", "aesthetic", "artwork", "cinematic", "film", "polaroid",
+    "macro", "close-up", "closeup", "bokeh", "lens", "isometric", "minimalis", "surreal", "realis", "impressionis",
+    "cubis",
     "baroque", "gothic", "deco", "nouveau", "retro", "vintage", "noir", "monochrom", "pastel", "lighting", "mood",
 )  # fmt: skip
 
@@ -143,8 +116,8 @@ def compose_short(text: str, limit: int, count: Count) -> str:
     clauses = list(_clauses(body[:4000]))
     if not clauses:
         return _longest_start(text, limit, count)
-    clauses.extend((40 + len(cues) - position, short_form(cue)) for position, cue in enumerate(cues))
-    # The cue of the style matters, that of the format less than what is in the picture.
+    # The cue of the style matters as much as style in the prompt, that of the format less than what is in the picture.
+    clauses.extend((85 if is_style_cue(cue) else 27, short_form(cue)) for cue in cues)
     chosen: dict[int, str] = {}
     left = limit
     for index in sorted(range(len(clauses)), key=lambda i: (-clauses[i][0], i)):
@@ -202,7 +175,7 @@ def _split(sentence: str) -> list[str]:
 
 
 def _dangles(part: str) -> bool:
-    """True for what cannot stand alone: "a white" before "sleek sports car", "in the background" before what is there."""
+    """True for what cannot stand alone: "a white" before "sleek car", "in the background" before what is there."""
     words = part.lower().split()
     if len(words) < 2 or words[-2] in _ARTICLES:
         return bool(words)

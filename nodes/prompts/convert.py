@@ -6,6 +6,7 @@ machine. Converting a result again changes nothing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..sizes import Size, parse_size
@@ -21,7 +22,9 @@ from .rules.cues import split_cues
 from .targets import CLIP_LIMIT, PromptMode, Style, Target
 from .tokens import ESTIMATE, Tokenizers
 
-_MOST_PASSES = 4  # rules are made so that a second pass finds nothing; this bounds what they overlook
+# Prose in which the final rules find nothing that the others would look at again.
+_PLAIN = re.compile(r"[\w ,'’-]*(?:\.{1,2} [\w ,'’-]+)*\.?\Z", re.ASCII)
+_MOST_PASSES = 6  # rules are made so that a second pass finds nothing; this bounds what they overlook
 # Rules whose work none of the others looks at.
 _FINAL = ("punctuation", "style_cue", "format_cue")
 # What these rules take is talk, settings and layout; their changes are in the report anyway.
@@ -77,7 +80,7 @@ def convert(request: Request, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
         desk.verbatim = True
         return _finish(request, desk, text.strip(), tokenizers, mode="as_is")
     text = _apply(text, desk)
-    if not desk.verbatim and any(change.rule not in _FINAL for change in desk.changes):
+    if not desk.verbatim and (any(change.rule not in _FINAL for change in desk.changes) or not _PLAIN.match(source)):
         text = _until_settled(text, desk)
     return _finish(request, desk, text, tokenizers, mode="as_is" if desk.verbatim else "rules")
 
@@ -89,11 +92,11 @@ def _desk(request: Request) -> Desk:
 
 def _apply(text: str, desk: Desk) -> str:
     """Every rule once, in order. A rule that would leave nothing is not let."""
+    if not _says_something(text):
+        return text.strip()
     for rule in in_order:
         if rule.english and desk.language != "en":
             continue
-        if not text.strip():
-            return ""
         desk.rule = rule.name
         changes, quotes = len(desk.changes), desk.quotes
         after = rule.apply(text, desk)

@@ -18,8 +18,11 @@ def _words(text: str) -> frozenset[str]:
 
 
 _STOPWORDS: dict[str, frozenset[str]] = {
-    "en": _words("the a an of and in on with is are to at by for from its his her their this that into over "
-"under image photo picture style no without"),
+    "en": _words(
+        "the a an of and in on with is are to at by for from its his her their this that into over under image photo "
+        "picture style no without do not any or as it he she they there two three one has have be wearing holding "
+        "sitting standing red blue green white black old man woman dog cat"
+    ),
     "es": _words("el la los las un una unos unas de del y en con que sobre por para su sus al está son es muy "
 "sin como bajo junto"),
     "de": _words("der die das ein eine einen einem einer und mit auf im in von zu den dem ist sind unter über "

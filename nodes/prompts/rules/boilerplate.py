@@ -33,7 +33,8 @@ _TRAILING = re.compile(
 _HINTS = (
     "masterpiece", "quality", "resolution", "high res", "high-res", "hi-res", "hi res", "highres", "hires", "detail",
     "definition", "hd", "ultra", "station", "society", "deviantart", "trending", "featured", "popular", "award",
-    "aesthetic", "absurdres", "score_", "source_", "rating_", "0p", *(f"{digit}{dash}k" for digit in range(10) for dash in ("", "-", " ")),
+    "aesthetic", "absurdres", "score_", "source_", "rating_", "0p",
+    *(f"{digit}{dash}k" for digit in range(10) for dash in ("", "-", " ")),
 )  # fmt: skip
 
 

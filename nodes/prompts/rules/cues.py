@@ -72,12 +72,13 @@ r"|profile picture|avatar)\b", re.I),
 _HINTS = {
     "bare": ("coloring", "colouring", "line art", "line drawing", "blueprint", "schematic", "technical", "stencil",
              "screenshot", "sheet music", "qr code"),
-    "mono": ("and white", "and-white", "monochrom", "scale", "sepia", "sketch", "drawing", " art", "engraving", "etching",
-             "woodcut", "lithograph", "type", "photo"),
+    "mono": ("and white", "and-white", "monochrom", "scale", "sepia", "sketch", "drawing", " art", "engraving",
+             "etching", "woodcut", "lithograph", "type", "photo"),
     "flat": ("logo", "icon", "emoji", "vector", "flat ", "clip", "diagram", "infographic", "pixel", "sticker",
              "pictogram", "chart", "map"),
-    "format": ("wide ", "wide-", "widescreen", "panoram", "landscape ", "horizontal ", "banner", "portrait", "vertical ",
-               "full-", "full ", "wallpaper", "cover", "poster", "square ", "profile ", "avatar", "cinematic "),
+    "format": ("wide ", "wide-", "widescreen", "panoram", "landscape ", "horizontal ", "banner", "portrait",
+               "vertical ", "full-", "full ", "wallpaper", "cover", "poster", "square ", "profile ", "avatar",
+               "cinematic "),
 }  # fmt: skip
 _ALL_CUES = tuple(sentence for sentence, _ in (*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 _SHORT = dict((*STYLE_CUES.values(), WIDE, TALL, SQUARE))
@@ -94,6 +95,11 @@ def split_cues(text: str) -> tuple[str, list[str]]:
                 text, again = text[: -len(cue)].rstrip(), True
                 found.insert(0, cue)
     return text, found
+
+
+def is_style_cue(cue: str) -> bool:
+    """True for a sentence about style, False for one about format."""
+    return any(cue == sentence for sentence, _ in STYLE_CUES.values())
 
 
 def short_form(cue: str) -> str:

@@ -97,8 +97,10 @@ OTHER_TOOLS = Rule(
     _other_tools,
 )
 
-_WEIGHT = re.compile(r"\(((?:[^()]|\([^()]{1,100}\)){1,300}?):\s{0,2}-?\d{0,2}(?:\.\d{1,4})?(?<=[\d.])\)")
-_DOUBLE = re.compile(r"\({2,6}([^()]{1,300}?)(?::\s?-?\d{0,2}(?:\.\d{1,4})?)?\){2,6}")
+# Small numbers alone: "(John 3:16)" and "(2:1)" are no weights.
+_NUMBER = r"(?<!\d):\s{0,2}-?(?:[0-4](?:\.\d{1,4})?|\.\d{1,4})"
+_WEIGHT = re.compile(rf"\(((?:[^()]|\([^()]{{1,100}}\)){{1,300}}?){_NUMBER}\)")
+_DOUBLE = re.compile(rf"\({{2,6}}([^()]{{1,300}}?)(?:{_NUMBER})?\){{2,6}}")
 _PART_WEIGHT = re.compile(r"(?<=\w)::(?:-?\d{0,3}(?:\.\d{1,3})?)(?=[\s,]|\Z)")
 
 

@@ -44,7 +44,11 @@ def _sentences(data: Any, label: str) -> list[str]:
     if data is None or isinstance(data, bool) or str(data).strip() == "":
         return []
     value = str(data).strip().rstrip(".")
-    return [value if label.lower() in ("", "subject", "scene", "description", "text prompt") else f"{label}: {value}"]
+    return [
+        value
+        if label.lower() in ("", "subject", "scene", "description", "text prompt")
+        else f"{label.capitalize()}: {value}"
+    ]
 
 
 TOOL_CALL = Rule(
