@@ -1,0 +1,103 @@
+"""Old workflows with core's removed DALL·E nodes, revived by the menu command, down to the picture."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from comfyui import samples
+from comfyui.browser import Canvas
+from comfyui.environment import PACK
+from PIL import Image
+
+REAL = ("api_openai_dall_e_3_t2i.json", "api_openai_dall_e_2_t2i.json", "api_openai_dall_e_2_inpaint.json")
+RUN_COMMAND = """async id => {
+  const extension = window.app.extensions.find(e => e.name === 'DalleFlux.Revive');
+  return await extension.commands.find(c => c.id === id).function();
+}"""
+LOCAL, ENDPOINT = "DalleFlux.ReviveLocal", "DalleFlux.ReviveEndpoint"
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["pinned", "newest"])
+def without_dalle(request, start_comfyui):
+    """A host without OpenAIDalle2 and 3, as hosts since September 2026, with either frontend."""
+
+    def prepare(installation) -> None:
+        picture = Image.new("RGBA", (96, 96), (90, 120, 200, 255))
+        picture.paste((0, 0, 0, 0), (32, 32, 64, 64))
+        picture.save(installation.base / "input" / "api_openai_dall_e_2_inpaint_input_image.png")
+
+    return start_comfyui(newest_frontend=request.param, arguments=("--cpu", "--disable-api-nodes"), prepare=prepare)
+
+
+@pytest.fixture
+def old_canvas(browser, without_dalle):
+    canvas = Canvas(browser, without_dalle)
+    yield canvas
+    canvas.close()
+
+
+def only(graph: dict, class_type: str) -> dict:
+    (node,) = [node for node in graph.values() if node["class_type"] == class_type]
+    return node["inputs"]
+
+
+def old_values(workflow: dict) -> list:
+    (node,) = [node for node in workflow["nodes"] if node["type"].startswith("OpenAIDalle")]
+    return node["widgets_values"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_real_graphs_are_revived_whole(old_canvas, environment, name):
+    workflow = samples.graph(environment, name)
+    old_canvas.load(workflow)
+    assert old_canvas.unknown_nodes() != []
+    assert old_canvas.page.evaluate(RUN_COMMAND, LOCAL) == 1
+    assert old_canvas.unknown_nodes() == []
+    graph = old_canvas.to_api()
+    values = old_values(workflow)
+    if "dall_e_3" in name:
+        new = only(graph, "DalleFluxLocalGenerate")
+        kept = [new[key] for key in ("prompt", "seed", "quality", "style", "size")]
+        assert kept == [values[0], values[1], *values[3:]]
+    else:
+        new = only(graph, "DalleFluxLocalEdit" if "inpaint" in name else "DalleFluxLocalGenerate")
+        assert [new[key] for key in ("prompt", "seed", "size", "n")] == [values[0], values[1], *values[3:]]
+    if "inpaint" in name:
+        (loader,) = [key for key, node in graph.items() if node["class_type"] == "LoadImage"]
+        assert (new["image"], new["mask"]) == ([loader, 0], [loader, 1])
+
+
+def test_a_revived_graph_draws(old_canvas, environment):
+    workflow = samples.graph(environment, "api_openai_dall_e_2_inpaint.json")
+    old_canvas.load(workflow)
+    old_canvas.page.evaluate(RUN_COMMAND, LOCAL)
+    (key,) = [key for key, node in old_canvas.to_api().items() if node["class_type"] == "DalleFluxLocalEdit"]
+    old_canvas.page.evaluate(
+        "id => window.app.graph.getNodeById(id).widgets.forEach(w => { if (w.name === 'size') w.value = '256x256'; })",
+        int(key),
+    )
+    run = old_canvas.queue()
+    assert run.succeeded, run.error
+    assert any(output.get("images") for output in run.outputs.values())
+
+
+def test_the_user_may_choose_an_endpoint_instead(old_canvas, environment):
+    old_canvas.load(samples.graph(environment, REAL[0]))
+    assert old_canvas.page.evaluate(RUN_COMMAND, ENDPOINT) == 1
+    assert only(old_canvas.to_api(), "DalleFluxGenerate")["quality"] == "hd"
+
+
+def test_a_graph_without_old_nodes_is_left_alone(old_canvas):
+    workflow = json.loads((PACK / "workflows" / "dalle3-on-flux.json").read_text("utf-8"))
+    old_canvas.load(workflow)
+    before = old_canvas.to_api()
+    assert old_canvas.page.evaluate(RUN_COMMAND, LOCAL) == 0
+    assert old_canvas.to_api() == before
+
+
+def test_the_table_names_only_nodes_that_exist(without_dalle):
+    known = set(without_dalle.get("/object_info"))
+    for entry in json.loads((PACK / "js" / "old_nodes.json").read_text("utf-8")).values():
+        named = {entry["local"], entry["endpoint"], *(entry.get("without") or {}).values()} - {"image"}
+        assert named <= known
