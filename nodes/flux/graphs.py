@@ -187,8 +187,8 @@ def kontext(
     Source: `flux_kontext_dev_basic.json`.
     """
     text = encode(graph, models, texts, settings)
-    scaled = graph.node("FluxKontextImageScale", image=picture).out(0)
-    latent = graph.node("VAEEncode", pixels=scaled, vae=models.vae).out(0)
+    trained_size = graph.node("FluxKontextImageScale", image=picture).out(0)
+    latent = graph.node("VAEEncode", pixels=trained_size, vae=models.vae).out(0)
     positive = graph.node("ReferenceLatent", conditioning=text, latent=latent).out(0)
     negative = graph.node("ConditioningZeroOut", conditioning=text).out(0)
     images = None
