@@ -129,7 +129,8 @@ async def show_progress(value: float, total: float, preview: Image.Image | None 
     """Move the progress bar of the node that is running; `preview` appears on the node."""
     from comfy_api.latest import ComfyAPI
 
-    await ComfyAPI().execution.set_progress(value, total, preview_image=preview)
+    # 0.3.75's asynchronous ComfyAPI() lacks the attribute `execution`; the class is there on every host.
+    await ComfyAPI.Execution().set_progress(value, total, preview_image=preview)
 
 
 def temp_previews(node: type[io.ComfyNode], images: Any) -> list[dict[str, str]]:
