@@ -42,3 +42,18 @@ def test_a_file_that_is_not_installed_is_noticed_so_that_the_first_test_can_fail
     workflow["nodes"][1]["type"] = "NoSuchNode"
     canvas.load(workflow)
     assert canvas.unknown_nodes() == ["NoSuchNode"]
+
+
+def test_blueprints_are_offered_where_the_host_knows_them_and_open_whole(canvas):
+    blueprints = sorted((PACK / "subgraphs").glob("*.json"))
+    assert blueprints
+    offered = {entry["name"] for entry in canvas.comfyui.get("/global_subgraphs").values()}
+    assert {path.stem for path in blueprints} <= offered
+    for path in blueprints:
+        blueprint = json.loads(path.read_text("utf-8"))
+        canvas.complaints.clear()
+        canvas.load(blueprint)
+        assert canvas.unknown_nodes() == []
+        assert [c for c in canvas.complaints if "dalle" in c.lower() or "uncaught" in c] == []
+        inner = {node["type"] for node in blueprint["definitions"]["subgraphs"][0]["nodes"]}
+        assert {node["class_type"] for node in canvas.to_api().values()} == inner

@@ -16,8 +16,8 @@ from comfyui.installation import install
 from comfyui.server import ComfyUI
 from PIL import Image
 
-from .drawing import draw
-from .shipped import DRAWINGS
+from .drawing import draw, draw_blueprint
+from .shipped import BLUEPRINTS, DRAWINGS
 
 THUMBNAIL = (800, 500)  # px
 
@@ -32,6 +32,17 @@ def write(folder: Path, page: Canvas, names: list[str]) -> None:
         _write_json(folder / "api" / f"{drawing.name}.json", drawn.api)
         (folder / f"{drawing.name}.jpg").write_bytes(_thumbnail(page))
         print(f"{drawing.name}: {len(drawn.api)} nodes")
+
+
+def write_blueprints(folder: Path, page: Canvas, names: list[str]) -> None:
+    """Draw each blueprint and write its file; the host shows the file's name."""
+    drawings = {drawing.name: drawing for drawing in DRAWINGS}
+    for blueprint in BLUEPRINTS:
+        if names and blueprint.workflow not in names:
+            continue
+        canvas = draw_blueprint(page, drawings[blueprint.workflow], blueprint.name, blueprint.inside, blueprint.about)
+        _write_json(folder / f"{blueprint.name}.json", canvas)
+        print(f"{blueprint.name}: {len(canvas['definitions']['subgraphs'][0]['nodes'])} nodes inside")
 
 
 def _write_json(path: Path, value: Any) -> None:
@@ -73,7 +84,9 @@ def main(names: list[str], host: Environment | None = None, models: Path | None 
         samples.put_example(host, installation.base / "input")
         with ComfyUI(host, installation) as comfyui, browser.launch() as chromium:
             comfyui.post("/api/settings", {"Comfy.Minimap.Visible": False})
-            write(PACK / "workflows", Canvas(chromium, comfyui, size=(2600, 1600)), names)
+            page = Canvas(chromium, comfyui, size=(2600, 1600))
+            write(PACK / "workflows", page, names)
+            write_blueprints(PACK / "subgraphs", page, names)
 
 
 if __name__ == "__main__":

@@ -241,3 +241,55 @@ _LAY_OUT = """async spec => {
   app.canvas.setDirty(true, true);
   return complaints;
 }"""
+
+
+def draw_blueprint(page: Canvas, drawing: Drawing, name: str, inside: str, about: str) -> dict[str, Any]:
+    """A drawing folded into one subgraph node, as the host offers it in its node library.
+
+    Args:
+        inside: title of the first column that goes into the subgraph; those before it stay outside, the last
+            column, which shows the result, too, and the user's pictures.
+        about: what the node library says of it.
+    """
+    draw(page, drawing)
+    titles = [column.title for column in drawing.columns]
+    folded = page.page.evaluate(_FOLD, [titles[titles.index(inside) : -1], name])
+    canvas = json.loads(folded)
+    canvas = tidied(canvas, str(uuid.uuid5(_NAMESPACE, f"{drawing.name}-blueprint")))
+    (node,) = canvas["nodes"]
+    for socket in (*node["inputs"], *node["outputs"]):
+        socket["link"] = None
+    for output in node["outputs"]:
+        output.pop("link")
+        output["links"] = []
+    canvas |= {"links": [], "groups": [], "last_link_id": 0}
+    (subgraph,) = canvas["definitions"]["subgraphs"]
+    subgraph |= {"name": name, "category": "DALL·E to FLUX", "description": about}
+    for one in subgraph["nodes"]:
+        one["properties"] = {
+            key: value for key, value in one.get("properties", {}).items() if key in ("Node name for S&R", "models")
+        }
+    ids = {one["type"]: str(one["id"]) for one in subgraph["nodes"]}
+    node["properties"]["proxyWidgets"] = [[ids[type_], widget] for type_, widget in _ON_THE_BLUEPRINT if type_ in ids]
+    return canvas
+
+
+_ON_THE_BLUEPRINT = (
+    ("DalleFluxSettings", "size"),
+    ("DalleFluxSettings", "quality"),
+    ("DalleFluxSettings", "style"),
+    ("RandomNoise", "noise_seed"),
+)
+_FOLD = """async ([titles, name]) => {
+  const app = window.app, graph = app.graph;
+  const groups = graph.groups.filter(group => titles.includes(group.title));
+  const inside = graph.nodes.filter(node => node.type !== 'LoadImage' && groups.some(group =>
+    node.pos[0] >= group.pos[0] && node.pos[0] < group.pos[0] + group.size[0]));
+  const { node } = graph.convertToSubgraph(new Set(inside));
+  node.title = name;
+  node.subgraph.name = name;
+  for (const other of [...graph.nodes]) if (other !== node) graph.remove(other);
+  for (const group of [...graph.groups]) graph.remove(group);
+  await new Promise(done => setTimeout(done, 300));
+  return JSON.stringify(graph.serialize());
+}"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nodes.flux import files
 
 from .drawing import Drawing, Node, Out
@@ -433,3 +435,29 @@ _batch()
 _endpoint_vs_local()
 _endpoint_edit()
 _schnell()
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A shipped workflow that is also offered as one node."""
+
+    workflow: str
+    name: str  # of the node and of the file, which the host shows
+    inside: str  # title of the first column that goes into the node
+    about: str
+
+
+BLUEPRINTS = (
+    Blueprint(
+        "dalle3-on-flux-open",
+        "DALL-E 3 on FLUX.1-dev",
+        "DALL·E's knobs → FLUX",
+        "Draws a DALL·E 3 prompt with FLUX.1-dev; open it to change any step.",
+    ),
+    Blueprint(
+        "dalle3-vs-flux",
+        "DALL-E 3 vs FLUX.1-dev",
+        "DALL·E's knobs → FLUX",
+        "Draws a DALL·E 3 prompt with FLUX.1-dev and sets the picture beside the one DALL·E 3 made.",
+    ),
+)
