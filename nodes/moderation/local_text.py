@@ -19,7 +19,7 @@ NEGATED = 0.25  # what is left of a weight after "no", "without"
 STAGED = 0.45  # … near "zombie", "movie prop", "Halloween"
 STAGED_WITHIN = 6  # words
 _NEGATORS, _STAGE = "negators", "stage"
-_NOT_STAGED = {Category.SEXUAL, Category.SEXUAL_MINORS, Category.HATE, Category.HATE_THREATENING}
+_NOT_STAGED = {Category.SEXUAL, Category.HATE, Category.HATE_THREATENING}
 _MOST_FINDINGS = 40  # in a report
 
 
@@ -87,6 +87,8 @@ def _without_allowed(matches: list[Match]) -> list[Match]:
 
 
 def _weight(weight: float, category: Category, match: Match, negated: set[int], stage: Sequence[int]) -> float:
+    if category is Category.SEXUAL_MINORS:
+        return weight  # an image model draws what it reads, "not" or no "not"
     if not negated.isdisjoint((match.start, match.start - 1)):
         return weight * NEGATED
     if category not in _NOT_STAGED and stage:

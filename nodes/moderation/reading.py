@@ -21,7 +21,7 @@ _LEET_AS_I = str.maketrans("1!|", "iii")
 _LEET_AS_L = str.maketrans("1!|", "lll")
 _MASKS = "*#"
 _EDGES = ".,;:!?\"'“”„«»‘’()[]{}<>…—–-_~*#/\\`^=|&%"
-_SEPARATORS = re.compile(r"[._\-–—·•~*/\\|,'’]+")
+_SEPARATORS = re.compile(r"[._\-–—·•~*/\\|,]+")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # Written without spaces between words: every character is a word of its own.
 _CHARACTERWISE = re.compile(
@@ -45,6 +45,13 @@ def lookalikes() -> dict[int, str]:
     return table
 
 
+@cache
+def _latin_forms() -> dict[int, str]:
+    """Those lookalikes that are Latin letters themselves: small capitals, turned, squared, flags' letters."""
+    kinds = ("LATIN", "SQUARED", "NEGATIVE", "REGIONAL")
+    return {code: letter for code, letter in lookalikes().items() if unicodedata.name(chr(code), "").startswith(kinds)}
+
+
 def fold(text: str) -> str:
     """Lower case, without accents, invisible characters and typographic forms: ｎｕｄｅ, 𝓷𝓾𝓭𝓮 and N​Ü​D​E read alike."""
     if text.isascii():
@@ -53,7 +60,7 @@ def fold(text: str) -> str:
     visible = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
     split = unicodedata.normalize("NFKD", visible)
     bare = "".join(c for c in split if unicodedata.category(c) != "Mn")
-    return unicodedata.normalize("NFC", bare).casefold().translate(_SIMPLE)
+    return unicodedata.normalize("NFC", bare).casefold().translate(_SIMPLE).translate(_latin_forms())
 
 
 def words(folded: str) -> list[str]:
@@ -72,20 +79,22 @@ class Reader:
 
     Args:
         vocabulary: words that a disguise may hide, folded.
+        stems: beginnings of such words.
         telling: those of them that mean something by themselves; only they are looked for behind masks
             ("f**k") and in words written together.
     """
 
-    def __init__(self, vocabulary: Iterable[str], telling: Iterable[str]):
-        self._vocabulary = {word for word in vocabulary if len(word) >= 3 and word.isalpha()}
-        self._telling = {word for word in telling if len(word) >= 3 and word.isalpha()}
+    def __init__(self, vocabulary: Iterable[str], telling: Iterable[str], stems: Iterable[str] = ()):
+        self._vocabulary = {word for word in vocabulary if len(word) >= 3 and _is_word(word)}
+        self._telling = {word for word in telling if len(word) >= 3 and _is_word(word)}
+        self._stems = {stem for stem in stems if len(stem) >= 5 and _is_word(stem)}
         self._by_bare: dict[str, str] = {}
         for word in sorted(self._vocabulary):
             self._by_bare.setdefault(_REPEAT.sub(r"\1", word), word)
         self._by_start: dict[tuple[str, int], list[str]] = defaultdict(list)
         for word in sorted(self._telling):
             self._by_start[word[0], len(word)].append(word)
-        self._lengths = sorted({min(len(word), _LONGEST_WORD) for word in self._vocabulary}, reverse=True)
+        self._lengths = sorted({min(len(word), _LONGEST_WORD) for word in self._vocabulary | self._stems}, reverse=True)
 
     def read(self, text: str) -> list[str]:
         """The words of `text`, disguises undone."""
@@ -120,7 +129,7 @@ class Reader:
         inner = chunk.strip(_EDGES)
         if not inner.isascii():
             inner = _as_latin(inner, mostly_latin)
-            if inner in self._vocabulary:
+            if inner in self._vocabulary or self._has_stem(inner):
                 return [inner]
         if not inner.isalpha():
             if any(mask in inner for mask in _MASKS) and (word := self._unmask(inner)):
@@ -132,7 +141,7 @@ class Reader:
         return self._known(inner)
 
     def _known(self, candidate: str) -> list[str]:
-        if candidate in self._vocabulary:
+        if candidate in self._vocabulary or self._has_stem(candidate):
             return [candidate]
         if _RUN.search(candidate) and (word := self._by_bare.get(_REPEAT.sub(r"\1", candidate))):
             return [word]
@@ -143,6 +152,9 @@ class Reader:
                 if both and (first in self._telling or second in self._telling):
                     return [first, second]
         return []
+
+    def _has_stem(self, word: str) -> bool:
+        return any(word[:length] in self._stems for length in range(5, min(len(word), 24) + 1))
 
     def _unmask(self, inner: str) -> str | None:
         known = sum(c not in _MASKS for c in inner)
@@ -169,13 +181,18 @@ class Reader:
                 for length in self._lengths:
                     word = letters[position : position + length]
                     long_enough = length >= 4 or length == len(letters)
-                    if long_enough and len(word) == length and word in self._vocabulary:
+                    known = word in self._vocabulary or word in self._stems
+                    if long_enough and len(word) == length and known:
                         yield word
                         position += length
                         break
                 else:
                     yield from words(joined[position])
                     position += 1
+
+
+def _is_word(text: str) -> bool:
+    return text.isalpha() and not _CHARACTERWISE.search(text)
 
 
 def _is_single(chunk: str) -> bool:
