@@ -80,9 +80,13 @@ def convert(request: Request, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
         desk.verbatim = True
         return _finish(request, desk, text.strip(), tokenizers, mode="as_is")
     text = _apply(text, desk)
-    if not desk.verbatim and (any(change.rule not in _FINAL for change in desk.changes) or not _PLAIN.match(source)):
+    if not desk.verbatim and (any(change.rule not in _FINAL for change in desk.changes) or not _is_plain(source)):
         text = _until_settled(text, desk)
     return _finish(request, desk, text, tokenizers, mode="as_is" if desk.verbatim else "rules")
+
+
+def _is_plain(text: str) -> bool:
+    return "--" not in text and _PLAIN.match(text) is not None
 
 
 def _desk(request: Request) -> Desk:
