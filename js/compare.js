@@ -1,25 +1,101 @@
+/**
+ * Puts the comparison view on the node "Side-by-Side Compare".
+ *
+ * A DOM widget, so it is the same in the classic canvas and in Nodes 2.0. What the user set (mode, pair, zoom …)
+ * lives in `node.properties`, so it travels with the workflow; pictures do not.
+ */
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { CompareView } from "./compare/view.js";
+
+const NODE = "DalleFluxCompare";
+const OUTPUT = "dalle_flux_compare";
+const PROPERTY = "compare_view"; // JSON text: the Properties panel shows text only
+const SMALLEST = [480, 760]; // px, of a new node
+
+/** Load the style sheet once, from wherever the pack is served. */
+function loadStyle() {
+  const href = new URL("./compare.css", import.meta.url).href;
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = href;
+  document.head.append(link);
+}
+
+/** @param {string} text @returns {object} what was saved, or nothing when it cannot be read */
+function read(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** @param {{filename: string, subfolder: string, type: string}} file */
+function address(file) {
+  return api.apiURL(`/view?${new URLSearchParams(file)}`);
+}
+
+/** @param {any} node @param {any} output what the node's run left for the browser */
+function show(node, output) {
+  const payload = output?.[OUTPUT]?.[0];
+  if (payload && node.dalleFluxCompare) node.dalleFluxCompare.show(payload);
+}
+
+/** @returns {Iterable<any>} all compare nodes, also inside subgraphs */
+function* compareNodes(graph) {
+  for (const node of graph?.nodes ?? []) {
+    if (node.dalleFluxCompare) yield node;
+    if (node.subgraph) yield* compareNodes(node.subgraph);
+  }
+}
+
+/** Add the view to a new node. @param {any} node */
+function attach(node) {
+  const view = new CompareView({
+    address,
+    request: (path, options) => api.fetchApi(`/dalle_flux/comparison${path}`, options),
+    link: (path) => api.apiURL(`/dalle_flux/comparison${path}`),
+    remember(state) {
+      node.properties ??= {};
+      node.properties[PROPERTY] = JSON.stringify(state);
+    },
+  });
+  node.dalleFluxCompare = view;
+  node.addDOMWidget("compare", OUTPUT, view.root, {
+    serialize: false, // neither in the prompt …
+    getMinHeight: () => 360,
+    hideOnZoom: false,
+  }).serialize = false; // … nor in the workflow: the state is a property
+  node.setSize?.([Math.max(node.size[0], SMALLEST[0]), Math.max(node.size[1], SMALLEST[1])]);
+
+  const configured = node.onConfigure;
+  node.onConfigure = function (saved) {
+    configured?.call(this, saved);
+    view.restore(read(saved?.properties?.[PROPERTY] ?? "{}"));
+  };
+  const executed = node.onExecuted;
+  node.onExecuted = function (output) {
+    executed?.call(this, output);
+    show(this, output);
+  };
+  const removed = node.onRemoved;
+  node.onRemoved = function () {
+    removed?.call(this);
+    view.destroy();
+    delete this.dalleFluxCompare;
+  };
+}
 
 app.registerExtension({
   name: "dalle_flux.compare",
+  setup: loadStyle,
   nodeCreated(node) {
-    if (node.comfyClass !== "DalleFluxCompare") return;
-    const root = document.createElement("div");
-    root.style.cssText = "display:flex;gap:4px;width:100%;height:100%;min-height:200px;overflow:hidden";
-    node.addDOMWidget("compare", "dalle_flux_compare", root, { serialize: false, getMinHeight: () => 240 });
-    node.onExecuted = (output) => {
-      const shown = output?.dalle_flux_compare?.[0];
-      if (!shown) return;
-      root.replaceChildren(
-        ...shown.sides.map((side) => {
-          const picture = document.createElement("img");
-          picture.alt = side.label;
-          picture.style.cssText = "flex:1;min-width:0;object-fit:contain";
-          picture.src = api.apiURL(`/view?${new URLSearchParams(side.files[0])}`);
-          return picture;
-        }),
-      );
-    };
+    if (node.comfyClass === NODE) attach(node);
+  },
+  /** Outputs come back when a workflow's tab is opened again. */
+  onNodeOutputsUpdated(outputs) {
+    for (const node of compareNodes(app.graph)) show(node, outputs?.[node.id]);
   },
 });

@@ -12,6 +12,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
     from . import host
     from .comparison.nodes import DalleFluxCompare
+    from .comparison.routes import register as serve_votes
     from .flux.nodes import (
         DalleFluxLocalEdit,
         DalleFluxLocalGenerate,
@@ -28,6 +29,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     await revive_old_graphs()
     serve_prompt_conversion()
     serve_moderation_record()
+    serve_votes()
     return host.extension(
         [
             DalleFluxGenerate,

@@ -102,6 +102,12 @@ def schema_extras(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in _SCHEMA_FIELDS}
 
 
+def advanced(widget: Any) -> Any:
+    """Fold an input away behind the node's "advanced" button, where the frontend has one."""
+    widget.extra_dict = {**(getattr(widget, "extra_dict", None) or {}), "advanced": True}
+    return widget
+
+
 def state() -> State:
     """The state folder of this host's user; made on first use by whoever writes."""
     override = os.environ.get(STATE_ENV)
@@ -142,6 +148,38 @@ def temp_previews(node: type[io.ComfyNode], images: Any) -> list[dict[str, str]]
     from comfy_api.latest import ui
 
     return ui.PreviewImage(images, cls=node).as_dict()["images"]
+
+
+def temp_picture(file: object) -> Path | None:
+    """Where a picture that `temp_previews` saved lies; None when it is gone or when `file` names anything else."""
+    if not isinstance(file, dict) or file.get("type") != "temp" or not isinstance(file.get("filename"), str):
+        return None
+    folder = Path(folder_paths.get_temp_directory()).resolve()
+    path = (folder / str(file.get("subfolder") or "") / file["filename"]).resolve()
+    return path if path.is_relative_to(folder) and path.is_file() else None
+
+
+def clip_prompt_vector(clip: Any, prompt: str) -> Any:
+    """CLIP-L's projected vector of the first 77 tokens of a prompt, `[1,768]`; None without a CLIP-L inside.
+
+    Asked of the encoder itself: a FLUX text encoder would also run T5, and leaves the projection out.
+    """
+    encoder = getattr(clip.cond_stage_model, "clip_l", None)
+    tokens = clip.tokenize(prompt)
+    if encoder is None or "l" not in tokens:
+        return None
+    clip.load_model()
+    encoder.reset_clip_options()
+    encoder.set_clip_options({"projected_pooled": True})
+    try:
+        return encoder.encode_token_weights(tokens["l"][:1])[1].cpu()
+    finally:
+        encoder.reset_clip_options()
+
+
+def clip_picture_vectors(clip_vision: Any, images: Any) -> Any:
+    """A CLIP_VISION's projected vector of each picture of an IMAGE batch, `[B,D]`."""
+    return clip_vision.encode_image(images)["image_embeds"].cpu()
 
 
 def is_cancelled() -> bool:

@@ -24,6 +24,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 _PER_PICTURE = ("images", "pictures", "data", "results")  # lists in `info` with one object a picture
 
+_LISTS = {"seeds": "seed", "revised_prompts": "revised_prompt"}  # lists in `info` with one value a picture
+
 
 @dataclass(frozen=True)
 class Caption:
@@ -62,8 +64,18 @@ def captions(info: str, count: int) -> list[Caption]:
         return [Caption(text=text[:MAX_CHARACTERS])] * count
     shared = _facts(parsed)
     single: list[Any] = next((parsed[name] for name in _PER_PICTURE if isinstance(parsed.get(name), list)), [])
+    listed = {fact: parsed[name] for name, fact in _LISTS.items() if isinstance(parsed.get(name), list)}
     own = [_facts(entry) if isinstance(entry, Mapping) else {} for entry in single]
-    return [Caption({**shared, **(own[index] if index < len(own) else {})}) for index in range(count)]
+    return [
+        Caption(
+            {
+                **shared,
+                **_facts({fact: values[index] for fact, values in listed.items() if index < len(values)}),
+                **(own[index] if index < len(own) else {}),
+            }
+        )
+        for index in range(count)
+    ]
 
 
 def _facts(entry: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 from . import tiles
 from .align import Aligned
 from .colour import Palette, mean_ciede2000, palette, palette_difference
+from .perception import lpips
 from .structure import structure
 
 HASH_EDGE = 8  # a perceptual hash has 8×8 bits
@@ -57,6 +59,15 @@ class Numbers:
     palette_a: Palette
     palette_b: Palette
     palette_difference: float  # ΔE00
+
+
+def measurer() -> tuple[Callable[[Aligned], dict[str, Any]], str]:
+    """What measures one aligned pair here, LPIPS included where it can, and a sentence if it could not."""
+    distance, note = lpips()
+    if distance is None:
+        return measure, note
+    found = distance
+    return lambda aligned: {**measure(aligned), "lpips": found(aligned.a, aligned.b)}, note
 
 
 def measure(aligned: Aligned) -> dict[str, Any]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
 from .. import host
+from ..state import write_file
 from .align import RULES, Align
 from .captions import captions as read_captions
 from .compare import Request, Side, clean, compare
-from .metrics import measure as measure_pair
-from .payload import metrics_json, payload
+from .metrics import measurer
+from .payload import metrics_json, payload, report_rows
+from .perception import ClipMismatch, adherence
+from .report import comparison_report
 
 CATEGORY = f"{host.CATEGORY}/Compare"
 SLOTS = "abcd"
@@ -45,28 +49,28 @@ class DalleFluxCompare(io.ComfyNode):
                 io.Image.Input("image_d", optional=True, tooltip="A fourth picture or batch."),
                 io.String.Input("label_c", default="C", optional=True, tooltip="Name of C."),
                 io.String.Input("label_d", default="D", optional=True, tooltip="Name of D."),
-                io.Combo.Input(
+                host.advanced(io.Combo.Input(
                     "theme", options=["dark", "light"], default="dark", optional=True,
                     tooltip="Colours of the sheet: dark for screens, light for print.",
-                ),
-                io.Boolean.Input(
+                )),
+                host.advanced(io.Boolean.Input(
                     "captions", default=True, optional=True,
                     tooltip="Write model, seed, seconds, cost and the prompt really used below the pictures of the "
                     "sheet, as far as info_a … info_d tell them.",
-                ),
-                io.Int.Input(
+                )),
+                host.advanced(io.Int.Input(
                     "cell_size", default=768, min=64, max=4096, step=8, optional=True,
                     tooltip="Width of a picture on the sheet, in pixels.",
-                ),
-                io.Boolean.Input(
+                )),
+                host.advanced(io.Boolean.Input(
                     "measure", default=True, optional=True,
                     tooltip="Compute the metrics. Switch off for large batches that only need the sheet.",
-                ),
-                io.Boolean.Input(
+                )),
+                host.advanced(io.Boolean.Input(
                     "html_report", default=False, optional=True,
                     tooltip="Write a self-contained, printable HTML report with the pictures to the output folder; "
                     "`metrics` says where.",
-                ),
+                )),
                 io.String.Input(
                     "category", default="", optional=True,
                     tooltip="What kind of picture this is, for example portrait or logo; the votes' summary groups by "
@@ -135,8 +139,14 @@ class DalleFluxCompare(io.ComfyNode):
             if pictures is not None
         ]
         request = Request(sides, Align(align), theme, captions, cell_size, measure)
-        done = await asyncio.to_thread(compare, request, measure_pair)
-        metrics = metrics_json(request, done)
+        numbers, note = measurer()
+        done = await asyncio.to_thread(compare, request, numbers, lambda done, total: host.raise_if_cancelled())
+        followed = _adherence(clip, clip_vision, prompt, sides)
+        notes = [sentence for sentence in (note, _clip_note(clip, clip_vision, prompt)) if sentence]
+        metrics = metrics_json(request, done, adherence=followed, notes=notes)
+        if html_report:
+            html = comparison_report(report_rows(request, done), metrics, prompt)
+            metrics["html_report"] = await asyncio.to_thread(_write_report, html)
         shown = payload(
             request, done, metrics, prompt=prompt, category=category, save=lambda batch: host.temp_previews(cls, batch)
         )
@@ -148,3 +158,35 @@ class DalleFluxCompare(io.ComfyNode):
 def _side(slot: str, label: str, images: Any, info: str) -> Side:
     cleaned, repaired = clean(images)
     return Side(slot, label.strip() or slot.upper(), cleaned, read_captions(info, len(cleaned)), repaired)
+
+
+def _adherence(clip: Any, clip_vision: Any, prompt: str, sides: list[Side]) -> dict[str, list[float]]:
+    if clip is None or clip_vision is None or not prompt.strip():
+        return {}
+    vector = host.clip_prompt_vector(clip, prompt)
+    if vector is None:
+        raise ClipMismatch("`clip` holds no CLIP-L text model; connect one loaded from clip_l.safetensors.")
+    return {side.slot: adherence(vector, host.clip_picture_vectors(clip_vision, side.images)) for side in sides}
+
+
+def _clip_note(clip: Any, clip_vision: Any, prompt: str) -> str:
+    """Why there is no prompt adherence although a part of what it needs is connected."""
+    missing = [
+        name
+        for name, there in (("clip", clip), ("clip_vision", clip_vision), ("prompt", prompt.strip()))
+        if there is None or there == ""
+    ]
+    if (clip is None and clip_vision is None) or not missing:
+        return ""
+    return f"Prompt adherence was not measured: connect {' and '.join(missing)} too."
+
+
+def _write_report(html: str) -> str:
+    """Write the report to the output folder under the next free number; returns its path."""
+    folder, name, counter = host.output_place("dalle_flux_compare", 0, 0)
+    while True:
+        path = Path(folder) / f"{name}_{counter:05}_.html"
+        if not path.exists():
+            write_file(path, html.encode("utf-8"))
+            return str(path)
+        counter += 1

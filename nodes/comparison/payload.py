@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import pictures
 from .align import RULES
 from .compare import Comparison, Request
 from .metrics import CAUTION, MEANINGS
+from .report import Figure
 
 if TYPE_CHECKING:
     import torch
 
 VERSION = 1
+REPAIRED = "{} held values outside 0…1, infinities or NaN; they were clipped, NaN became 0."
 
 
-def metrics_json(request: Request, done: Comparison) -> dict[str, Any]:
-    """The `metrics` output; keys are stable."""
+def metrics_json(
+    request: Request,
+    done: Comparison,
+    *,
+    adherence: Mapping[str, Sequence[float]] | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The `metrics` output; keys are stable.
+
+    Args:
+        adherence: slot → CLIP prompt adherence of each of its pictures, where it was measured.
+        notes: further sentences for people.
+    """
+    followed = adherence or {}
+    measured = {name for match in done.matches for name in match.numbers}
+    measured |= {"clip_adherence"} if followed else set()
     labels = {side.slot: side.label for side in request.sides}
     return {
         "version": VERSION,
@@ -28,19 +45,55 @@ def metrics_json(request: Request, done: Comparison) -> dict[str, Any]:
                 "slot": side.slot, "label": side.label, "count": len(side.images),
                 "width": side.size[0], "height": side.size[1],
                 "repaired": side.repaired, "sha256": done.fingerprints[side.slot],
+                **({"clip_adherence": list(followed[side.slot])} if side.slot in followed else {}),
             }
             for side in request.sides
         ],
-        "meaning": {name: text for name, text in MEANINGS.items() if any(name in m.numbers for m in done.matches)},
+        "notes": [*notes, *(REPAIRED.format(side.slot.upper()) for side in request.sides if side.repaired)],
+        "meaning": {name: text for name, text in MEANINGS.items() if name in measured},
         "caution": CAUTION,
         "pairs": [
             {
                 "pair": match.row + 1, "a": labels["a"], "b": labels[match.slot], "slot": match.slot,
                 "aligned": match.aligned.note, "scaled": match.aligned.scaled, **match.numbers,
+                **_followed(followed, match.slot, done.pairing.rows[match.row]),
             }
             for match in done.matches
         ],
     }  # fmt: skip
+
+
+def _followed(adherence: Mapping[str, Sequence[float]], slot: str, row: Sequence[int | None]) -> dict[str, float]:
+    """The prompt adherence of a match's two pictures."""
+    slots = list(adherence)
+    if slot not in slots or "a" not in slots:
+        return {}
+    first, other = row[0], row[slots.index(slot)]
+    if first is None or other is None:
+        return {}
+    return {"clip_adherence_a": adherence["a"][first], "clip_adherence": adherence[slot][other]}
+
+
+def report_rows(request: Request, done: Comparison) -> list[list[Figure]]:
+    """The pictures and difference maps of each row, for the HTML report."""
+    rows = []
+    for number, indices in enumerate(done.pairing.rows):
+        figures = []
+        for side, index in zip(request.sides, indices, strict=True):
+            title = f"{side.slot.upper()} · {side.label}"
+            if index is None:
+                figures.append(Figure(title, (), None))
+                continue
+            caption = side.captions[index]
+            (picture,) = pictures.to_pil(side.images[index])
+            lines = ("{}×{}".format(*side.size), caption.line, caption.prompt)
+            figures.append(Figure(title, tuple(line for line in lines if line), picture))
+        for at, match in enumerate(done.matches):
+            if match.row == number:
+                (picture,) = pictures.to_pil(done.difference[at])
+                figures.append(Figure(f"Difference A ↔ {match.slot.upper()}", (match.aligned.note,), picture))
+        rows.append(figures)
+    return rows
 
 
 def payload(

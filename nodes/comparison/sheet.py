@@ -144,9 +144,9 @@ def _draw_row(row: Row, theme: Theme, m: _Measures) -> Image.Image:
         if picture:
             strip.paste(picture, (x + (m.cell - picture.width) // 2, (picture_height - picture.height) // 2))
         else:
-            text = "no picture for this pair"
-            at = (x + (m.cell - m.small.width(text)) / 2, (picture_height - m.small.line_height) / 2)
-            m.small.draw(draw, at, text, theme.quiet)
+            for index, line in enumerate(m.small.wrap("no picture for this pair", m.cell - 2 * m.gap, 4)):
+                at = (x + (m.cell - m.small.width(line)) / 2, picture_height / 3 + index * m.small.line_height)
+                m.small.draw(draw, at, line, theme.quiet)
         y = picture_height + m.gap // 2
         for line, colour in lines:
             inner = x + m.gap // 2

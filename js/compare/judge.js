@@ -1,0 +1,149 @@
+/** Votes: which picture is better, also blind; and what all votes say together. */
+import { button, element } from "./dom.js";
+
+const GROUPS = { "": "all votes", style: "by style", size: "by size", category: "by category", model: "by model" };
+
+export class Judge {
+  /**
+   * @param {import("./view.js").Surroundings} surroundings
+   * @param {{changed: () => void, blind: (on: boolean) => void, by: (by: string) => void}} listeners
+   */
+  constructor(surroundings, listeners) {
+    this.surroundings = surroundings;
+    this.listeners = listeners;
+    /** @type {Map<number, string>} row → choice of the pictures shown now */
+    this.votes = new Map();
+    this.orders = new Map();
+    this.summary = element("div", { class: "dfc-summary" });
+    this.buttons = element("div", { class: "dfc-votes", role: "group", "aria-label": "Your vote" });
+    this.blind = element("input", { type: "checkbox", onchange: (event) => listeners.blind(event.target.checked) });
+    this.by = element("select", {
+      "aria-label": "Group the votes",
+      onchange: (event) => {
+        listeners.by(event.target.value);
+        this.#loadSummary(event.target.value);
+      },
+    });
+    this.by.append(...Object.entries(GROUPS).map(([value, text]) => element("option", { value, text })));
+    const exports = ["csv", "jsonl", "html"].map((kind) =>
+      element("a", {
+        href: surroundings.link(`/votes.${kind}`), download: `votes.${kind}`, text: kind.toUpperCase(),
+        title: kind === "html" ? "Printable report with the pictures" : `All votes as ${kind.toUpperCase()}`,
+      }),
+    ); // prettier-ignore
+    this.root = element(
+      "div",
+      { class: "dfc-judge" },
+      this.buttons,
+      element("label", { class: "dfc-blind" }, this.blind, " blind: hide names and shuffle sides until you vote"),
+      element("div", { class: "dfc-tools" }, this.by, element("span", { text: "Export:" }), ...exports),
+      this.summary,
+    );
+  }
+
+  /** New pictures: forget the shuffle, ask which of them were judged before. */
+  open(payload) {
+    if (this.id === payload.id) return;
+    this.id = payload.id;
+    this.votes.clear();
+    this.orders.clear();
+    this.#json(`/votes?${new URLSearchParams({ comparison: payload.id })}`).then((found) => {
+      if (!found || this.id !== payload.id) return;
+      for (const vote of found.votes) this.votes.set(vote.pair - 1, vote.choice);
+      if (this.votes.size) this.listeners.changed();
+    });
+  }
+
+  destroy() {
+    this.id = undefined;
+    this.votes.clear();
+    this.orders.clear();
+  }
+
+  /** @returns {boolean} */
+  voted(payload, row) {
+    return this.votes.has(row);
+  }
+
+  /** Sides as shown in this row: shuffled once while judging blind, kept until the next pictures come. */
+  order(payload, row, blind) {
+    if (!blind) return payload.sides;
+    if (!this.orders.has(row)) {
+      const shuffled = [...payload.sides];
+      for (let last = shuffled.length - 1; last > 0; last--) {
+        const other = crypto.getRandomValues(new Uint32Array(1))[0] % (last + 1);
+        [shuffled[last], shuffled[other]] = [shuffled[other], shuffled[last]];
+      }
+      this.orders.set(row, shuffled);
+    }
+    return this.orders.get(row);
+  }
+
+  render(payload, row, blind, by, name) {
+    const order = this.order(payload, row, blind);
+    const choices = order.map((side, at) => [side.slot, `${name(side, at)} is better`]);
+    choices.push(["tie", "Tie"], ["bad", order.length > 2 ? "All bad" : "Both bad"]);
+    const chosen = this.votes.get(row);
+    const complete = payload.rows[row].every((index) => index !== null);
+    this.buttons.replaceChildren(
+      ...choices.map(([choice, text]) =>
+        button(text, text, () => this.#vote(payload, row, choice, blind), {
+          "aria-pressed": String(chosen === choice),
+          disabled: !complete,
+        }),
+      ),
+    );
+    this.blind.checked = blind;
+    this.by.value = by in GROUPS ? by : "";
+    if (!this.loaded) this.#loadSummary(this.by.value);
+  }
+
+  async #vote(payload, row, choice, blind) {
+    if (this.votes.get(row) === choice) {
+      const query = new URLSearchParams({ comparison: payload.id, pair: String(row + 1) });
+      if (await this.#json(`/votes?${query}`, { method: "DELETE" })) this.votes.delete(row);
+    } else {
+      const sides = payload.sides.map((side, at) => {
+        const index = payload.rows[row][at];
+        const { width, height, slot, label } = side;
+        return {
+          slot, label, width, height,
+          sha256: side.sha256[index], file: side.files[index], facts: side.captions[index].facts,
+        };
+      }); // prettier-ignore
+      const vote = {
+        comparison: payload.id, pair: row + 1, choice, blind, sides,
+        prompt: payload.prompt, category: payload.category,
+      }; // prettier-ignore
+      const headers = { "Content-Type": "application/json" };
+      const stored = await this.#json("/votes", { method: "POST", headers, body: JSON.stringify(vote) });
+      if (stored) this.votes.set(row, choice);
+    }
+    this.listeners.changed();
+    this.#loadSummary(this.by.value);
+  }
+
+  async #loadSummary(by) {
+    this.loaded = true;
+    const found = await this.#json(`/summary?${new URLSearchParams({ by })}`);
+    if (!found) return;
+    const lines = found.groups.map((group) => {
+      const where = group.group ? `${group.group}: ` : "";
+      return element("p", { dir: "auto", text: where + group.sentence });
+    });
+    this.summary.replaceChildren(...(lines.length ? lines : [element("p", { text: "No votes yet." })]));
+  }
+
+  /** @returns {Promise<any>} the answer, or null after saying what went wrong */
+  async #json(path, options) {
+    try {
+      const reply = await this.surroundings.request(path, options);
+      const body = await reply.json();
+      if (reply.ok) return body;
+      this.summary.textContent = body.error ?? `ComfyUI answered ${reply.status}.`;
+    } catch {
+      this.summary.textContent = "ComfyUI did not answer; the vote was not stored.";
+    }
+    return null;
+  }
+}

@@ -1,0 +1,406 @@
+/**
+ * The comparison view: toolbar, pictures, captions, numbers, votes. Knows nothing of the canvas it stands on.
+ *
+ * @typedef {{filename: string, subfolder: string, type: string}} File_
+ * @typedef {{slot: string, label: string, width: number, height: number, files: File_[], sha256: string[],
+ *   captions: {line: string, prompt: string, facts: Record<string, string>}[]}} Side
+ * @typedef {{id: string, prompt: string, category: string, sides: Side[], rows: (number | null)[][],
+ *   matches: {row: number, slot: string, note: string, place: [number, number, number, number],
+ *   difference: File_}[], sheet: File_[], metrics: any}} Payload what the node's run sends (nodes/comparison/payload.py)
+ * @typedef {{address: (file: File_) => string, request: (path: string, options?: RequestInit) => Promise<Response>,
+ *   link: (path: string) => string, remember: (state: object) => void}} Surroundings
+ */
+import { button, element } from "./dom.js";
+import { Judge } from "./judge.js";
+import { numbersTable } from "./numbers.js";
+import { saveMenu } from "./save.js";
+import { Stage } from "./stage.js";
+
+/** Mode → sign on its button, name, key. */
+const MODES = {
+  slider: ["◧", "Slider, left and right", "1"],
+  "slider-h": ["⬒", "Slider, above and below", "2"],
+  side: ["▯▯", "Side by side", "3"],
+  overlay: ["◍", "Overlay with opacity", "4"],
+  blink: ["⇄", "Blink", "5"],
+  difference: ["Δ", "Difference heat map", "6"],
+  grid: ["▦", "All pictures", "7"],
+};
+const COLOURS = { a: "#5aa9ff", b: "#ff8f5a", c: "#5fd39a", d: "#d291ff" };
+const NEUTRAL = "#c8ced8"; // while judging blind
+const START = {
+  mode: "slider", row: 0, left: 0, right: 1, split: 0.5, opacity: 0.5, zoom: 1, x: 0.5, y: 0.5,
+  labels: true, captions: true, panel: "", blind: false, by: "",
+}; // prettier-ignore
+const STEP = 24; // px an arrow key moves
+
+export class CompareView {
+  /** @param {Surroundings} surroundings */
+  constructor(surroundings) {
+    this.surroundings = surroundings;
+    this.state = { ...START };
+    /** @type {Payload | null} */
+    this.payload = null;
+    this.stage = new Stage({
+      onCamera: () => this.#cameraMoved(),
+      onSplit: (split) => this.#set({ split }, false),
+      onReadout: (text) => (this.readout.textContent = text),
+      onMissing: () => this.#say("A picture is no longer in ComfyUI's temp folder; run the workflow again."),
+    });
+    this.judge = new Judge(surroundings, {
+      changed: () => this.#render(),
+      blind: (on) => this.#set({ blind: on }),
+      by: (by) => this.#set({ by }, false),
+    });
+    this.#build();
+    this.#render();
+  }
+
+  /** Show what a run made. @param {Payload} payload */
+  show(payload) {
+    if (!payload || !Array.isArray(payload.sides) || payload.sides.length < 2) return;
+    this.payload = payload;
+    this.message = "";
+    this.judge.open(payload);
+    this.#render();
+  }
+
+  /** Back to how the workflow was saved. @param {Partial<typeof START>} saved */
+  restore(saved) {
+    const known = Object.entries(saved ?? {}).filter(([name, value]) => typeof value === typeof START[name]);
+    this.state = { ...START, ...Object.fromEntries(known) };
+    if (!(this.state.mode in MODES)) this.state.mode = START.mode;
+    const { zoom, x, y, split, opacity } = this.state;
+    Object.assign(this.stage, { camera: { zoom: Math.max(zoom, 1), x, y }, split, opacity });
+    this.#render();
+  }
+
+  /** Let go of everything: pictures, timers, observers. */
+  destroy() {
+    clearTimeout(this.later);
+    this.stage.destroy();
+    this.judge.destroy();
+    this.payload = null;
+    this.root.replaceChildren();
+    this.root.remove();
+  }
+
+  #build() {
+    const modes = Object.entries(MODES).map(([mode, [sign, name, key]]) =>
+      button(`${name} (key ${key})`, sign, () => this.#set({ mode }), { role: "radio", "data-mode": mode }),
+    );
+    this.modes = element("div", { class: "dfc-group", role: "radiogroup", "aria-label": "View" }, ...modes);
+    this.left = this.#slotChoice("left", "First picture");
+    this.right = this.#slotChoice("right", "Second picture");
+    this.choices = element("div", { class: "dfc-group" }, this.left, element("span", { text: "·" }), this.right);
+    this.position = element("span", { class: "dfc-position" });
+    this.navigation = element(
+      "div",
+      { class: "dfc-group" },
+      button("Previous pair (Page Up)", "‹", () => this.#turn(-1)),
+      this.position,
+      button("Next pair (Page Down)", "›", () => this.#turn(1)),
+    );
+    this.percent = element("span", { class: "dfc-position" });
+    const zoom = element(
+      "div",
+      { class: "dfc-group" },
+      button("Zoom out (−)", "−", () => this.stage.zoom(1 / 1.5)),
+      this.percent,
+      button("Zoom in (+)", "+", () => this.stage.zoom(1.5)),
+      button("Fit (0)", "fit", () => this.stage.fit()),
+      button("True pixels: one picture pixel on one screen pixel (8)", "1:1", () => this.stage.truePixels()),
+    );
+    this.opacity = element("input", {
+      type: "range", min: 0, max: 100, "aria-label": "Opacity of the upper picture", class: "dfc-opacity",
+      oninput: (event) => {
+        this.stage.opacity = event.target.value / 100;
+        this.stage.layout();
+        this.#set({ opacity: this.stage.opacity }, false);
+      },
+    }); // prettier-ignore
+    this.toggles = element(
+      "div",
+      { class: "dfc-group" },
+      this.#toggle("labels", "Labels (L)", "A"),
+      this.#toggle("captions", "Captions (C)", "≡"),
+      this.#panelButton("numbers", "Numbers (N)", "#"),
+      this.#panelButton("judge", "Judge (J)", "★"),
+    );
+    this.menu = saveMenu(() => this.#files(), this.surroundings.address, (text) => this.#say(text));
+    const tools = element(
+      "div",
+      { class: "dfc-group" },
+      this.menu,
+      button("Full screen (F)", "⤢", () => this.#fullscreen()),
+    );
+    this.bar = element(
+      "div",
+      { class: "dfc-bar", role: "toolbar", "aria-label": "Comparison" },
+      this.modes, this.choices, this.opacity, this.navigation, zoom, this.toggles, tools,
+    ); // prettier-ignore
+    this.readout = element("div", { class: "dfc-readout" });
+    this.captions = element("div", { class: "dfc-captions", "data-capture-wheel": "true" });
+    this.panel = element("div", { class: "dfc-panel", "data-capture-wheel": "true" });
+    this.status = element("div", { class: "dfc-status", role: "status", "aria-live": "polite" });
+    this.root = element(
+      "div",
+      { class: "dfc", onkeydown: (event) => this.#key(event) },
+      this.bar, this.stage.root, this.readout, this.captions, this.panel, this.status,
+    ); // prettier-ignore
+    // What happens in here is not for the canvas below.
+    for (const name of ["pointerdown", "mousedown", "dblclick", "contextmenu", "keyup", "copy"]) {
+      this.root.addEventListener(name, (event) => event.button === 1 || event.stopPropagation());
+    }
+    for (const scrolling of [this.panel, this.captions]) {
+      scrolling.addEventListener("wheel", (event) => event.stopPropagation(), { passive: true });
+    }
+  }
+
+  #slotChoice(which, name) {
+    return element("select", {
+      "aria-label": name,
+      onchange: (event) => this.#set({ [which]: Number(event.target.value) }),
+    });
+  }
+
+  #toggle(name, label, sign) {
+    return button(label, sign, () => this.#set({ [name]: !this.state[name] }), { "data-toggle": name });
+  }
+
+  #panelButton(panel, label, sign) {
+    const press = () => this.#set({ panel: this.state.panel === panel ? "" : panel });
+    return button(label, sign, press, { "data-panel": panel });
+  }
+
+  /** @param {Partial<typeof START>} change @param {boolean} [draw] */
+  #set(change, draw = true) {
+    Object.assign(this.state, change);
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.surroundings.remember({ ...this.state }), 60);
+    if (draw) this.#render();
+  }
+
+  #cameraMoved() {
+    const { zoom, x, y } = this.stage.camera;
+    this.percent.textContent = `${this.stage.percent()} %`;
+    this.#set({ zoom, x, y }, false);
+  }
+
+  /** Sides in the order shown: A to D, or shuffled while this row is judged blind. */
+  #order() {
+    return this.judge.order(this.payload, this.#row(), this.state.blind);
+  }
+
+  #row() {
+    return Math.min(Math.max(this.state.row, 0), this.payload.rows.length - 1);
+  }
+
+  /** True while labels must not be known. */
+  #hidden() {
+    return this.state.blind && !this.judge.voted(this.payload, this.#row());
+  }
+
+  /** @param {Side} side @param {number} at its place in the order */
+  #name(side, at) {
+    return this.#hidden() ? `Picture ${at + 1}` : side.label;
+  }
+
+  /** @returns {import("./stage.js").Layer | null} */
+  #layer(side, at) {
+    const row = this.#row();
+    const index = this.payload.rows[row][this.payload.sides.indexOf(side)];
+    if (index === null || index === undefined) return null;
+    const first = this.payload.sides[0];
+    const match = this.payload.matches.find((one) => one.row === row && one.slot === side.slot);
+    const hidden = this.#hidden();
+    const letter = hidden ? String(at + 1) : side.slot.toUpperCase();
+    const name = this.#name(side, at);
+    const differs = side.width !== first.width || side.height !== first.height;
+    return {
+      key: hidden ? String(at + 1) : side.slot,
+      src: this.surroundings.address(side.files[index]),
+      alt: name,
+      tag: name === letter || hidden ? name : `${letter} · ${name}`,
+      colour: hidden ? NEUTRAL : COLOURS[side.slot],
+      warning: differs && !hidden ? `${side.width}×${side.height} ≠ ${first.width}×${first.height}` : "",
+      place: match?.place ?? [0, 0, first.width, first.height],
+    };
+  }
+
+  #layers(order) {
+    const { mode } = this.state;
+    const first = this.payload.sides[0];
+    if (mode === "grid") return order.map((side, at) => this.#layer(side, at)).filter(Boolean);
+    const [left, right] = [order[this.state.left] ?? order[0], order[this.state.right] ?? order[1]];
+    if (mode === "difference") {
+      const other = right.slot === "a" ? left : right;
+      const match = this.payload.matches.find((one) => one.row === this.#row() && one.slot === other.slot);
+      if (!match) return [];
+      const text = this.#hidden() ? "Difference" : `Difference A ↔ ${other.slot.toUpperCase()}`;
+      const src = this.surroundings.address(match.difference);
+      const place = [0, 0, first.width, first.height];
+      return [{ key: "Δ", src, alt: text, tag: text, colour: "#fca50a", warning: "", place }];
+    }
+    return [this.#layer(left, order.indexOf(left)), this.#layer(right, order.indexOf(right))].filter(Boolean);
+  }
+
+  #render() {
+    const ready = Boolean(this.payload);
+    this.root.classList.toggle("dfc-empty", !ready);
+    for (const one of this.modes.children) {
+      one.setAttribute("aria-checked", String(one.dataset.mode === this.state.mode));
+    }
+    for (const one of this.toggles.children) {
+      const on = one.dataset.toggle ? this.state[one.dataset.toggle] : this.state.panel === one.dataset.panel;
+      one.setAttribute("aria-pressed", String(on));
+    }
+    this.opacity.hidden = this.state.mode !== "overlay";
+    this.opacity.value = String(this.state.opacity * 100);
+    if (!ready) {
+      this.navigation.hidden = this.choices.hidden = true;
+      this.captions.replaceChildren();
+      this.panel.replaceChildren();
+      this.status.textContent = "Connect two to four pictures and run the workflow.";
+      return;
+    }
+    const { sides, rows } = this.payload;
+    const row = this.#row();
+    const order = this.#order();
+    this.navigation.hidden = rows.length < 2;
+    this.position.textContent = `${row + 1} / ${rows.length}`;
+    this.choices.hidden = sides.length < 3 || this.state.mode === "grid";
+    this.#fillChoice(this.left, order, this.state.left);
+    this.#fillChoice(this.right, order, this.state.right);
+    const frame = { width: sides[0].width, height: sides[0].height };
+    const layers = this.#layers(order);
+    this.stage.showTags = this.state.labels;
+    this.stage.show(layers, this.state.mode, frame);
+    this.#renderCaptions(order);
+    this.#renderPanel(row);
+    this.menu.hidden = this.#hidden();
+    requestAnimationFrame(() => this.payload && (this.percent.textContent = `${this.stage.percent()} %`));
+    const names = layers.map((layer) => layer.alt).join(", ");
+    const missing = layers.length === 0 || (layers.length < 2 && !["difference", "grid"].includes(this.state.mode));
+    const note = missing ? "This pair has only one picture. " : "";
+    this.status.textContent = this.message || `${note}${MODES[this.state.mode][1]}: ${names}. ${this.#notes(row)}`;
+  }
+
+  #notes(row) {
+    const { metrics, matches } = this.payload;
+    const notes = matches.filter((match) => match.row === row && match.note.startsWith("sizes differ"));
+    return [metrics.pairing.note, ...notes.map((match) => `${match.slot.toUpperCase()}: ${match.note}.`)].join(" ");
+  }
+
+  #fillChoice(select, order, chosen) {
+    const options = order.map((side, at) =>
+      element("option", { value: at, text: this.#name(side, at), selected: at === chosen }),
+    );
+    select.replaceChildren(...options);
+    select.value = String(chosen);
+  }
+
+  #renderCaptions(order) {
+    const shown = this.state.captions && !this.#hidden();
+    const items = [];
+    for (const side of shown ? order : []) {
+      const index = this.payload.rows[this.#row()][this.payload.sides.indexOf(side)];
+      const caption = side.captions[index];
+      if (!caption || (!caption.line && !caption.prompt)) continue;
+      const chip = element("span", { class: "dfc-chip", text: side.slot.toUpperCase() });
+      chip.style.setProperty("--dfc-slot", COLOURS[side.slot]);
+      const prompt = element("div", { class: "dfc-prompt", dir: "auto", text: caption.prompt, title: caption.prompt });
+      const line = element("div", { class: "dfc-line", dir: "auto", text: caption.line });
+      items.push(element("div", { class: "dfc-caption" }, chip, element("div", {}, line, prompt)));
+    }
+    this.captions.replaceChildren(...items);
+  }
+
+  #renderPanel(row) {
+    const { panel } = this.state;
+    if (panel === "numbers") {
+      const hidden = element("p", { text: "Numbers are shown after your vote." });
+      this.panel.replaceChildren(this.#hidden() ? hidden : numbersTable(this.payload, row, COLOURS));
+    } else if (panel === "judge") {
+      this.judge.render(this.payload, row, this.state.blind, this.state.by, (side, at) => this.#name(side, at));
+      if (this.panel.firstChild !== this.judge.root) this.panel.replaceChildren(this.judge.root);
+    } else {
+      this.panel.replaceChildren();
+    }
+  }
+
+  /** What can be saved or copied now. */
+  #files() {
+    if (!this.payload) return [];
+    const row = this.#row();
+    const files = this.payload.sides.flatMap((side, at) => {
+      const index = this.payload.rows[row][at];
+      return index === null ? [] : [{ name: `${side.slot.toUpperCase()} · ${side.label}`, file: side.files[index] }];
+    });
+    for (const match of this.payload.matches.filter((one) => one.row === row)) {
+      files.push({ name: `Difference A ↔ ${match.slot.toUpperCase()}`, file: match.difference });
+    }
+    this.payload.sheet.forEach((file, page, all) => {
+      files.push({ name: all.length > 1 ? `Sheet, page ${page + 1}` : "Sheet", file });
+    });
+    return files;
+  }
+
+  #turn(step) {
+    if (!this.payload) return;
+    const count = this.payload.rows.length;
+    this.#set({ row: (this.#row() + step + count) % count });
+  }
+
+  #fullscreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.root.requestFullscreen?.().catch(() => this.#say("This browser does not allow full screen here."));
+  }
+
+  #say(text) {
+    this.message = text;
+    this.status.textContent = text;
+  }
+
+  #key(event) {
+    event.stopPropagation(); // the canvas has its own keys
+    const typing = /^(input|select|textarea)$/i.test(event.target.tagName);
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.#press(event.key, event.target)) event.preventDefault();
+  }
+
+  /** @returns {boolean} whether the key means something here */
+  #press(key, target) {
+    const mode = Object.keys(MODES).find((name) => MODES[name][2] === key);
+    if (mode) {
+      this.#set({ mode });
+      return true;
+    }
+    const arrows = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    if (arrows[key]) {
+      const [x, y] = arrows[key];
+      const sliding = this.state.mode === "slider" || this.state.mode === "slider-h";
+      if (sliding && (target === this.stage.handle || this.stage.camera.zoom <= 1)) {
+        this.stage.setSplit(this.stage.split - 0.02 * (x || y));
+      } else this.stage.move(x * STEP, y * STEP);
+      return true;
+    }
+    const actions = {
+      "+": () => this.stage.zoom(1.5),
+      "=": () => this.stage.zoom(1.5),
+      "-": () => this.stage.zoom(1 / 1.5),
+      0: () => this.stage.fit(),
+      8: () => this.stage.truePixels(),
+      PageUp: () => this.#turn(-1),
+      PageDown: () => this.#turn(1),
+      l: () => this.#set({ labels: !this.state.labels }),
+      c: () => this.#set({ captions: !this.state.captions }),
+      n: () => this.#set({ panel: this.state.panel === "numbers" ? "" : "numbers" }),
+      j: () => this.#set({ panel: this.state.panel === "judge" ? "" : "judge" }),
+      f: () => this.#fullscreen(),
+    };
+    const action = actions[key.length === 1 ? key.toLowerCase() : key];
+    action?.();
+    return Boolean(action);
+  }
+}

@@ -1,0 +1,154 @@
+"""Votes over HTTP, for the widget on the canvas.
+
+`GET    /dalle_flux/comparison/votes?comparison=`        {votes: […]}
+`POST   /dalle_flux/comparison/votes`                    one vote, see `votes.read_vote`; answers {vote: …}
+`DELETE /dalle_flux/comparison/votes?comparison=&pair=`  {withdrawn: true|false}
+`GET    /dalle_flux/comparison/summary?by=`              {groups: […]}, by "", style, size, category, model, quality
+`GET    /dalle_flux/comparison/votes.csv|.jsonl|.html`   all votes as a file
+
+What goes wrong answers {error, code} with 400 or 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from aiohttp import web
+from server import PromptServer
+
+from .. import host, pictures
+from ..errors import DalleFluxError
+from .exports import to_csv, to_jsonl
+from .report import jpeg, votes_report
+from .summary import GROUPINGS, Interval, Tally, tallies
+from .votes import BadVote, Vote, as_json, read_vote, store, votes, withdraw
+
+ROOT = "/dalle_flux/comparison"
+_LONGEST = 256_000  # bytes of a request
+
+
+def register() -> None:
+    """Add the addresses to this host's server; called once, when the pack is loaded."""
+    routes = PromptServer.instance.routes
+    routes.get(f"{ROOT}/votes")(list_votes)
+    routes.post(f"{ROOT}/votes")(cast_vote)
+    routes.delete(f"{ROOT}/votes")(withdraw_vote)
+    routes.get(f"{ROOT}/summary")(summary)
+    routes.get(f"{ROOT}/votes.csv")(as_csv)
+    routes.get(f"{ROOT}/votes.jsonl")(as_jsonl)
+    routes.get(f"{ROOT}/votes.html")(as_html)
+
+
+async def list_votes(request: web.Request) -> web.Response:
+    """The votes of one comparison, or all."""
+    comparison = request.query.get("comparison")
+    return await _answer(lambda: {"votes": [as_json(vote) for vote in votes(host.state(), comparison)]})
+
+
+async def cast_vote(request: web.Request) -> web.Response:
+    """Store one vote with small copies of its pictures."""
+    # A form of another site cannot send this content type without asking first.
+    if request.content_type != "application/json" or (request.content_length or 0) > _LONGEST:
+        return _error(400, "bad_vote", "A vote is a short JSON object.")
+    try:
+        body = json.loads(await request.text())
+        vote = read_vote(body)
+    except (ValueError, RecursionError):
+        return _error(400, "bad_vote", "A vote is a JSON object; this text is none.")
+    except BadVote as error:
+        return _error(400, error.code, str(error))
+    files = [side.get("file") for side in body["sides"]]
+    return await _answer(lambda: {"vote": as_json(store(host.state(), _with_copies(vote, files)))})
+
+
+async def withdraw_vote(request: web.Request) -> web.Response:
+    """Delete one vote."""
+    comparison, pair = request.query.get("comparison", ""), request.query.get("pair", "")
+    if not comparison or not pair.isdecimal() or len(pair) > 9:
+        return _error(400, "bad_vote", "To withdraw a vote, name its comparison and pair.")
+    return await _answer(lambda: {"withdrawn": withdraw(host.state(), comparison, int(pair))})
+
+
+async def summary(request: web.Request) -> web.Response:
+    """Win rates with confidence intervals."""
+    by = request.query.get("by", "")
+    if by not in GROUPINGS:
+        return _error(400, "bad_grouping", f"Votes can be grouped by {', '.join(GROUPINGS[1:])}, or not at all.")
+    return await _answer(lambda: {"groups": [_tally(tally) for tally in tallies(votes(host.state()), by)]})
+
+
+async def as_csv(request: web.Request) -> web.Response:
+    """All votes as CSV."""
+    return await _file("text/csv", "votes.csv", lambda: to_csv(votes(host.state())))
+
+
+async def as_jsonl(request: web.Request) -> web.Response:
+    """All votes as JSON lines."""
+    return await _file("application/jsonl", "votes.jsonl", lambda: to_jsonl(votes(host.state())))
+
+
+async def as_html(request: web.Request) -> web.Response:
+    """All votes as a printable report."""
+
+    def work() -> str:
+        cast = votes(host.state())
+        headings = {"All votes": "", "By style": "style", "By size": "size", "By category": "category"}
+        groups = {heading: tallies(cast, by) for heading, by in headings.items()}
+        return votes_report(cast, groups, _kept)
+
+    return await _file("text/html", "votes.html", work)
+
+
+def _with_copies(vote: Vote, files: list[Any]) -> Vote:
+    """The vote with a small copy of each picture in the state folder; one that is gone is left out."""
+    sides = []
+    for side, file in zip(vote.sides, files, strict=True):
+        path = host.temp_picture(file)
+        copy = host.state().keep(jpeg(pictures.decode(path.read_bytes()))) if path else ""
+        sides.append(replace(side, kept=copy))
+    return replace(vote, sides=tuple(sides))
+
+
+def _kept(sha256: str) -> bytes | None:
+    path = host.state().kept(sha256)
+    return path.read_bytes() if path.is_file() else None
+
+
+def _tally(tally: Tally) -> dict[str, Any]:
+    def interval(found: Interval | None) -> dict[str, float] | None:
+        return asdict(found) if found else None
+
+    return {
+        **asdict(tally), "votes": tally.votes, "win_rate": interval(tally.win_rate),
+        "good_enough": interval(tally.good_enough), "verdict": tally.verdict, "sentence": tally.sentence,
+    }  # fmt: skip
+
+
+async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
+    """Run `work` beside the event loop and send what it returns."""
+    try:
+        return web.json_response(await asyncio.to_thread(work))
+    except DalleFluxError as error:
+        return _error(500, error.code, str(error))
+    except (OSError, sqlite3.Error) as error:
+        return _error(500, "state_unreadable", f"The votes could not be read or written ({error}).")
+
+
+async def _file(kind: str, name: str, work: Callable[[], str]) -> web.Response:
+    try:
+        text = await asyncio.to_thread(work)
+    except DalleFluxError as error:
+        return _error(500, error.code, str(error))
+    except (OSError, sqlite3.Error) as error:
+        return _error(500, "state_unreadable", f"The votes could not be read ({error}).")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": message, "code": code}, status=status)
