@@ -185,6 +185,7 @@ def tidied(canvas: dict[str, Any], identity: str) -> dict[str, Any]:
 
 _LAY_OUT = """async spec => {
   const app = window.app, graph = app.graph, complaints = [];
+  app.clean();  // pictures of the drawing before this one are kept by node id
   graph.clear();
   const made = spec.nodes.map(wanted => {
     const node = LiteGraph.createNode(wanted.type);
