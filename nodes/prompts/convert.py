@@ -23,7 +23,7 @@ from .targets import CLIP_LIMIT, PromptMode, Style, Target
 from .tokens import ESTIMATE, Tokenizers
 
 # Prose in which the final rules find nothing that the others would look at again.
-_PLAIN = re.compile(r"[\w ,'’-]*(?:\.{1,2} [\w ,'’-]+)*\.?\Z", re.ASCII)
+_PLAIN = re.compile(r"(?=\w)[\w ,'’-]*(?:\.{1,2} [\w ,'’-]+)*\.?\Z", re.ASCII)
 _MOST_PASSES = 6  # rules are made so that a second pass finds nothing; this bounds what they overlook
 # Rules whose work none of the others looks at.
 _FINAL = ("punctuation", "style_cue", "format_cue")

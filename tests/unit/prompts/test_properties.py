@@ -125,7 +125,8 @@ def test_a_quoted_text_is_kept_to_the_letter(text, marks, target):
     quoted = marks.format(text)
     done = convert(Request(f"A neon sign that says {quoted} above a diner door", target=target))
     assert quoted in done.text
-    assert quoted in unescape(done.clip_l)
+    if ESTIMATE.clip(quoted) <= CLIP_LIMIT - 15:  # else there is no room for it and its subject
+        assert quoted in unescape(done.clip_l)
 
 
 @given(st.text(max_size=200))
