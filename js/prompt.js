@@ -170,6 +170,8 @@ function hide(one) {
   if (!one) return;
   one.hidden = true;
   one.options = { ...one.options, hidden: true };
+  one.computeSize = () => [0, -4]; // older canvases leave room for hidden widgets, and 4 px between two
+  one.computeLayoutSize = () => ({ minHeight: 0, maxHeight: 0, minWidth: 0 });
 }
 
 /** Put the face on a new node. @param {any} node */
