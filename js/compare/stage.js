@@ -177,7 +177,7 @@ export class Stage {
   }
 
   #image(src) {
-    const image = /** @type {HTMLImageElement} */ (element("img", { draggable: "false", decoding: "async" }));
+    const image = /** @type {HTMLImageElement} */ (element("img", { draggable: "false", decoding: "sync" }));
     image.addEventListener("error", () => image.hasAttribute("src") && this.listeners.onMissing());
     image.src = src;
     return image;

@@ -59,6 +59,9 @@ export class CompareView {
   /** Show what a run made. @param {Payload} payload */
   show(payload) {
     if (!payload || !Array.isArray(payload.sides) || payload.sides.length < 2) return;
+    const pictures = JSON.stringify(payload.sides.map((side) => side.files));
+    if (this.payload && pictures === this.pictures) return; // the host tells twice
+    this.pictures = pictures;
     this.payload = payload;
     this.message = "";
     this.judge.open(payload);
@@ -283,12 +286,15 @@ export class CompareView {
     const names = layers.map((layer) => layer.alt).join(", ");
     const missing = layers.length === 0 || (layers.length < 2 && !["difference", "grid"].includes(this.state.mode));
     const note = missing ? "This pair has only one picture. " : "";
-    this.status.textContent = this.message || `${note}${MODES[this.state.mode][1]}: ${names}. ${this.#notes(row)}`;
+    this.status.title = this.status.textContent = this.message || `${note}${MODES[this.state.mode][1]}: ${names}. ${this.#notes(row, layers)}`;
   }
 
-  #notes(row) {
+  /** What must not go unsaid: batches that differ, and sizes that differ among the pictures shown. */
+  #notes(row, layers) {
+    if (this.#hidden()) return "";
     const { metrics, matches } = this.payload;
-    const notes = matches.filter((match) => match.row === row && match.note.startsWith("sizes differ"));
+    const shown = new Set(layers.map((layer) => layer.key));
+    const notes = matches.filter((match) => match.row === row && shown.has(match.slot) && match.note.startsWith("sizes"));
     return [metrics.pairing.note, ...notes.map((match) => `${match.slot.toUpperCase()}: ${match.note}.`)].join(" ");
   }
 

@@ -31,6 +31,7 @@ SLOTS = ("a", "b", "c", "d")
 TIE, BAD = "tie", "bad"
 _MAX_TEXT = 8000  # characters of a prompt or a fact
 _MAX_LABEL = 200
+_MAX_PAIR = 1_000_000
 
 
 class BadVote(DalleFluxError):
@@ -90,17 +91,20 @@ def read_vote(body: object) -> Vote:
         raise BadVote("A vote needs `sides`, a list of two to four pictures; run the comparison again.")
     candidates = tuple(_candidate(side) for side in sides)
     choice = body.get("choice")
-    if choice not in {*(candidate.slot for candidate in candidates), TIE, BAD}:
+    slots = [candidate.slot for candidate in candidates]
+    if len(set(slots)) != len(slots):
+        raise BadVote("Two pictures of a vote have the same slot; run the comparison again.")
+    if not isinstance(choice, str) or choice not in (*slots, TIE, BAD):
         raise BadVote("A vote's `choice` must be one of its pictures' slots, 'tie' or 'bad'; vote again.")
     comparison, pair = body.get("comparison"), body.get("pair")
     if not isinstance(comparison, str) or not 0 < len(comparison) <= 64:
         raise BadVote("A vote needs `comparison`, the id that the metrics output states; run the comparison again.")
-    if not isinstance(pair, int) or isinstance(pair, bool) or pair < 1:
+    if not isinstance(pair, int) or isinstance(pair, bool) or not 0 < pair <= _MAX_PAIR:
         raise BadVote("A vote needs `pair`, the number of the row from 1; run the comparison again.")
     return Vote(
         comparison=comparison,
         pair=pair,
-        choice=str(choice),
+        choice=choice,
         blind=body.get("blind") is True,
         sides=candidates,
         prompt=_text(body.get("prompt")),
