@@ -23,6 +23,7 @@ _WINDOW = 24_000
 _SENTENCE = re.compile(r"[^.!?…。！？]*(?:[.!?…](?![\s\ue002])[^.!?…。！？]*)*(?:[.!?…。！？]+[)\"'”’\]]*|\Z)\s*")
 _ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|vs|etc|e\.g|i\.e|approx|ca|ft|Jr|Sr|[A-Z])\.)\s*\Z")
 _CLAUSE = re.compile(r"\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+")
+_STANDS_ALONE = 71  # importance from which a clause is taken without the one before it
 _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
 )
@@ -117,11 +118,13 @@ def compose_short(text: str, limit: int, count: Count) -> str:
     if not clauses:
         return _longest_start(text, limit, count)
     # The cue of the style matters as much as style in the prompt, that of the format less than what is in the picture.
-    clauses.extend((85 if is_style_cue(cue) else 27, short_form(cue)) for cue in cues)
+    clauses.extend((85 if is_style_cue(cue) else 27, short_form(cue), False) for cue in cues)
     chosen: dict[int, str] = {}
     left = limit
     for index in sorted(range(len(clauses)), key=lambda i: (-clauses[i][0], i)):
-        clause = clauses[index][1]
+        weight, clause, follows = clauses[index]
+        if follows and weight < _STANDS_ALONE and index - 1 not in chosen:
+            continue  # the rest of something that is not there
         cost = count(clause) + (1 if chosen else 0)
         if cost > left and not chosen:
             clause = _first_joint(clause, left, count)
@@ -140,8 +143,9 @@ def _joined(chosen: dict[int, str], order: list[int]) -> str:
     return ", ".join(chosen[index] for index in order)
 
 
-def _clauses(body: str) -> Iterator[tuple[int, str]]:
-    """(importance, clause) in the order of the text."""
+def _clauses(body: str) -> Iterator[tuple[int, str, bool]]:
+    """(importance, clause, whether it goes on with the one before it) in the order of the text."""
+    first = True
     for number, sentence in enumerate(sentences(body)[:40]):
         for position, part in enumerate(_split(sentence)):
             clause = re.sub(r"\A(?:and|but|while|so)\s+", "", part.strip(" .;,"), flags=re.IGNORECASE)
@@ -152,14 +156,15 @@ def _clauses(body: str) -> Iterator[tuple[int, str]]:
             elif MARK.search(clause):
                 weight = 90
             elif any(word.startswith(_STYLE_WORDS) for word in clause.lower().split()):
-                weight = 80 - min(number, 20)
+                weight = _STANDS_ALONE + 9 - min(number, 9)
             elif number == 0:
                 weight = 70 - min(position, 20)
             elif position == 0:
                 weight = 50 - min(number, 20)
             else:
                 weight = 28 - min(number, 20)
-            yield weight, clause
+            yield weight, clause, position > 0 and not first
+            first = False
 
 
 def _split(sentence: str) -> list[str]:

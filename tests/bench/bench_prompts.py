@@ -1,6 +1,6 @@
 """How fast prompts are converted by rules, on one core, and whether memory stays flat.
 
-`python3 tests/run.py bench` or, without a host, `python tests/bench/bench_prompts.py`. Texts: the 400 of the unit tests.
+`python3 tests/run.py bench` or, without a host, `python tests/bench/bench_prompts.py`. Texts: those of the unit tests.
 """
 
 from __future__ import annotations

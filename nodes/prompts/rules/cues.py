@@ -51,7 +51,7 @@ _FLAT = re.compile(
 )
 _LIT = re.compile(
     r"\b(?:(?<!traffic )lights?(?! (?:blue|green|gr[ae]y|brown|pink|purple|yellow|orange|wood|surface|bulb|saber))"
-    r"|lighting|lit|\w+lit|sunlight|sun(?:set|rise|shine|ny)|the sun|moonlight|dusk|dawn|twilight|golden hour|blue hour"
+    r"|lighting|lit|\w+lit|sunlight|sun(?:set|rise|shine|ny)|sun|moonlight|dusk|dawn|twilight|golden hour|blue hour"
     r"|candles?|candlelight|neon (?:lights?|signs?|glow\w*)|(?:warm|soft|golden|eerie|ethereal) glow|glow of|backlit"
     r"|shadows?|darkness|dark (?:room|night|sky|alley|street|forest|background|storm)|night|bright (?:sun|day)\w*"
     r"|midday|noon|afternoon|morning|evening)\b",
