@@ -67,7 +67,7 @@ class Endpoint:
     kind: str = "openai"  # "azure": header api-key, deployments
     api_version: str | None = None  # azure only
     timeout_s: float = 600.0
-    max_parallel: int = 4  # requests under way at once
+    max_parallel: int = 10  # requests under way at once: as many as one node asks for pictures
 
     @property
     def is_local(self) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from PIL import Image
+
 from .. import pictures
 from ..endpoints import Endpoint
 from .errors import BadReply, NetworkFailure, UnsafeAddress
@@ -26,7 +28,8 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 class Arrived:
     """One picture, as the endpoint sent it, and what it said about it."""
 
-    picture: bytes  # PNG, JPEG or WebP, checked
+    data: bytes  # PNG, JPEG or WebP, checked
+    picture: Image.Image  # the same, open: RGB or RGBA
     revised_prompt: str | None
     usage: Mapping[str, Any]
 
@@ -46,8 +49,10 @@ async def unpack(body: bytes, endpoint: Endpoint) -> Arrived:
     first = _first(reply)
     revised = first.get("revised_prompt")
     usage = reply.get("usage")
+    data = await _data(first, endpoint)
     return Arrived(
-        await _checked(first, endpoint),
+        data,
+        await asyncio.to_thread(_opened, data),
         revised if isinstance(revised, str) and revised.strip() else None,
         usage if isinstance(usage, Mapping) else {},
     )
@@ -69,21 +74,22 @@ def _first(reply: object) -> Mapping[str, Any]:
     raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
 
 
-async def _checked(item: Mapping[str, Any], endpoint: Endpoint) -> bytes:
+async def _data(item: Mapping[str, Any], endpoint: Endpoint) -> bytes:
     encoded, url = item.get("b64_json"), item.get("url")
     if isinstance(url, str) and url.startswith("data:"):
         encoded, url = url.partition(",")[2], None
     if isinstance(encoded, str) and encoded:
-        data = _decoded(encoded)
-    elif isinstance(url, str) and url:
-        data = await download(url, endpoint)
-    else:
-        raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
+        return _decoded(encoded)
+    if isinstance(url, str) and url:
+        return await download(url, endpoint)
+    raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
+
+
+def _opened(data: bytes) -> Image.Image:
     try:
-        await asyncio.to_thread(pictures.decode, data)
+        return pictures.decode(data)
     except pictures.BadPicture as error:
         raise BadReply(f"{str(error).rstrip('.')}{_BILLED}", maybe_billed=True) from None
-    return data
 
 
 def _decoded(encoded: str) -> bytes:

@@ -20,6 +20,8 @@ from datetime import date
 from enum import Enum
 from typing import Any
 
+from PIL import Image
+
 from ..endpoints import Endpoint
 from ..errors import DalleFluxError
 from . import failures, prices, wire
@@ -39,7 +41,7 @@ _BACKOFF_S = (0.5, 1.0, 2.0)
 class Phase(Enum):
     """What a job is doing, for the node to show."""
 
-    WAITING = "waiting for a free place"
+    WAITING = "getting ready"
     SENT = "drawing"
     PAUSED = "told to wait"
     FETCHING = "reading the reply"
@@ -62,6 +64,7 @@ class Job:
     watchers: int = 0
     shutdown: date | None = None  # as the endpoint reports it
     result: Call | None = None  # the row, done
+    picture: Image.Image | None = None  # opened already, so that the node need not
     error: DalleFluxError | None = None
     crash: BaseException | None = None  # a mistake of ours
     ended: Future[None] = field(default_factory=Future, repr=False)
@@ -233,7 +236,8 @@ class Jobs:
         body = await asyncio.to_thread(ledger.read_reply, job.call)
         arrived = await unpack(body, job.plan.endpoint)
         cost = _cost(job, arrived.usage)
-        await asyncio.to_thread(ledger.done, job.call, arrived.picture, cost, arrived.revised_prompt)
+        await asyncio.to_thread(ledger.done, job.call, arrived.data, cost, arrived.revised_prompt)
+        job.picture = arrived.picture
         job.result = replace(await asyncio.to_thread(ledger.call, job.call.id), fresh=job.call.fresh,
                              follows_unsettled=job.call.follows_unsettled)  # fmt: skip
 

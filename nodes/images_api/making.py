@@ -180,7 +180,7 @@ def _gather(
     target: tuple[int, int] | None = None
     described = []
     for position, (one, row) in enumerate(zip(begun, rows, strict=True)):
-        picture = pictures.decode(ledger.state.kept(row.image_sha256 or "").read_bytes())
+        picture = _opened(one) or pictures.decode(ledger.state.kept(row.image_sha256 or "").read_bytes())
         came = picture.size
         picture = cropped_back(picture, sent.frame)
         if tuple(came) == tuple(plan.sent_size) and plan.sent_size != plan.asked_size and plan.model.sizes is None:
@@ -202,6 +202,14 @@ def _gather(
     assert batch is not None
     first = rows[0].revised_prompt or plan.prompt
     return Made(batch, first, _info(plan, described, notes, seconds))
+
+
+def _opened(one: Call | Job) -> Image.Image | None:
+    """The picture if its job still has it open; the job lets go of it, ten large ones are a lot of memory."""
+    if isinstance(one, Call):
+        return None
+    picture, one.picture = one.picture, None
+    return picture
 
 
 def _describe(one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:

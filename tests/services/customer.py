@@ -130,11 +130,12 @@ def main() -> None:
 def _peak_mb() -> float | None:
     """The most memory this process ever had, in MB; None where the system does not say."""
     try:
-        import resource
-    except ImportError:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    # Not getrusage: on Linux that starts from what the parent had.
+    (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM")]
+    return int(peak) / 2**10
 
 
 if __name__ == "__main__":

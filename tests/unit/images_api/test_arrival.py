@@ -90,7 +90,7 @@ async def test_a_served_address_is_fetched_without_the_key(services):
     )
     reply = await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
     assert "url" in json.loads(reply)["data"][0]
-    assert (await unpack(reply, endpoint)).picture.startswith(b"\x89PNG")
+    assert (await unpack(reply, endpoint)).data.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_a_served_address_is_fetched_without_the_key(services):
     ],
 )
 async def test_base64_is_taken_in_every_form_servers_send_it(item):
-    assert (await unpack(json.dumps({"data": [item]}).encode(), OPENAI)).picture == PNG
+    assert (await unpack(json.dumps({"data": [item]}).encode(), OPENAI)).data == PNG
 
 
 @pytest.mark.parametrize(
