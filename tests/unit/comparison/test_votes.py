@@ -68,7 +68,8 @@ def test_a_vote_can_be_withdrawn_once(state):
     "change",
     [
         {"choice": "c"}, {"choice": None}, {"choice": ["a"]}, {"pair": 0}, {"pair": "1"}, {"pair": True},
-        {"pair": 10**30}, {"comparison": ""}, {"comparison": "x" * 65}, {"sides": []}, {"sides": "ab"}, {"sides": [1, 2]}, {"sides": [{"slot": "e"}] * 2},
+        {"pair": 10**30}, {"comparison": ""}, {"comparison": "x" * 65},
+        {"sides": []}, {"sides": "ab"}, {"sides": [1, 2]}, {"sides": [{"slot": "e"}] * 2},
     ],
 )  # fmt: skip
 def test_what_is_no_vote_is_refused(change):
