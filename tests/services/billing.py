@@ -7,8 +7,12 @@ not anybody waits for the reply.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+
+# The service's own name for the request at hand, as sent in `x-request-id`.
+REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from . import drawing, rules
-from .billing import Bill
+from .billing import REQUEST_ID, Bill
 from .checking import Order
 from .faults import BEFORE_WORK, PICTURE, Fault, Planned
 from .refusals import REFUSALS
@@ -49,7 +49,7 @@ async def serve(services: Services, request: web.Request, order: Order, planned:
         if known := services.replies.get(idempotency_key):
             return web.Response(body=known, content_type="application/json")
         services.replies[idempotency_key] = b""
-    bill = _bill(order, request["id"], idempotency_key, services.next_serial())
+    bill = _bill(order, REQUEST_ID.get(), idempotency_key, services.next_serial())
     if planned is None or planned.billed:
         services.bills.append(bill)
     fault = planned.fault if planned else None
@@ -174,7 +174,7 @@ async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | N
         case Fault.WRONG_CONTENT_TYPE:
             return web.Response(body=body, content_type="text/html")
         case Fault.HUGE_BODY:
-            reply = web.StreamResponse(headers={"Content-Type": "application/json", "x-request-id": request["id"]})
+            reply = web.StreamResponse(headers={"Content-Type": "application/json", "x-request-id": REQUEST_ID.get()})
             await reply.prepare(request)
             for _ in range(_HUGE // 2**20):
                 await reply.write(b" " * 2**20)
@@ -184,7 +184,7 @@ async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | N
 
 async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
     reply = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Content-Length": str(len(body)), "x-request-id": request["id"]}
+        headers={"Content-Type": "application/json", "Content-Length": str(len(body)), "x-request-id": REQUEST_ID.get()}
     )
     await reply.prepare(request)
     await reply.write(body[: len(body) // 2])
@@ -198,7 +198,7 @@ async def _stream(
 ) -> web.StreamResponse:
     """Server-sent events: partial pictures spread over the time of work, then the completed one."""
     kind = "image_edit" if order.operation == "edits" else "image_generation"
-    reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": request["id"]})
+    reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": REQUEST_ID.get()})
     await reply.prepare(request)
     (whole,) = _pictures(order, None, serial)
     common = {"created_at": int(time.time()), **_description(order)}

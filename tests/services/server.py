@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from . import checking, images, moderations
-from .billing import Bill, Seen
+from .billing import REQUEST_ID, Bill, Seen
 from .checking import File, Order, Shop
 from .faults import Fault, Planned
 from .refusals import Refusal, bad_key, missing, no_key, unknown_model
@@ -175,7 +175,7 @@ class Services:
 
     @web.middleware
     async def _envelope(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        request["id"] = f"req_{secrets.token_hex(16)}"
+        REQUEST_ID.set(f"req_{secrets.token_hex(16)}")
         try:
             if not request.path.startswith("/files/"):
                 self._check_key(request)
@@ -185,7 +185,7 @@ class Services:
         except web.HTTPNotFound:
             reply = web.json_response(Refusal(404, f"Invalid URL ({request.method} {request.path})").body(), status=404)
         if not reply.prepared:
-            reply.headers["x-request-id"] = request["id"]
+            reply.headers["x-request-id"] = REQUEST_ID.get()
         return reply
 
     def _check_key(self, request: web.Request) -> None:
