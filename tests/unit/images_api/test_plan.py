@@ -63,9 +63,9 @@ def test_the_next_larger_size_is_valid_larger_and_of_the_same_shape(width, heigh
     assert fits_freely(larger)
     assert larger.width >= width
     assert larger.height >= height
-    scale = max(larger.width / width, larger.height / height)
-    assert abs(larger.width - width * scale) <= 32
-    assert abs(larger.height - height * scale) <= 32
+    scale = max(1.0, (655_360 / (width * height)) ** 0.5)
+    assert larger.width - width * scale <= 16
+    assert larger.height - height * scale <= 16
 
 
 def test_the_nodes_offer_no_dead_gpt_model_and_keep_dalle_for_compatible_servers():
