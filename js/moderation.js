@@ -174,7 +174,7 @@ app.registerExtension({
     app.extensionManager.registerSidebarTab({
       id: "dalle_flux.moderation",
       icon: "pi pi-shield",
-      title: "Moderation",
+      title: "Review",
       tooltip: "Moderation record",
       type: "custom",
       render(root) {

@@ -11,16 +11,16 @@ from comfy_api.latest import io
 from .. import host
 from ..endpoints import BUILT_IN
 from ..errors import DalleFluxError
-from ..pictures import to_pil, to_tensor
-from .decision import Decision, report
-from .gate import ContentRefused, OnFlag
-from .moderate import Desk, moderate_pictures, moderate_prompt
-from .obscure import Cover, cover
+from .gate import OnFlag
+from .obscure import Cover
 from .policy import IMAGE_CHECKS, TEXT_CHECKS, BadPolicy, OnError, Policy, Preset, choices, make_policy
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+    from .decision import Decision
+    from .moderate import Desk
 
 CATEGORY = f"{host.CATEGORY}/Moderation"
 PolicySocket = io.Custom("DALLE_FLUX_POLICY")
@@ -206,6 +206,10 @@ class DalleFluxModeratePrompt(io.ComfyNode):
 
     @classmethod
     async def execute(cls, prompt: str, on_flag: str, replacement: str, policy: Policy | None = None) -> io.NodeOutput:
+        from .decision import report
+        from .gate import ContentRefused
+        from .moderate import moderate_prompt
+
         policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
         if wanted is OnFlag.REPLACE and not replacement.strip():
             raise BadPolicy("The gate is to replace prompts that are held back; fill in `replacement`, or use block.")
@@ -276,6 +280,11 @@ class DalleFluxModerateImage(io.ComfyNode):
     async def execute(
         cls, images: torch.Tensor, on_flag: str, policy: Policy | None = None, cover: str = Cover.BLUR.value
     ) -> io.NodeOutput:
+        from ..pictures import to_pil
+        from .decision import report
+        from .gate import ContentRefused
+        from .moderate import moderate_pictures
+
         policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
         pictures = to_pil(images)
         decisions = await _in_thread(lambda: moderate_pictures(pictures, policy, desk, wanted))
@@ -312,6 +321,8 @@ def _policy_input() -> io.Input:
 
 
 def _desk() -> Desk:
+    from .moderate import Desk
+
     return Desk(host.endpoints, host.state())
 
 
@@ -339,6 +350,9 @@ def _covered(
     images: torch.Tensor, pictures: Sequence[Image.Image], decisions: Sequence[Decision], how: Cover
 ) -> torch.Tensor:
     """IMAGE of the same shape in which pictures that are not allowed are covered."""
+    from ..pictures import to_tensor
+    from .obscure import cover
+
     result = images.clone()
     for index, decision in enumerate(decisions):
         if not decision.allowed:

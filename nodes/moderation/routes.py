@@ -13,15 +13,16 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from server import PromptServer
 
 from .. import host
 from ..errors import DalleFluxError
-from .moderate import Desk
-from .record import NoSuchDecision, Record
+
+if TYPE_CHECKING:
+    from .record import Record
 
 ROOT = "/dalle_flux/moderation"
 _LONGEST = 64_000  # bytes of a request
@@ -79,16 +80,16 @@ async def as_jsonl(request: web.Request) -> web.StreamResponse:
 
 
 def _record() -> Record:
+    from .moderate import Desk
+
     return Desk(host.endpoints, host.state()).record()
 
 
 async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
     try:
         return web.json_response(await asyncio.to_thread(work))
-    except NoSuchDecision as error:
-        return _error(404, error.code, str(error))
     except DalleFluxError as error:
-        return _error(500, error.code, str(error))
+        return _error(404 if error.code == "no_such_decision" else 500, error.code, str(error))
     except ValueError as error:
         return _error(400, "bad_request", f"{error}.")
     except (sqlite3.Error, OSError) as error:
