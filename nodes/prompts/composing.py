@@ -23,6 +23,7 @@ _WINDOW = 24_000
 _SENTENCE = re.compile(r"[^.!?…。！？]*(?:[.!?…](?![\s\ue002])[^.!?…。！？]*)*(?:[.!?…。！？]+[)\"'”’\]]*|\Z)\s*")
 _ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|vs|etc|e\.g|i\.e|approx|ca|ft|Jr|Sr|[A-Z])\.)\s*\Z")
 _CLAUSE = re.compile(r"\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+")
+_CONJUNCTION = re.compile(r"\A(?:and|but|while|so)\s+", re.IGNORECASE)
 _STANDS_ALONE = 71  # importance from which a clause is taken without the one before it
 _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
@@ -133,10 +134,11 @@ def compose_short(text: str, limit: int, count: Count) -> str:
             chosen[index] = clause
             left -= cost
     order = sorted(chosen)
-    while len(order) > 1 and count(_joined(chosen, order)) > limit:
-        order.remove(min(order, key=lambda i: (clauses[i][0], -i)))
     result = _joined(chosen, order)
-    return result if count(result) <= limit else _longest_start(result, limit, count)
+    while (tokens := count(result)) > limit and len(order) > 1:
+        order.remove(min(order, key=lambda i: (clauses[i][0], -i)))
+        result = _joined(chosen, order)
+    return result if tokens <= limit else _longest_start(result, limit, count)
 
 
 def _joined(chosen: dict[int, str], order: list[int]) -> str:
@@ -148,7 +150,7 @@ def _clauses(body: str) -> Iterator[tuple[int, str, bool]]:
     first = True
     for number, sentence in enumerate(sentences(body)[:40]):
         for position, part in enumerate(_split(sentence)):
-            clause = re.sub(r"\A(?:and|but|while|so)\s+", "", part.strip(" .;,"), flags=re.IGNORECASE)
+            clause = _CONJUNCTION.sub("", part.strip(" .;,"), 1)
             if not any(character.isalnum() for character in clause) and not MARK.search(clause):
                 continue
             if number == 0 and position == 0:

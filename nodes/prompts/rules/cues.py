@@ -51,7 +51,9 @@ _FLAT = re.compile(
 )
 _LIT = re.compile(
     r"\b(?:(?<!traffic )lights?(?! (?:blue|green|gr[ae]y|brown|pink|purple|yellow|orange|wood|surface|bulb|saber))"
-    r"|lighting|lit|\w+lit|sunlight|sun(?:set|rise|shine|ny)|sun|moonlight|dusk|dawn|twilight|golden hour|blue hour"
+    r"|lighting|lit"
+    r"|(?:sun|moon|star|back|dim|lamp|fire|torch|flood|spot|softly[ -]|warmly[ -])lit|"
+    r"sunlight|sun(?:set|rise|shine|ny)|sun|moonlight|dusk|dawn|twilight|golden hour|blue hour"
     r"|candles?|candlelight|neon (?:lights?|signs?|glow\w*)|(?:warm|soft|golden|eerie|ethereal) glow|glow of|backlit"
     r"|shadows?|darkness|dark (?:room|night|sky|alley|street|forest|background|storm)|night|bright (?:sun|day)\w*"
     r"|midday|noon|afternoon|morning|evening)\b",
@@ -76,6 +78,8 @@ _HINTS = {
              "etching", "woodcut", "lithograph", "type", "photo"),
     "flat": ("logo", "icon", "emoji", "vector", "flat ", "clip", "diagram", "infographic", "pixel", "sticker",
              "pictogram", "chart", "map"),
+    "lit": ("light", "lit", "sun", "dusk", "dawn", "twilight", "hour", "candle", "neon", "glow", "shadow", "dark",
+            "night", "bright", "day", "noon", "morning", "evening"),
     "format": ("wide ", "wide-", "widescreen", "panoram", "landscape ", "horizontal ", "banner", "portrait",
                "vertical ", "full-", "full ", "wallpaper", "cover", "poster", "square ", "profile ", "avatar",
                "cinematic "),
@@ -124,7 +128,7 @@ def _style(text: str, desk: Desk) -> str:
     elif _hinted("flat", lower) and _FLAT.search(text):
         kind = "flat"
     else:
-        kind = "lit" if _LIT.search(text) else "free"
+        kind = "lit" if _hinted("lit", lower) and _LIT.search(text) else "free"
     return _append(text, STYLE_CUES[desk.style, kind][0], desk)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ..rule import Desk, Rule
 
-_SPACES = re.compile(r"[ \t\n\xa0\u2000-\u200a\u202f\u205f\u3000]+")
+_WHITE = r" \t\n\xa0\u2000-\u200a\u202f\u205f\u3000"
+_SPACES = re.compile(rf" [{_WHITE}]+|[{_WHITE[1:]}][{_WHITE}]*")
 _EMPTY_BRACKETS = re.compile(r"\(\s*[,.;:]?\s*\)|\[\s*\]")
-_SPACE_BEFORE = re.compile(r"(?<=\S)\s+(?=[,;.!?:](?:\s|\Z))")
+_SPACE_BEFORE = re.compile(r"(?<=\S) (?=[,;.!?:](?:\s|\Z))")
 _COMMAS = re.compile(r",\s*(?:,\s*)+")
 _COMMA_STOP = re.compile(r"[,;:]\s*(?=[.!?](?:\s|\Z))")
 _STOP_COMMA = re.compile(r"(?<=[a-z]{3}[.!?])(?<!etc\.)\s*,\s*(?=\S)")
@@ -16,7 +18,7 @@ _TWO_STOPS = re.compile(r"(?<![.])\.(?:\s?\.)(?![.])")
 _STOPS_APART = re.compile(r"(?<=[.!?])(?:\s+\.)+(?=\s|\Z)")
 _LEADING = re.compile(r"\A[\s,;:.!?\-–—|]+(?=[^\s,;:.!?\-–—|])")
 _TRAILING = re.compile(r"[\s,;:\-–—|]+\Z")
-_LOWER_START = re.compile(r"((?:\A|[^\s.]{2}[.!?]\s))([a-z])(?=[a-z]*[\s,.'’-])")
+_LOWER_START = re.compile(r"[.!?]\s[a-z](?=[a-z]*[\s,.'’-])")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|approx|ca|ft|vol|fig|jr|sr|inc|co|al|cf)\.\s)\Z", re.I
 )
@@ -42,19 +44,22 @@ def _punctuation(text: str, desk: Desk) -> str:
             break
         before = tidy
         tidy = _SPACES.sub(" ", tidy)
-        tidy = _EMPTY_BRACKETS.sub("", tidy)
+        if "(" in tidy or "[" in tidy:
+            tidy = _EMPTY_BRACKETS.sub("", tidy)
         tidy = _SPACE_BEFORE.sub("", tidy)
-        tidy = _COMMAS.sub(", ", tidy)
-        tidy = _COMMA_STOP.sub("", tidy)
-        tidy = _STOP_COMMA.sub(" ", tidy)
-        tidy = _TWO_STOPS.sub(".", tidy)
-        tidy = _STOPS_APART.sub("", tidy)
+        if "," in tidy or ";" in tidy or ":" in tidy:
+            tidy = _COMMAS.sub(", ", tidy)
+            tidy = _COMMA_STOP.sub("", tidy)
+            tidy = _STOP_COMMA.sub(" ", tidy)
+        if ".." in tidy or ". ." in tidy:
+            tidy = _TWO_STOPS.sub(".", tidy)
+            tidy = _STOPS_APART.sub("", tidy)
         tidy = _LEADING.sub("", tidy)
         tidy = _TRAILING.sub("", tidy).strip()
         if tidy == before:
             break
     if desk.language == "en":
-        tidy = _LOWER_START.sub(lambda match: _capital(match, tidy), tidy)
+        tidy = _LOWER_START.sub(_capital, tidy)
     if tidy != text and len(text) < 20_000:
         _note_difference(text, tidy, desk)
     return tidy
@@ -64,22 +69,28 @@ def _note_difference(before: str, after: str, desk: Desk) -> None:
     """Write down the one stretch from the first difference to the last, whole words."""
     if _words(before) == _words(after):
         return  # spaces and capitals alone
-    start = next(
-        (at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
-    )
+    start = _shared(lambda length: before.startswith(after[:length]), min(len(before), len(after)))
     start = before.rfind(" ", 0, start) + 1
-    end = 0
-    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
-        end += 1
+    room = min(len(before), len(after)) - start
+    end = _shared(lambda length: before.endswith(after[len(after) - length :]), room)
     desk.note(start, before[start : len(before) - end], after[start : len(after) - end])
 
 
-def _capital(match: re.Match[str], text: str) -> str:
-    if match.start() == 0 and not match[1]:
-        return match[0]  # how the prompt begins is the writer's choice
-    if _ABBREVIATION.search(text[max(0, match.start() - 8) : match.end(1)]):
-        return match[0]
-    return match[1] + match[2].upper()
+def _shared(fits: Callable[[int], bool], most: int) -> int:
+    """The largest length up to `most` that fits, where every shorter one does, too."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _capital(match: re.Match[str]) -> str:
+    at, text = match.start(), match.string
+    before = text[max(0, at - 2) : at]
+    if len(before) < 2 or "." in before or " " in before or _ABBREVIATION.search(text[max(0, at - 6) : at + 2]):
+        return match[0]  # "e.g. a fox", "vs. a wolf", or how the prompt begins, which is the writer's choice
+    return match[0][:-1] + match[0][-1].upper()
 
 
 def _words(text: str) -> str:
