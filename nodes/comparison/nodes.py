@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
 from .. import host
 from ..state import write_file
 from .align import RULES, Align
-from .captions import captions as read_captions
-from .compare import Request, Side, clean, compare
-from .metrics import measurer
-from .payload import metrics_json, payload, report_rows
-from .perception import ClipMismatch, adherence
-from .report import comparison_report
+
+if TYPE_CHECKING:
+    from .compare import Side
 
 CATEGORY = f"{host.CATEGORY}/Compare"
 SLOTS = "abcd"
@@ -130,6 +127,11 @@ class DalleFluxCompare(io.ComfyNode):
         clip: Any = None,
         clip_vision: Any = None,
     ) -> io.NodeOutput:
+        from .compare import Request, compare
+        from .metrics import measurer
+        from .payload import metrics_json, payload, report_rows
+        from .report import comparison_report
+
         images = (image_a, image_b, image_c, image_d)
         labels = (label_a, label_b, label_c, label_d)
         infos = (info_a, info_b, info_c, info_d)
@@ -156,11 +158,16 @@ class DalleFluxCompare(io.ComfyNode):
 
 
 def _side(slot: str, label: str, images: Any, info: str) -> Side:
+    from .captions import captions as read_captions
+    from .compare import Side, clean
+
     cleaned, repaired = clean(images)
     return Side(slot, label.strip() or slot.upper(), cleaned, read_captions(info, len(cleaned)), repaired)
 
 
 def _adherence(clip: Any, clip_vision: Any, prompt: str, sides: list[Side]) -> dict[str, list[float]]:
+    from .perception import ClipMismatch, adherence
+
     if clip is None or clip_vision is None or not prompt.strip():
         return {}
     vector = host.clip_prompt_vector(clip, prompt)

@@ -16,17 +16,17 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from server import PromptServer
 
-from .. import host, pictures
+from .. import host
 from ..errors import DalleFluxError
-from .exports import to_csv, to_jsonl
-from .report import jpeg, votes_report
-from .summary import GROUPINGS, Interval, Tally, tallies
-from .votes import BadVote, Vote, as_json, read_vote, store, votes, withdraw
+
+if TYPE_CHECKING:
+    from .summary import Interval, Tally
+    from .votes import Vote
 
 ROOT = "/dalle_flux/comparison"
 _LONGEST = 256_000  # bytes of a request
@@ -46,12 +46,16 @@ def register() -> None:
 
 async def list_votes(request: web.Request) -> web.Response:
     """The votes of one comparison, or all."""
+    from .votes import as_json, votes
+
     comparison = request.query.get("comparison")
     return await _answer(lambda: {"votes": [as_json(vote) for vote in votes(host.state(), comparison)]})
 
 
 async def cast_vote(request: web.Request) -> web.Response:
     """Store one vote with small copies of its pictures."""
+    from .votes import BadVote, as_json, read_vote, store
+
     # A form of another site cannot send this content type without asking first.
     if request.content_type != "application/json" or (request.content_length or 0) > _LONGEST:
         return _error(400, "bad_vote", "A vote is a short JSON object.")
@@ -68,6 +72,8 @@ async def cast_vote(request: web.Request) -> web.Response:
 
 async def withdraw_vote(request: web.Request) -> web.Response:
     """Delete one vote."""
+    from .votes import withdraw
+
     comparison, pair = request.query.get("comparison", ""), request.query.get("pair", "")
     if not comparison or not pair.isdecimal() or len(pair) > 9:
         return _error(400, "bad_vote", "To withdraw a vote, name its comparison and pair.")
@@ -76,6 +82,9 @@ async def withdraw_vote(request: web.Request) -> web.Response:
 
 async def summary(request: web.Request) -> web.Response:
     """Win rates with confidence intervals."""
+    from .summary import GROUPINGS, tallies
+    from .votes import votes
+
     by = request.query.get("by", "")
     if by not in GROUPINGS:
         return _error(400, "bad_grouping", f"Votes can be grouped by {', '.join(GROUPINGS[1:])}, or not at all.")
@@ -84,16 +93,25 @@ async def summary(request: web.Request) -> web.Response:
 
 async def as_csv(request: web.Request) -> web.Response:
     """All votes as CSV."""
+    from .exports import to_csv
+    from .votes import votes
+
     return await _file("text/csv", "votes.csv", lambda: to_csv(votes(host.state())))
 
 
 async def as_jsonl(request: web.Request) -> web.Response:
     """All votes as JSON lines."""
+    from .exports import to_jsonl
+    from .votes import votes
+
     return await _file("application/jsonl", "votes.jsonl", lambda: to_jsonl(votes(host.state())))
 
 
 async def as_html(request: web.Request) -> web.Response:
     """All votes as a printable report."""
+    from .report import votes_report
+    from .summary import tallies
+    from .votes import votes
 
     def work() -> str:
         cast = votes(host.state())
@@ -106,6 +124,9 @@ async def as_html(request: web.Request) -> web.Response:
 
 def _with_copies(vote: Vote, files: list[Any]) -> Vote:
     """The vote with a small copy of each picture in the state folder; one that is gone is left out."""
+    from .. import pictures
+    from .report import jpeg
+
     sides = []
     for side, file in zip(vote.sides, files, strict=True):
         path = host.temp_picture(file)

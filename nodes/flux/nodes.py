@@ -16,22 +16,9 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
-from ..prompts.nodes import Rewriter, texts
+from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
 from ..sizes import Size, parse_size
-from . import files, graphs, masks
-from .batches import batches_for
-from .info import info_json
-from .installed import (
-    FOLDERS,
-    Inventory,
-    Loading,
-    Part,
-    choose,
-    choose_encoders,
-    choose_part,
-    take_inventory,
-)
 from .settings import (
     MAX_N,
     MAX_SEED,
@@ -45,10 +32,11 @@ from .settings import (
     seeds_for,
     settings_for,
 )
-from .texts import PromptUsed, prompt_request
 
 if TYPE_CHECKING:
     import torch
+
+    from .installed import Inventory, Loading
 
 CATEGORY = f"{host.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
@@ -186,6 +174,12 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         vae: Any = None,
         rewriter: Any = None,
     ) -> io.NodeOutput:
+        from ..prompts.nodes import texts
+        from . import graphs
+        from .batches import batches_for
+        from .info import info_json
+        from .texts import PromptUsed, prompt_request
+
         loading = _loading(model, clip, vae, _DRAWING)
         settings = settings_for(size, quality, style, n, loading.family)
         request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
@@ -263,6 +257,11 @@ class DalleFluxLocalEdit(io.ComfyNode):
         clip: Any = None,
         vae: Any = None,
     ) -> io.NodeOutput:
+        from ..prompts.nodes import texts
+        from . import graphs, masks
+        from .info import info_json
+        from .texts import PromptUsed, prompt_request
+
         if image is None:
             size = SIZES[0] if size == AUTO else size
             mode = PromptMode.CONVERT.value
@@ -373,6 +372,11 @@ class DalleFluxLocalVariation(io.ComfyNode):
         style_model: Any = None,
         clip_vision: Any = None,
     ) -> io.NodeOutput:
+        from . import files, graphs
+        from .batches import batches_for
+        from .info import info_json
+        from .installed import Part, choose_part
+
         weight = redux_weight(strength)
         inventory = _inventory()
         loading = _loading(model, clip, vae, _DRAWING, inventory)
@@ -476,6 +480,8 @@ def _inventory() -> Inventory:
     """The usable FLUX files in the host's model folders, those of extra_model_paths.yaml included."""
     import folder_paths
 
+    from .installed import FOLDERS, take_inventory
+
     return take_inventory(
         (folder, name, Path(path))
         for folder in FOLDERS
@@ -489,6 +495,8 @@ def _loading(
     model: Any, clip: Any, vae: Any, families: Sequence[Family], inventory: Inventory | None = None
 ) -> Loading:
     """What to load beside what is connected."""
+    from .installed import choose, choose_encoders
+
     inventory = inventory or _inventory()
     if model is None:
         return choose(inventory, families, clip=clip is None, vae=vae is None)

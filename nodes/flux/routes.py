@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import host
 from .nodes import DalleFluxLocalEdit, DalleFluxLocalGenerate, DalleFluxLocalVariation
-from .revive import Graph, retired_nodes, revive
+
+if TYPE_CHECKING:
+    from .revive import Graph
 
 _SUCCESSORS: tuple[Any, ...] = (DalleFluxLocalGenerate, DalleFluxLocalEdit, DalleFluxLocalVariation)
 
 
 async def register() -> None:
     """Bring retired DALL·E nodes back on the canvas, where the host can do that, and in /prompt on every host."""
+    from .revive import retired_nodes, revive
+
     sockets = {node.__name__: {socket.id for socket in node.define_schema().inputs} for node in _SUCCESSORS}
     for old, entry in retired_nodes().items():
         if entry.values:

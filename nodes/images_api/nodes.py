@@ -13,16 +13,15 @@ from comfy_api.latest import io
 from .. import host
 from ..endpoints import BUILT_IN, Endpoints
 from ..errors import DalleFluxError
-from .inputs import Sent, files_for
-from .ledger import Ledger
-from .making import Made, Progress, make_pictures
 from .models import LIVE_MODEL, choices
-from .plan import MAX_N, Ask, Operation, known_models, make_plan
-from .provenance import PNG_KEYWORD, records, save
+from .plan import MAX_N, known_models
 from .settings import Settings
 
 if TYPE_CHECKING:
     import torch
+
+    from .making import Made, Progress
+    from .plan import Ask
 
 CATEGORY = f"{host.CATEGORY}/Images API"
 SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", "512x512", "256x256"]
@@ -93,6 +92,8 @@ class DalleFluxGenerate(io.ComfyNode):
         generate_again: bool = False,
         filename_prefix: str = "",
     ) -> io.NodeOutput:
+        from .plan import Ask, Operation
+
         ask = Ask(Operation.GENERATE, model, size, n, seed, prompt, quality, style, moderation)
         return await _run(cls, ask, endpoint, generate_again, filename_prefix)
 
@@ -147,6 +148,8 @@ class DalleFluxEdit(io.ComfyNode):
         generate_again: bool = False,
         filename_prefix: str = "",
     ) -> io.NodeOutput:
+        from .plan import Ask, Operation
+
         ask = Ask(Operation.EDIT, model, size, n, seed, prompt, quality, pictures=len(image), has_mask=mask is not None)
         return await _run(cls, ask, endpoint, generate_again, filename_prefix, image, mask)
 
@@ -194,6 +197,8 @@ class DalleFluxVariation(io.ComfyNode):
         generate_again: bool = False,
         filename_prefix: str = "",
     ) -> io.NodeOutput:
+        from .plan import Ask, Operation
+
         ask = Ask(Operation.VARIATION, model, size, n, seed, pictures=len(image))
         return await _run(cls, ask, endpoint, generate_again, filename_prefix, image)
 
@@ -207,6 +212,11 @@ async def _run(
     image: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
 ) -> io.NodeOutput:
+    from .inputs import Sent, files_for
+    from .ledger import Ledger
+    from .making import make_pictures
+    from .plan import make_plan
+
     known = host.endpoints()
     settings = Settings.read(known.settings)
     plan = make_plan(ask, known.get(endpoint), settings, date.today())
@@ -246,6 +256,8 @@ def _summary(made: Made) -> str:
 
 def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:
     """Where the pictures come from: into what SaveImage writes for this run, and into files of our own if asked."""
+    from .provenance import PNG_KEYWORD, records, save
+
     found = records(made.info)
     workflow = node.hidden.extra_pnginfo
     if isinstance(workflow, dict):

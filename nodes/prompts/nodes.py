@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
@@ -12,14 +12,11 @@ from .. import host
 from ..endpoints import BUILT_IN
 from ..errors import DalleFluxError
 from ..sizes import DALLE2_SIZES, DALLE3_SIZES
-from .bulk import convert_rows, count, find_file
-from .bulk import rows as read_rows
-from .convert import Conversion, Request
-from .endpoint_rewriter import EndpointRewriter
-from .local_rewriter import LocalRewriter
-from .rewriting import converted
 from .targets import HOST_GUIDANCE, PromptMode, Style, Target
-from .tokens import Tokenizers, measured
+
+if TYPE_CHECKING:
+    from .convert import Conversion, Request
+    from .tokens import Tokenizers
 
 CATEGORY = f"{host.CATEGORY}/Prompt"
 Rewriter = io.Custom("DALLE_FLUX_REWRITER")
@@ -36,6 +33,8 @@ class CannotRewrite(DalleFluxError):
 @lru_cache(maxsize=1)
 def tokenizers() -> Tokenizers:
     """The host's own tokenizers of FLUX; loading them takes part of a second, once."""
+    from .tokens import measured
+
     t5, clip = host.flux_tokenizers()
     return measured(t5, clip, t5.unk_token_id)
 
@@ -174,6 +173,8 @@ class DalleFluxPrompt(io.ComfyNode):
         first_row: int = 1,
         rows: int = 100,
     ) -> io.NodeOutput:
+        from .convert import Request
+
         request = Request(
             prompt, Style(style), size, Target(target), PromptMode(prompt_mode), describe_artists, frozen
         )  # fmt: skip
@@ -197,6 +198,9 @@ def _shown(done: Conversion) -> dict[str, Any]:
 
 async def texts(request: Request, rewriter: Any = None) -> Conversion:
     """One prompt converted, and rewritten where there is a rewriter; other rooms' nodes use this, too."""
+    from .local_rewriter import LocalRewriter
+    from .rewriting import converted
+
     if rewriter is None:
         return converted(request, None, host.state(), tokenizers())
     if isinstance(rewriter, LocalRewriter):  # the host's models want the host's own thread
@@ -205,6 +209,9 @@ async def texts(request: Request, rewriter: Any = None) -> Conversion:
 
 
 async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
+    from .bulk import convert_rows, count, find_file
+    from .bulk import rows as read_rows
+
     file = find_file(host.input_folder(), name)
     total = max(0, min(most, await asyncio.to_thread(count, file) - first + 1))
     wanted = read_rows(file, like, first=first, most=most)
@@ -292,6 +299,8 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
     def execute(
         cls, endpoint: str, model: str, temperature: float, seed: int, timeout_s: float = 120.0
     ) -> io.NodeOutput:
+        from .endpoint_rewriter import EndpointRewriter
+
         named = host.endpoints().get(endpoint)
         model = model.strip() or next(iter(named.models), "")
         if not model:
@@ -338,6 +347,8 @@ class DalleFluxRewriterLocal(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip: Any, temperature: float, seed: int) -> io.NodeOutput:
+        from .local_rewriter import LocalRewriter
+
         generate = host.text_generator(clip)
         if generate is None:
             raise CannotRewrite(

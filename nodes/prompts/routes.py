@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from server import PromptServer
 
 from ..errors import DalleFluxError
-from .convert import Request, convert
-from .frozen import prompt_key
 from .targets import PromptMode, Style, Target
+
+if TYPE_CHECKING:
+    from .convert import Request
 
 ADDRESS = "/dalle_flux/prompt"
 _LONGEST = 4_000_000  # bytes of a request
@@ -43,6 +44,8 @@ async def answer(request: web.Request) -> web.Response:
 
 
 def _asked(data: Any) -> Request:
+    from .convert import Request
+
     if not isinstance(data, dict):
         raise ValueError("it is no JSON object")
     return Request(
@@ -57,6 +60,8 @@ def _asked(data: Any) -> Request:
 
 
 def _converted(request: Request) -> dict[str, Any]:
+    from .convert import convert
+    from .frozen import prompt_key
     from .nodes import tokenizers  # here, since loading them is put off until somebody looks
 
     done = convert(request, tokenizers())
