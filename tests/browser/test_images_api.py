@@ -34,7 +34,7 @@ def studio(canvas, services):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f'[studio]\nbase_url = "{services.base_url}"\napi_key = "{services.key}"\n', "utf-8")
     canvas.open()
-    canvas.load({"nodes": [], "links": [], "version": 0.4})
+    canvas.load({"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4})
     canvas.add("DalleFluxGenerate")
     canvas.add("PreviewImage", at=(700, 100))
     yield canvas
