@@ -66,6 +66,7 @@ def host(start_comfyui, tmp_path_factory) -> Iterator[Any]:
     threading.Thread(target=llm.serve_forever, daemon=True).start()
     state = tmp_path_factory.mktemp("state")
     with Services() as images:
+        images.dalle_alive = True  # a compatible service that still makes variations
         (state / "endpoints.toml").write_text(
             f'[openai]\nbase_url = "{images.base_url}"\napi_key_env = "OPENAI_API_KEY"\n\n'
             f'[ollama]\nbase_url = "http://127.0.0.1:{llm.server_port}/v1"\n',

@@ -167,7 +167,16 @@ def draw(page: Canvas, drawing: Drawing) -> Drawn:
         raise ValueError(f"{drawing.name}: {'; '.join(complaints)}")
     page.page.wait_for_timeout(300)
     canvas = json.loads(page.page.evaluate("() => JSON.stringify(window.app.graph.serialize())"))
-    return Drawn(tidied(canvas, spec["id"]), page.to_api())
+    return Drawn(tidied(canvas, spec["id"]), _known_to_the_host(page.to_api(), page.comfyui.get("/object_info")))
+
+
+def _known_to_the_host(api: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
+    """Without the widgets that only a frontend has, such as PreviewAny's `preview` in the pinned one."""
+    for node in api.values():
+        groups = info[node["class_type"]]["input"]
+        known = {*groups.get("required", {}), *groups.get("optional", {})}
+        node["inputs"] = {name: value for name, value in node["inputs"].items() if name in known}
+    return api
 
 
 def tidied(canvas: dict[str, Any], identity: str) -> dict[str, Any]:

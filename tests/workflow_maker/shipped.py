@@ -333,7 +333,7 @@ def _rewritten() -> None:
     )
     prompt = text(d, "a cat in a library", "Short prompt")
     rewriter = d.node(
-        "DalleFluxRewriterEndpoint", endpoint="ollama", model="", temperature=0.7, seed=42, box=(360, 200)
+        "DalleFluxRewriterEndpoint", endpoint="ollama", model="qwen3:4b", temperature=0.7, seed=42, box=(360, 200)
     )
     inside = d.node("DalleFluxRewriterLocal", temperature=0.7, seed=42, box=(360, 160))
     inside.off = True
@@ -402,7 +402,8 @@ def _endpoint_edit() -> None:
     d = drawing(
         "endpoint-edit-and-variation",
         "DALL·E edit and variation at an endpoint",
-        "What DALL·E 2's edits and variations did, at a service that still offers them. Swap the nodes for *DALL·E "
+        "What DALL·E 2's edits and variations did, at a service that still offers them; OpenAI itself has no "
+        "variations any more. Swap the nodes for *DALL·E "
         "Edit on FLUX* and *DALL·E Variation on FLUX* to do both here. A run costs what the service charges.",
     )
     original = picture(d)
@@ -412,7 +413,7 @@ def _endpoint_edit() -> None:
         model="gpt-image-2", size="1024x1024", quality="standard", n=1, seed=42,
     )  # fmt: skip
     vary = d.node(
-        "DalleFluxVariation", box=(380, 260), image=original.out(), endpoint="openai", model="gpt-image-2",
+        "DalleFluxVariation", box=(380, 260), image=original.out(), endpoint="openai", model="dall-e-2",
         size="1024x1024", n=1, seed=42,
     )  # fmt: skip
     d.column("Edit and vary", edit, vary)
