@@ -19,7 +19,7 @@ CHECKS = (
     ("lint", ["-m", "ruff", "check", "."]),
     ("types", ["-m", "mypy"]),
     ("import rules", ["-c", "from importlinter.cli import lint_imports_command as c; c()"]),
-    ("unit tests", ["-m", "pytest", "-q", "tests/unit"]),
+    ("unit tests", ["-m", "pytest", "-q", "-n", "auto", "tests/unit"]),
     ("host tests", ["-m", "pytest", "-q", "tests/host"]),
     ("browser tests", ["-m", "pytest", "-q", "tests/browser"]),
 )
