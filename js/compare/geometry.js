@@ -7,6 +7,7 @@
  */
 
 export const LARGEST = 64; // screen pixels a picture pixel may take
+export const SMALLEST = 0.25; // the same when zooming out; a picture that fits the pane never gets smaller than that
 export const FIT = Object.freeze({ zoom: 1, x: 0.5, y: 0.5 });
 
 /** Screen pixels a frame pixel takes, before the canvas's own zoom. */
@@ -30,7 +31,7 @@ export function toFrame(camera, pane, frame, point) {
 export function zoomAt(camera, pane, frame, point, factor) {
   const fixed = toFrame(camera, pane, frame, point);
   const fit = scale(FIT, pane, frame);
-  const zoom = Math.min(Math.max(camera.zoom * factor, 1), Math.max(LARGEST / fit, 1));
+  const zoom = Math.min(Math.max(camera.zoom * factor, Math.min(SMALLEST / fit, 1)), Math.max(LARGEST / fit, 1));
   const s = zoom * fit;
   return keep(
     {

@@ -294,7 +294,7 @@ export class Stage {
 
   #double(event) {
     event.stopPropagation();
-    if (this.camera.zoom > 1.001) this.fit();
+    if (Math.abs(this.camera.zoom - 1) > 0.001) this.fit();
     else this.truePixels(this.#point(event));
   }
 

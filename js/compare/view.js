@@ -74,7 +74,7 @@ export class CompareView {
     this.state = { ...START, ...Object.fromEntries(known) };
     if (!(this.state.mode in MODES)) this.state.mode = START.mode;
     const { zoom, x, y, split, opacity } = this.state;
-    Object.assign(this.stage, { camera: { zoom: Math.max(zoom, 1), x, y }, split, opacity });
+    Object.assign(this.stage, { camera: { zoom: zoom > 0 ? zoom : 1, x, y }, split, opacity });
     this.#render();
   }
 
