@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from .categories import Category
@@ -16,10 +17,12 @@ from .decision import Finding, Hint, Verdict
 from .lexicon import Lexicon, Match, Near, load, nearest
 
 NEGATED = 0.25  # what is left of a weight after "no", "without"
-STAGED = 0.45  # … near "zombie", "movie prop", "Halloween"
+STAGED = 0.45  # … near "zombie", "movie prop", "Halloween", and hate near "museum", "against racism"
 STAGED_WITHIN = 6  # words
-_NEGATORS, _STAGE = "negators", "stage"
-_NOT_STAGED = {Category.SEXUAL, Category.HATE, Category.HATE_THREATENING}
+_NEGATORS = "negators"
+# Category → the set of words near which it weighs less; sexual and hate/threatening have none.
+_SETTINGS = dict.fromkeys(Category, "stage") | {Category.HATE: "counter_speech"}
+del _SETTINGS[Category.SEXUAL], _SETTINGS[Category.SEXUAL_MINORS], _SETTINGS[Category.HATE_THREATENING]
 _MOST_FINDINGS = 40  # in a report
 
 
@@ -39,12 +42,14 @@ class LocalTextCheck:
         for match in matches:
             for name in match.meaning.sets:
                 sets[name].append(match)
-        negated = {match.end for match in sets[_NEGATORS]}
-        stage = [match.start for match in sets[_STAGE]]
+        around = Surroundings(
+            {match.end for match in sets[_NEGATORS]},
+            {name: [match.start for match in sets[name]] for name in set(_SETTINGS.values())},
+        )
         findings = [
             Finding(
                 match.meaning.category,
-                _weight(match.meaning.weight, match.meaning.category, match, negated, stage),
+                _weight(match.meaning.weight, match.meaning.category, match, around),
                 match.meaning.rule,
                 _quote(read, match.start, match.end),
             )
@@ -52,7 +57,7 @@ class LocalTextCheck:
             if match.meaning.category is not None
         ]
         for rule in self._lexicon.near:
-            findings += _together(rule, sets, negated, stage, read)
+            findings += _together(rule, sets, around, read)
         hints = {match.meaning.hint: match for match in reversed(matches) if match.meaning.hint}
         scores: dict[Category, float] = {}
         for finding in findings:
@@ -86,21 +91,27 @@ def _without_allowed(matches: list[Match]) -> list[Match]:
     return [m for m in matches if m.meaning.hint or (not m.meaning.allow and covered[m.start] < m.end)]
 
 
-def _weight(weight: float, category: Category, match: Match, negated: set[int], stage: Sequence[int]) -> float:
+@dataclass(frozen=True)
+class Surroundings:
+    """Words that change what other words weigh."""
+
+    negated: set[int]  # places right after a negator
+    settings: Mapping[str, Sequence[int]]  # name of a set in _SETTINGS → the places of its words
+
+
+def _weight(weight: float, category: Category, match: Match, around: Surroundings) -> float:
     if category is Category.SEXUAL_MINORS:
         return weight  # an image model draws what it reads, "not" or no "not"
-    if not negated.isdisjoint((match.start, match.start - 1)):
+    if not around.negated.isdisjoint((match.start, match.start - 1)):
         return weight * NEGATED
-    if category not in _NOT_STAGED and stage:
-        near = nearest(stage, match.start)
+    if category in _SETTINGS:
+        near = nearest(around.settings[_SETTINGS[category]], match.start)
         if near is not None and abs(near - match.start) <= STAGED_WITHIN:
             return weight * STAGED
     return weight
 
 
-def _together(
-    rule: Near, sets: dict[str, list[Match]], negated: set[int], stage: Sequence[int], read: list[str]
-) -> list[Finding]:
+def _together(rule: Near, sets: dict[str, list[Match]], around: Surroundings, read: list[str]) -> list[Finding]:
     first, *others = rule.all
     if not all(sets[name] for name in rule.all):
         return []
@@ -113,7 +124,7 @@ def _together(
         if any(_partner(match, sets[name], starts[name], rule.within) for name in rule.unless):
             continue
         group = [match, *(partner for partner in partners if partner)]
-        weight = min(_weight(rule.weight, rule.category, member, negated, stage) for member in group)
+        weight = min(_weight(rule.weight, rule.category, member, around) for member in group)
         start, end = min(m.start for m in group), max(m.end for m in group)
         found.append(Finding(rule.category, weight, rule.rule, _quote(read, start, end)))
         if len(found) >= _MOST_FINDINGS:

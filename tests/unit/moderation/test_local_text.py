@@ -20,11 +20,11 @@ from nodes.moderation.reading import fold
 
 from .labelled_set import Counts, Labelled, found, measure, read
 
-FILES = ("positive.txt", "disguised.txt", "negative.txt", "held_out.txt")
+FILES = ("positive.txt", "disguised.txt", "negative.txt", "held_out.txt", "held_out_later.txt")
 # Floors, not aims: below them the build fails. Measured figures stand in js/docs/moderation.md.
 RECALL = dict.fromkeys(Category, 0.95)
 PRECISION = dict.fromkeys(Category, 0.95)
-HELD_OUT_RECALL = dict.fromkeys(Category, 0.9) | {Category.ILLICIT: 0.65}
+HELD_OUT_RECALL = dict.fromkeys(Category, 0.9)
 HELD_OUT_PRECISION = dict.fromkeys(Category, 0.9)
 
 
@@ -59,7 +59,7 @@ def test_recall_and_precision_stay_above_their_floors(category):
 
 
 @pytest.mark.parametrize("category", Category, ids=lambda category: category.value)
-def test_the_held_out_part_stays_above_its_floors(category):
+def test_the_parts_that_were_held_out_stay_above_their_floors(category):
     counts = measured(FILES[3:])[category]
     assert counts.recall >= HELD_OUT_RECALL[category]
     assert counts.precision >= HELD_OUT_PRECISION[category]
