@@ -29,6 +29,7 @@ EDGE = 320  # pixels the detector looks at
 # 1024 x 1024 doubled the false alarms.
 TILE_FROM = 1536
 MAX_TILES = 12
+LARGEST = 4096  # pixels; longer edges are reduced first, so that a huge picture costs no more than a large one
 # NudeNet drops what it is less than 0.25 sure of, so that is where its opinion begins: it becomes 0.5 here.
 SURE = 0.5
 # Class, in the detector's own order → how much of `sexual` it is. Covered parts are seen on any clothed person.
@@ -107,6 +108,8 @@ def _detector() -> tuple[Any, str]:
 
 def _views(picture: Image.Image) -> Iterator[Image.Image]:
     """The whole picture, and overlapping square parts of a large or very long one, so that small people count."""
+    if max(picture.size) > LARGEST:
+        picture = picture.reduce(math.ceil(max(picture.size) / LARGEST))
     yield picture
     width, height = picture.size
     short, long = sorted(picture.size)

@@ -87,7 +87,7 @@ def test_a_covered_part_does_not_hide_an_exposed_one(detector):
     assert LocalPictureCheck().check(drawing()).findings[0].rule == "nudenet/FEMALE_BREAST_EXPOSED"
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (40, 4000), (1024, 1024), (2500, 1700), (3000, 3000)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (40, 4000), (1024, 1024), (2500, 1700), (9000, 6000)])
 def test_any_shape_is_looked_at_in_a_bounded_number_of_views(detector, size):
     session = detector()
     LocalPictureCheck().check(Image.new("RGB", size))

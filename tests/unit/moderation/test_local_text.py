@@ -173,7 +173,7 @@ def test_work_grows_no_faster_than_the_text(shape):
         return count
 
     LocalTextCheck().check("warm up")
-    once, twice = steps(3_000), steps(6_000)
+    once, twice = steps(1_500), steps(3_000)
     assert twice <= 2.3 * once + 200
 
 

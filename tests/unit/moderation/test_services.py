@@ -91,7 +91,7 @@ def test_a_picture_is_judged_in_six(services, policy):
 
 def test_a_huge_picture_is_made_smaller_before_it_is_sent(services, policy):
     checks = picture_checks(policy, lambda: endpoints(services.base_url))
-    check_pictures([Image.effect_noise((3000, 1800), 90)], policy, checks)
+    check_pictures([Image.effect_noise((2200, 1400), 90)], policy, checks)
     assert len(json.dumps(services.moderations[0])) < 3_000_000
 
 
