@@ -285,8 +285,13 @@ export class Stage {
     this.setSplit(this.mode === "slider" ? point.x / pane.width : point.y / pane.height);
   }
 
+  /**
+   * The host's rule: the wheel is a widget's once it has the focus, the canvas's before; with Ctrl always the
+   * canvas's. In full screen there is no canvas.
+   */
   #wheel(event) {
-    if (!this.cuts.length) return; // nothing to zoom: the canvas may have it
+    const focused = this.root.contains(document.activeElement) && !event.ctrlKey && !event.metaKey;
+    if (!this.cuts.length || !(focused || document.fullscreenElement)) return;
     event.preventDefault();
     event.stopPropagation();
     this.zoom(Math.exp(-event.deltaY / (event.ctrlKey ? 120 : 400)), this.#point(event));

@@ -369,10 +369,15 @@ export class CompareView {
   }
 
   #key(event) {
-    event.stopPropagation(); // the canvas has its own keys
     const typing = /^(input|select|textarea)$/i.test(event.target.tagName);
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this.#press(event.key, event.target)) event.preventDefault();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing) {
+      event.stopPropagation();
+      return;
+    }
+    if (!this.#press(event.key, event.target)) return;
+    event.preventDefault();
+    event.stopPropagation(); // the canvas has its own keys
   }
 
   /** @returns {boolean} whether the key means something here */

@@ -136,7 +136,7 @@ def test_zoom_goes_down_to_true_pixels_in_all_panes_and_reads_them(compare):
     choose(canvas, "side")
     box = stage(canvas)
     x, y = box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.45
-    canvas.page.mouse.move(x, y)
+    canvas.page.mouse.click(x, y)
     before = canvas.page.evaluate("() => window.app.canvas.ds.scale")
     for _ in range(12):
         canvas.page.mouse.wheel(0, -400)
