@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import imagehash
 import numpy as np
@@ -20,7 +21,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from nodes.comparison.align import Align, align
 from nodes.comparison.colour import ciede2000, mean_ciede2000, palette, palette_difference
 from nodes.comparison.compare import clean
-from nodes.comparison.metrics import MEANINGS, measure, numbers, perceptual_hash
+from nodes.comparison.metrics import MEANINGS, measure, measurer, numbers, perceptual_hash
+from nodes.comparison.perception import ClipMismatch, adherence
 from nodes.comparison.structure import structure
 
 TOLERANCE = 1e-4
@@ -104,13 +106,29 @@ def test_numbers_agree_with_scikit_image(variant):
     assert ours.ciede2000 == pytest.approx(deltaE_ciede2000(rgb2lab(wide_a), rgb2lab(wide_b)).mean(), abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("size", [(200, 240), (161, 323)])
-def test_ms_ssim_agrees_with_the_usual_torch_port(variant, size):
+@pytest.mark.parametrize(
+    ("size", "variant"), [((200, 240), "noise"), ((200, 240), "inverted"), ((200, 240), "black"), ((161, 323), "noise")]
+)
+def test_ms_ssim_agrees_with_the_usual_torch_port(size, variant):
     a = scene(*size)
-    b = VARIANTS[variant](a) if size == (200, 240) else noisy(a)
-    planes = [torch.from_numpy(np.moveaxis(p, -1, 0).copy()).double()[None] for p in (a, b)]
+    b = VARIANTS[variant](a)
+    planes = [torch.from_numpy(np.moveaxis(p, -1, 0).copy())[None] for p in (a, b)]
     assert structure(a, b).ms_ssim == pytest.approx(float(ms_ssim(*planes, data_range=1.0)), abs=TOLERANCE)
+
+
+def test_prompt_adherence_is_the_cosine_of_each_picture_with_the_prompt():
+    pictures = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    assert adherence(torch.tensor([[1.0, 0.0]]), pictures) == pytest.approx([1.0, 0.0, 0.5**0.5])
+    with pytest.raises(ClipMismatch, match="768 numbers and `clip_vision` of 1152"):
+        adherence(torch.zeros(1, 768), torch.zeros(1, 1152))
+
+
+def test_lpips_is_left_out_in_silence_when_its_package_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    measured, note = measurer()
+    picture = torch.zeros(16, 16, 3)
+    assert "lpips" not in measured(align(picture, picture, Align.FIT))
+    assert note == ""
 
 
 def test_ciede2000_gives_the_published_values():
