@@ -20,8 +20,8 @@ CHECKS = (
     ("types", ["-m", "mypy"]),
     ("import rules", ["-c", "from importlinter.cli import lint_imports_command as c; c()"]),
     ("unit tests", ["-m", "pytest", "-q", "-n", "auto", "tests/unit"]),
-    ("host tests", ["-m", "pytest", "-q", "tests/host"]),
-    ("browser tests", ["-m", "pytest", "-q", "tests/browser"]),
+    ("host tests", ["-m", "pytest", "-q", "--durations=15", "tests/host"]),
+    ("browser tests", ["-m", "pytest", "-q", "--durations=15", "tests/browser"]),
 )
 
 

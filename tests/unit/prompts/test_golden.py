@@ -1,4 +1,4 @@
-"""The 400 texts of the DALL·E 3 paper: what becomes of each is kept here (data/README.md says how much of it was judged).
+"""The 400 texts of the DALL·E 3 paper: what becomes of each is kept here; data/README.md says how much was judged.
 
 After a change of rules on purpose: `REWRITE_GOLDEN=1 pytest tests/unit/prompts/test_golden.py`, then read the diff.
 """
