@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import DalleFluxError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 FOLDER_NAME = "dalle_flux"
 STATE_ENV = "DALLE_FLUX_STATE"  # overrides the folder; for tests and for people with several hosts
@@ -104,6 +107,8 @@ class State:
         Raises:
             StateTooNew: a newer pack wrote this room's tables.
         """
+        import sqlite3  # here: nothing of it is needed while the pack is loaded
+
         self.root.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.root / "state.sqlite", timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:

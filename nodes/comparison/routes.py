@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -152,6 +151,8 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
     """Run `work` beside the event loop and send what it returns."""
+    import sqlite3
+
     try:
         return web.json_response(await asyncio.to_thread(work))
     except DalleFluxError as error:
@@ -161,6 +162,8 @@ async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
 
 
 async def _file(kind: str, name: str, work: Callable[[], str]) -> web.Response:
+    import sqlite3
+
     try:
         text = await asyncio.to_thread(work)
     except DalleFluxError as error:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +85,8 @@ def _record() -> Record:
 
 
 async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
+    import sqlite3
+
     try:
         return web.json_response(await asyncio.to_thread(work))
     except DalleFluxError as error:
@@ -97,6 +98,8 @@ async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
 
 
 async def _file(request: web.Request, kind: str, name: str, lines: Callable[[], Iterator[str]]) -> web.StreamResponse:
+    import sqlite3
+
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     try:
         rows = await asyncio.to_thread(lines)
