@@ -23,8 +23,8 @@ CHECKS = (
     ("host tests", ["-m", "pytest", "-q", "--durations=15", "tests/host"]),
     ("browser tests", ["-m", "pytest", "-q", "--durations=15", "tests/browser"]),
 )
-# Browsers and hosts on a busy machine run into time limits; a second failure counts, and a second try is told.
-ON_A_REAL_HOST = ("host tests", "browser tests")
+# A busy machine runs into time limits; a second failure counts, and a second try is told.
+LEVELS = ("unit tests", "host tests", "browser tests")
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def test(only: list[str]) -> int:
         print(f"\n=== {name}", flush=True)
         started = time.monotonic()
         passed = subprocess.run([str(python), *arguments], cwd=environment.PACK).returncode == 0
-        if not passed and name in ON_A_REAL_HOST:
+        if not passed and name in LEVELS:
             print(f"\n=== {name}: the failed ones once more, alone on the machine", flush=True)
             passed = subprocess.run([str(python), *arguments, "--last-failed"], cwd=environment.PACK).returncode == 0
             print(f"=== {name}: {'UNSTEADY, passed the second time' if passed else 'failed twice'}", flush=True)
