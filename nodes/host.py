@@ -16,7 +16,8 @@ import folder_paths
 from comfy_api.latest import ComfyExtension, io
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from .endpoints import Endpoints
+from .endpoints import BUILT_IN, Endpoints
+from .errors import DalleFluxError
 from .state import FOLDER_NAME, STATE_ENV, State
 
 if TYPE_CHECKING:
@@ -117,6 +118,14 @@ def state() -> State:
 def endpoints() -> Endpoints:
     """The user's named endpoints, read anew each time, so that an edit needs no restart."""
     return Endpoints.read(state().endpoints_file)
+
+
+def endpoints_to_choose_from() -> Endpoints:
+    """For a node's lists of choices: the built-in endpoints if the user's file cannot be read, which a run will say."""
+    try:
+        return endpoints()
+    except DalleFluxError:
+        return Endpoints(dict(BUILT_IN), {}, state().endpoints_file)
 
 
 def block() -> ExecutionBlocker:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from .. import host
-from ..endpoints import BUILT_IN, Endpoints
-from ..errors import DalleFluxError
 from .models import LIVE_MODEL, choices
 from .plan import MAX_N, known_models
 from .settings import Settings
@@ -273,14 +271,6 @@ def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) ->
         save(picture, record, Path(folder) / f"{name}_{counter + offset:05}_.png", graph)
 
 
-def _registry() -> Endpoints:
-    """The user's endpoints; the built-in ones if the file cannot be used, which running a node then reports."""
-    try:
-        return host.endpoints()
-    except DalleFluxError:
-        return Endpoints(dict(BUILT_IN), {}, host.state().endpoints_file)
-
-
 def _prompt(tooltip: str) -> io.String.Input:
     return io.String.Input("prompt", multiline=True, default="", tooltip=tooltip)
 
@@ -288,14 +278,16 @@ def _prompt(tooltip: str) -> io.String.Input:
 def _endpoint() -> io.Combo.Input:
     return io.Combo.Input(
         "endpoint",
-        options=_registry().names(),
+        options=host.endpoints_to_choose_from().names(),
         default="openai",
         tooltip="Name of an endpoint in your endpoints.toml. Addresses and keys stay there; a workflow never has them.",
     )
 
 
 def _model(default: str = LIVE_MODEL) -> io.Combo.Input:
-    of_endpoints = tuple(name for endpoint in _registry().by_name.values() for name in endpoint.models)
+    of_endpoints = tuple(
+        name for endpoint in host.endpoints_to_choose_from().by_name.values() for name in endpoint.models
+    )
     return io.Combo.Input(
         "model",
         options=[*choices(date.today()), *known_models(of_endpoints)],

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from comfy_api.latest import io
 
 from .. import host
-from ..endpoints import BUILT_IN
-from ..errors import DalleFluxError
 from .gate import OnFlag
 from .obscure import Cover
 from .policy import IMAGE_CHECKS, TEXT_CHECKS, BadPolicy, OnError, Policy, Preset, choices, make_policy
@@ -33,7 +31,7 @@ _unanswered = 0
 class DalleFluxModerationPolicy(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        names = endpoint_names()
+        names = host.endpoints_to_choose_from().names()
         return io.Schema(
             node_id="DalleFluxModerationPolicy",
             display_name="Moderation Policy",
@@ -302,14 +300,6 @@ class DalleFluxModerateImage(io.ComfyNode):
                 return io.NodeOutput(host.block(), False, report(decisions, "block", policy.as_json()))
             case _:
                 raise ContentRefused(decisions)
-
-
-def endpoint_names() -> list[str]:
-    """Names for the list of choices; the built-in ones if the user's file cannot be read, which the run will say."""
-    try:
-        return host.endpoints().names()
-    except DalleFluxError:
-        return list(BUILT_IN)
 
 
 def _policy_input() -> io.Input:

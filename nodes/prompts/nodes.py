@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from .. import host
-from ..endpoints import BUILT_IN
 from ..errors import DalleFluxError
 from ..sizes import DALLE2_SIZES, DALLE3_SIZES
 from .targets import HOST_GUIDANCE, PromptMode, Style, Target
@@ -232,14 +231,6 @@ async def _whole_file(name: str, first: int, most: int, like: Request, rewriter:
     return done
 
 
-def endpoint_names() -> list[str]:
-    """Names for the list of choices; the built-in ones if the user's file cannot be read, which the run will say."""
-    try:
-        return host.endpoints().names()
-    except DalleFluxError:
-        return list(BUILT_IN)
-
-
 class DalleFluxRewriterEndpoint(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -252,7 +243,7 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "endpoint",
-                    options=endpoint_names(),
+                    options=host.endpoints_to_choose_from().names(),
                     default="ollama",
                     tooltip="Name of an endpoint in your endpoints.toml; keys and addresses stay there.",
                 ),
