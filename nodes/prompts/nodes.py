@@ -186,11 +186,11 @@ class DalleFluxPrompt(io.ComfyNode):
             [one.clip_l for one in done],
             [HOST_GUIDANCE if one.guidance is None else one.guidance for one in done],
             [one.report.json() for one in done],
-            ui={"dalle_flux_prompt": [_shown(one) for one in done[:1]]},
+            ui={"dalle_flux_prompt": [shown(one) for one in done[:1]]},
         )
 
 
-def _shown(done: Conversion) -> dict[str, Any]:
+def shown(done: Conversion) -> dict[str, Any]:
     """What the node's face shows after a run, the same as before one; see `routes`."""
     return {"t5xxl": done.t5xxl, "clip_l": done.clip_l, "guidance": done.guidance, "report": done.report.as_dict()}
 

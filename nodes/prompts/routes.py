@@ -62,16 +62,10 @@ def _asked(data: Any) -> Request:
 def _converted(request: Request) -> dict[str, Any]:
     from .convert import convert
     from .frozen import prompt_key
-    from .nodes import tokenizers  # here, since loading them is put off until somebody looks
+    from .nodes import shown, tokenizers  # here, since loading them is put off until somebody looks
 
     done = convert(request, tokenizers())
-    return {
-        "t5xxl": done.t5xxl,
-        "clip_l": done.clip_l,
-        "guidance": done.guidance,
-        "report": done.report.as_dict(),
-        "key": prompt_key(request.prompt),
-    }
+    return {**shown(done), "key": prompt_key(request.prompt)}
 
 
 def _error(status: int, code: str, message: str) -> web.Response:
