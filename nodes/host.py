@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +213,22 @@ def output_place(filename_prefix: str, width: int, height: int) -> tuple[str, st
         filename_prefix, folder_paths.get_output_directory(), width, height
     )
     return folder, name, counter
+
+
+def model_files(folders: Iterable[str]) -> Iterator[tuple[str, str, Path]]:
+    """Every file in those model folders as (folder, name, path); extra_model_paths.yaml's places included."""
+    for folder in folders:
+        if folder in folder_paths.folder_names_and_paths:
+            for name in folder_paths.get_filename_list(folder):
+                if path := folder_paths.get_full_path(folder, name):
+                    yield folder, name, Path(path)
+
+
+def device_memory() -> int:
+    """Bytes of the device that samples."""
+    import comfy.model_management
+
+    return int(comfy.model_management.get_total_memory(comfy.model_management.get_torch_device()))
 
 
 def input_folder() -> Path:

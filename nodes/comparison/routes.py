@@ -11,9 +11,7 @@ What goes wrong answers {error, code} with 400 or 500.
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ from aiohttp import web
 from server import PromptServer
 
 from .. import host
-from ..errors import DalleFluxError
+from ..replies import BadRequest, answer, attachment, read_object, refuse
 
 if TYPE_CHECKING:
     from .summary import Interval, Tally
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = "/dalle_flux/comparison"
 _LONGEST = 256_000  # bytes of a request
+_ABOUT = "The votes"
 
 
 def register() -> None:
@@ -48,25 +47,20 @@ async def list_votes(request: web.Request) -> web.Response:
     from .votes import as_json, votes
 
     comparison = request.query.get("comparison")
-    return await _answer(lambda: {"votes": [as_json(vote) for vote in votes(host.state(), comparison)]})
+    return await answer(lambda: {"votes": [as_json(vote) for vote in votes(host.state(), comparison)]}, _ABOUT)
 
 
 async def cast_vote(request: web.Request) -> web.Response:
     """Store one vote with small copies of its pictures."""
     from .votes import BadVote, as_json, read_vote, store
 
-    # A form of another site cannot send this content type without asking first.
-    if request.content_type != "application/json" or (request.content_length or 0) > _LONGEST:
-        return _error(400, "bad_vote", "A vote is a short JSON object.")
     try:
-        body = json.loads(await request.text())
+        body = await read_object(request, _LONGEST)
         vote = read_vote(body)
-    except (ValueError, RecursionError):
-        return _error(400, "bad_vote", "A vote is a JSON object; this text is none.")
-    except BadVote as error:
-        return _error(400, error.code, str(error))
+    except (BadRequest, BadVote) as error:
+        return refuse(400, error.code, str(error))
     files = [side.get("file") for side in body["sides"]]
-    return await _answer(lambda: {"vote": as_json(store(host.state(), _with_copies(vote, files)))})
+    return await answer(lambda: {"vote": as_json(store(host.state(), _with_copies(vote, files)))}, _ABOUT)
 
 
 async def withdraw_vote(request: web.Request) -> web.Response:
@@ -75,8 +69,8 @@ async def withdraw_vote(request: web.Request) -> web.Response:
 
     comparison, pair = request.query.get("comparison", ""), request.query.get("pair", "")
     if not comparison or not pair.isdecimal() or len(pair) > 9:
-        return _error(400, "bad_vote", "To withdraw a vote, name its comparison and pair.")
-    return await _answer(lambda: {"withdrawn": withdraw(host.state(), comparison, int(pair))})
+        return refuse(400, "bad_vote", "To withdraw a vote, name its comparison and pair.")
+    return await answer(lambda: {"withdrawn": withdraw(host.state(), comparison, int(pair))}, _ABOUT)
 
 
 async def summary(request: web.Request) -> web.Response:
@@ -86,39 +80,41 @@ async def summary(request: web.Request) -> web.Response:
 
     by = request.query.get("by", "")
     if by not in GROUPINGS:
-        return _error(400, "bad_grouping", f"Votes can be grouped by {', '.join(GROUPINGS[1:])}, or not at all.")
-    return await _answer(lambda: {"groups": [_tally(tally) for tally in tallies(votes(host.state()), by)]})
+        return refuse(400, "bad_grouping", f"Votes can be grouped by {', '.join(GROUPINGS[1:])}, or not at all.")
+    return await answer(lambda: {"groups": [_tally(tally) for tally in tallies(votes(host.state()), by)]}, _ABOUT)
 
 
-async def as_csv(request: web.Request) -> web.Response:
+async def as_csv(request: web.Request) -> web.StreamResponse:
     """All votes as CSV."""
     from .exports import to_csv
     from .votes import votes
 
-    return await _file("text/csv", "votes.csv", lambda: to_csv(votes(host.state())))
+    return await attachment(request, "text/csv", "votes.csv", lambda: iter([to_csv(votes(host.state()))]), _ABOUT)
 
 
-async def as_jsonl(request: web.Request) -> web.Response:
+async def as_jsonl(request: web.Request) -> web.StreamResponse:
     """All votes as JSON lines."""
     from .exports import to_jsonl
     from .votes import votes
 
-    return await _file("application/jsonl", "votes.jsonl", lambda: to_jsonl(votes(host.state())))
+    return await attachment(
+        request, "application/jsonl", "votes.jsonl", lambda: iter([to_jsonl(votes(host.state()))]), _ABOUT
+    )
 
 
-async def as_html(request: web.Request) -> web.Response:
+async def as_html(request: web.Request) -> web.StreamResponse:
     """All votes as a printable report."""
     from .report import votes_report
     from .summary import tallies
     from .votes import votes
 
-    def work() -> str:
+    def work() -> Iterator[str]:
         cast = votes(host.state())
         headings = {"All votes": "", "By style": "style", "By size": "size", "By category": "category"}
         groups = {heading: tallies(cast, by) for heading, by in headings.items()}
-        return votes_report(cast, groups, _kept)
+        return iter([votes_report(cast, groups, _kept)])
 
-    return await _file("text/html", "votes.html", work)
+    return await attachment(request, "text/html", "votes.html", work, _ABOUT)
 
 
 def _with_copies(vote: Vote, files: list[Any]) -> Vote:
@@ -147,32 +143,3 @@ def _tally(tally: Tally) -> dict[str, Any]:
         **asdict(tally), "votes": tally.votes, "win_rate": interval(tally.win_rate),
         "good_enough": interval(tally.good_enough), "verdict": tally.verdict, "sentence": tally.sentence,
     }  # fmt: skip
-
-
-async def _answer(work: Callable[[], dict[str, Any]]) -> web.Response:
-    """Run `work` beside the event loop and send what it returns."""
-    import sqlite3
-
-    try:
-        return web.json_response(await asyncio.to_thread(work))
-    except DalleFluxError as error:
-        return _error(500, error.code, str(error))
-    except (OSError, sqlite3.Error) as error:
-        return _error(500, "state_unreadable", f"The votes could not be read or written ({error}).")
-
-
-async def _file(kind: str, name: str, work: Callable[[], str]) -> web.Response:
-    import sqlite3
-
-    try:
-        text = await asyncio.to_thread(work)
-    except DalleFluxError as error:
-        return _error(500, error.code, str(error))
-    except (OSError, sqlite3.Error) as error:
-        return _error(500, "state_unreadable", f"The votes could not be read ({error}).")
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
-
-
-def _error(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": message, "code": code}, status=status)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
+from ..moderation.nodes import hold_back_prompt, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
 from ..sizes import Size, parse_size
@@ -25,7 +25,6 @@ from .settings import (
     QUALITIES,
     SIZES,
     STYLES,
-    BadSetting,
     Family,
     kontext_canvas,
     redux_weight,
@@ -36,7 +35,8 @@ from .settings import (
 if TYPE_CHECKING:
     import torch
 
-    from .installed import Inventory, Loading
+    from ..moderation.policy import Policy
+    from .installed import Inventory
 
 CATEGORY = f"{host.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
@@ -113,6 +113,13 @@ def _vae() -> io.Input:
     )
 
 
+def _policy() -> io.Input:
+    return policy_input(
+        "From a Moderation Policy: it judges the prompt before anything loads and the pictures before they leave; what "
+        "it does not allow ends the run."
+    )
+
+
 def _outputs() -> list[io.Output]:
     return [
         io.Image.Output(display_name="images", tooltip="The pictures, as one batch."),
@@ -147,6 +154,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                 _clip(),
                 _vae(),
                 Rewriter.Input("rewriter", optional=True, tooltip="An LLM that writes the prompt out, as ChatGPT did."),
+                _policy(),
             ],
             outputs=_outputs(),
             enable_expand=True,
@@ -173,27 +181,33 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         clip: Any = None,
         vae: Any = None,
         rewriter: Any = None,
+        policy: Policy | None = None,
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
         from . import graphs
         from .batches import batches_for
         from .info import info_json
+        from .loading import files_used, loading_for
         from .texts import PromptUsed, prompt_request
 
-        loading = _loading(model, clip, vae, _DRAWING)
+        await hold_back_prompt(prompt, policy)
+        loading = loading_for(_installed(), _DRAWING, model=model, clip=clip, vae=vae)
         settings = settings_for(size, quality, style, n, loading.family)
         request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
         prompt_used = PromptUsed(prompt, await texts(request, rewriter))
+        if rewriter is not None:
+            await hold_back_prompt(prompt_used.revised_prompt, policy)
         seeds = seeds_for(seed, n)
-        batches = batches_for(seeds, settings.canvas, _device_memory())
+        batches = batches_for(seeds, settings.canvas, host.device_memory())
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
         images = graphs.text_to_images(graph, models, settings, prompt_used.texts, batches)
+        images = _held_to(policy, graph, images)
         info = info_json(
             "generate",
             settings,
-            _files_used(loading, model=model, clip=clip, vae=vae),
+            files_used(loading, model=model, clip=clip, vae=vae),
             seeds,
             model=loading.family.value,
             asked={"quality": quality, "style": style, "n": n, "prompt_mode": prompt_mode, **prompt_used.as_info()},
@@ -231,6 +245,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 _model("FLUX.1-Fill-dev if there is a mask or a larger size, FLUX.1-Kontext-dev if not."),
                 _clip(),
                 _vae(),
+                _policy(),
             ],
             outputs=_outputs(),
             enable_expand=True,
@@ -256,25 +271,28 @@ class DalleFluxLocalEdit(io.ComfyNode):
         model: Any = None,
         clip: Any = None,
         vae: Any = None,
+        policy: Policy | None = None,
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
         from . import graphs, masks
         from .info import info_json
+        from .loading import files_used, loading_for
         from .texts import PromptUsed, prompt_request
 
         if image is None:
             size = SIZES[0] if size == AUTO else size
             mode = PromptMode.CONVERT.value
             return await DalleFluxLocalGenerate.execute(
-                prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae
+                prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae, policy=policy
             )
+        await hold_back_prompt(prompt, policy)
         picture = image[:1, :, :, :3]
         own = Size(picture.shape[2], picture.shape[1])
         asked = own if size == AUTO else parse_size(size)
         by_mask = masks.marks_something(mask)
         outpaints = masks.has_room(own, asked, masked=by_mask)
         family = Family.FILL if by_mask or outpaints else Family.KONTEXT
-        loading = _loading(model, clip, vae, (family,))
+        loading = loading_for(_installed(), (family,), model=model, clip=clip, vae=vae)
         drawn = asked if outpaints or family is Family.KONTEXT else own
         settings = settings_for(str(drawn), quality, STYLES[0], n, family)
         mode = PromptMode.AS_IS if family is Family.KONTEXT else PromptMode.CONVERT  # Kontext reads instructions
@@ -300,10 +318,11 @@ class DalleFluxLocalEdit(io.ComfyNode):
             if asked != drawn:
                 images = graphs.scaled(graph, images, asked, crop="center")
                 notes.append(f"The picture is {own}; it was edited at that size and then brought to {asked}.")
+        images = _held_to(policy, graph, images)
         info = info_json(
             "edit",
             settings,
-            _files_used(loading, model=model, clip=clip, vae=vae),
+            files_used(loading, model=model, clip=clip, vae=vae),
             seeds,
             model=family.value,
             asked={"quality": quality, "n": n, **prompt_used.as_info()},
@@ -348,6 +367,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
                     extra_dict=_AS_LINK,
                     tooltip="SigLIP, which Redux sees with. Leave open to use what is installed.",
                 ),
+                _policy(),
             ],
             outputs=_outputs(),
             enable_expand=True,
@@ -371,34 +391,37 @@ class DalleFluxLocalVariation(io.ComfyNode):
         vae: Any = None,
         style_model: Any = None,
         clip_vision: Any = None,
+        policy: Policy | None = None,
     ) -> io.NodeOutput:
         from . import files, graphs
         from .batches import batches_for
         from .info import info_json
         from .installed import Part, choose_part
+        from .loading import files_used, loading_for
 
         weight = redux_weight(strength)
-        inventory = _inventory()
-        loading = _loading(model, clip, vae, _DRAWING, inventory)
+        installed = _installed()
+        loading = loading_for(installed, _DRAWING, model=model, clip=clip, vae=vae)
         settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
         seeds = seeds_for(seed, n)
-        batches = batches_for(seeds, settings.canvas, _device_memory())
+        batches = batches_for(seeds, settings.canvas, host.device_memory())
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
-        used = _files_used(loading, model=model, clip=clip, vae=vae)
+        used = files_used(loading, model=model, clip=clip, vae=vae)
         used |= {"redux": "connected", "clip_vision": "connected"}
         if style_model is None:
-            file = choose_part(inventory, Part.REDUX, files.REDUX)
+            file = choose_part(installed, Part.REDUX, files.REDUX)
             used["redux"] = f"{file.folder}/{file.name}"
             style_model = graph.node("StyleModelLoader", style_model_name=file.name).out(0)
         if clip_vision is None:
-            file = choose_part(inventory, Part.VISION, files.VISION)
+            file = choose_part(installed, Part.VISION, files.VISION)
             used["clip_vision"] = f"{file.folder}/{file.name}"
             clip_vision = graph.node("CLIPVisionLoader", clip_name=file.name).out(0)
         images = graphs.variations(
             graph, models, settings, batches, image[:1, :, :, :3], weight, style_model, clip_vision
         )
+        images = _held_to(policy, graph, images)
         info = info_json(
             "variation",
             settings,
@@ -476,59 +499,14 @@ def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
     return {"samples": torch.zeros([n, 16, height // 8, width // 8], device=device)}
 
 
-def _inventory() -> Inventory:
-    """The usable FLUX files in the host's model folders, those of extra_model_paths.yaml included."""
-    import folder_paths
-
+def _installed() -> Inventory:
     from .installed import FOLDERS, take_inventory
 
-    return take_inventory(
-        (folder, name, Path(path))
-        for folder in FOLDERS
-        if folder in folder_paths.folder_names_and_paths
-        for name in folder_paths.get_filename_list(folder)
-        if (path := folder_paths.get_full_path(folder, name))
-    )
+    return take_inventory(host.model_files(FOLDERS))
 
 
-def _loading(
-    model: Any, clip: Any, vae: Any, families: Sequence[Family], inventory: Inventory | None = None
-) -> Loading:
-    """What to load beside what is connected."""
-    from .installed import choose, choose_encoders
-
-    inventory = inventory or _inventory()
-    if model is None:
-        return choose(inventory, families, clip=clip is None, vae=vae is None)
-    family = _family_of(model)
-    if family not in families and not (family is Family.DEV and Family.KONTEXT in families):
-        raise BadSetting(
-            f"The connected model is {family.value if family else 'no FLUX.1 model'}, and this needs "
-            f"{' or '.join(one.value for one in families)}; connect that, or leave `model` open."
-        )
-    family = family if family in families else Family.KONTEXT  # by its shapes Kontext is dev
-    return choose_encoders(inventory, family, clip=clip is None, vae=vae is None)
-
-
-def _family_of(model: Any) -> Family | None:
-    """Family of a loaded MODEL, by the configuration that the host read from its weights."""
-    config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
-    if config.get("image_model") != "flux":
-        return None
-    if config.get("in_channels") == 96:
-        return Family.FILL
-    return Family.DEV if config.get("guidance_embed") else Family.SCHNELL
-
-
-def _files_used(loading: Loading, *, model: Any, clip: Any, vae: Any) -> dict[str, str]:
-    used = loading.as_info()
-    used |= {"model": "connected"} if model is not None else {}
-    used |= {"t5xxl": "connected", "clip_l": "connected"} if clip is not None else {}
-    return used | ({"vae": "connected"} if vae is not None else {})
-
-
-def _device_memory() -> int:
-    """Bytes of the device that samples."""
-    import comfy.model_management
-
-    return int(comfy.model_management.get_total_memory(comfy.model_management.get_torch_device()))
+def _held_to(policy: Policy | None, graph: GraphBuilder, images: Any) -> Any:
+    """The pictures behind the moderation gate, if there is a policy."""
+    if policy is None:
+        return images
+    return graph.node("DalleFluxModerateImage", images=images, on_flag="stop", policy=policy).out(0)

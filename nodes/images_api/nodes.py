@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from .. import host
+from ..moderation.nodes import hold_back_pictures, hold_back_prompt, policy_input
 from .models import LIVE_MODEL, choices
 from .plan import MAX_N, known_models
 from .settings import Settings
@@ -18,6 +19,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     import torch
 
+    from ..moderation.policy import Policy
     from .making import Made, Progress
     from .plan import Ask
 
@@ -61,6 +63,7 @@ class DalleFluxGenerate(io.ComfyNode):
                 ),
                 _generate_again(),
                 _filename_prefix(),
+                _policy(),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
@@ -89,11 +92,12 @@ class DalleFluxGenerate(io.ComfyNode):
         moderation: str = "auto",
         generate_again: bool = False,
         filename_prefix: str = "",
+        policy: Policy | None = None,
     ) -> io.NodeOutput:
         from .plan import Ask, Operation
 
         ask = Ask(Operation.GENERATE, model, size, n, seed, prompt, quality, style, moderation)
-        return await _run(cls, ask, endpoint, generate_again, filename_prefix)
+        return await _run(cls, ask, endpoint, generate_again, filename_prefix, policy)
 
 
 class DalleFluxEdit(io.ComfyNode):
@@ -117,6 +121,7 @@ class DalleFluxEdit(io.ComfyNode):
                 _seed(),
                 _generate_again(),
                 _filename_prefix(),
+                _policy(),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
@@ -145,11 +150,12 @@ class DalleFluxEdit(io.ComfyNode):
         mask: torch.Tensor | None = None,
         generate_again: bool = False,
         filename_prefix: str = "",
+        policy: Policy | None = None,
     ) -> io.NodeOutput:
         from .plan import Ask, Operation
 
         ask = Ask(Operation.EDIT, model, size, n, seed, prompt, quality, pictures=len(image), has_mask=mask is not None)
-        return await _run(cls, ask, endpoint, generate_again, filename_prefix, image, mask)
+        return await _run(cls, ask, endpoint, generate_again, filename_prefix, policy, image, mask)
 
 
 class DalleFluxVariation(io.ComfyNode):
@@ -169,6 +175,7 @@ class DalleFluxVariation(io.ComfyNode):
                 _seed(),
                 _generate_again(),
                 _filename_prefix(),
+                _policy(),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
@@ -194,11 +201,12 @@ class DalleFluxVariation(io.ComfyNode):
         seed: int,
         generate_again: bool = False,
         filename_prefix: str = "",
+        policy: Policy | None = None,
     ) -> io.NodeOutput:
         from .plan import Ask, Operation
 
         ask = Ask(Operation.VARIATION, model, size, n, seed, pictures=len(image))
-        return await _run(cls, ask, endpoint, generate_again, filename_prefix, image)
+        return await _run(cls, ask, endpoint, generate_again, filename_prefix, policy, image)
 
 
 async def _run(
@@ -207,6 +215,7 @@ async def _run(
     endpoint: str,
     again: bool,
     filename_prefix: str,
+    policy: Policy | None,
     image: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
 ) -> io.NodeOutput:
@@ -215,12 +224,15 @@ async def _run(
     from .making import make_pictures
     from .plan import make_plan
 
+    if ask.prompt:
+        await hold_back_prompt(ask.prompt, policy)
     known = host.endpoints()
     settings = Settings.read(known.settings)
     plan = make_plan(ask, known.get(endpoint), settings, date.today())
     sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
     made = await make_pictures(plan, sent, Ledger(host.state()), settings, _NodeWatch(node), again=again)
     host.show_text(node.hidden.unique_id, _summary(made))
+    await hold_back_pictures(made.images, policy)
     _leave_traces(node, made, filename_prefix)
     return io.NodeOutput(made.images, made.revised_prompt, json.dumps(made.info, ensure_ascii=False))
 
@@ -348,6 +360,13 @@ def _filename_prefix() -> io.String.Input:
         optional=True,
         tooltip="If not empty: also save PNGs to ComfyUI's output folder, each with its origin in the file and in a "
         ".json beside it.",
+    )
+
+
+def _policy() -> io.Input:
+    return policy_input(
+        "From a Moderation Policy: it judges the prompt before it is sent and paid for, and the pictures before they "
+        "leave the node; what it does not allow ends the run."
     )
 
 

@@ -183,7 +183,7 @@ class DalleFluxModeratePrompt(io.ComfyNode):
                     tooltip="With on_flag = replace: the prompt that goes on in place of one that is held back. It is "
                     "checked too.",
                 ),
-                _policy_input(),
+                policy_input(_WITHOUT_POLICY),
             ],
             outputs=[
                 io.String.Output(display_name="prompt", tooltip="The prompt, or the replacement, or nothing at all."),
@@ -245,7 +245,7 @@ class DalleFluxModerateImage(io.ComfyNode):
                     tooltip="stop: the run ends with a message. block: only this branch ends, silently. replace: "
                     "covered pictures go on in place of the flagged ones. drop: only the allowed ones go on.",
                 ),
-                _policy_input(),
+                policy_input(_WITHOUT_POLICY),
                 io.Combo.Input(
                     "cover",
                     options=[how.value for how in Cover],
@@ -302,12 +302,47 @@ class DalleFluxModerateImage(io.ComfyNode):
                 raise ContentRefused(decisions)
 
 
-def _policy_input() -> io.Input:
-    return PolicySocket.Input(
-        "policy",
-        optional=True,
-        tooltip="From a Moderation Policy. Without one: DALL·E-like, local check, a check that fails holds back.",
-    )
+_WITHOUT_POLICY = "From a Moderation Policy. Without one: DALL·E-like, local check, a check that fails holds back."
+
+
+def policy_input(tooltip: str) -> io.Input:
+    """The optional input `policy`."""
+    return PolicySocket.Input("policy", optional=True, tooltip=tooltip)
+
+
+async def hold_back_prompt(prompt: str, policy: Policy | None) -> None:
+    """The prompt gate inside another node; without a policy it does nothing.
+
+    Raises:
+        ContentRefused: the policy does not let the prompt pass.
+    """
+    from .gate import ContentRefused
+    from .moderate import moderate_prompt
+
+    if policy is None:
+        return
+    desk = _desk()
+    decision = await _in_thread(lambda: moderate_prompt(prompt, policy, desk))
+    if not decision.allowed:
+        raise ContentRefused([decision])
+
+
+async def hold_back_pictures(images: torch.Tensor, policy: Policy | None) -> None:
+    """The picture gate inside another node, for an IMAGE batch; without a policy it does nothing.
+
+    Raises:
+        ContentRefused: the policy does not let every picture pass.
+    """
+    from ..pictures import to_pil
+    from .gate import ContentRefused
+    from .moderate import moderate_pictures
+
+    if policy is None:
+        return
+    desk = _desk()
+    decisions = await _in_thread(lambda: moderate_pictures(to_pil(images), policy, desk))
+    if not all(decision.allowed for decision in decisions):
+        raise ContentRefused(decisions)
 
 
 def _desk() -> Desk:

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import DalleFluxError
 from ..state import State
@@ -73,6 +73,12 @@ class NoSuchDecision(DalleFluxError):
     """An overrule for a decision that the record does not hold."""
 
     code = "no_such_decision"
+
+
+class BadOverrule(DalleFluxError):
+    """An overrule without a reviewer's name or with a verdict that is none."""
+
+    code = "bad_overrule"
 
 
 class RecordFailed(DalleFluxError):
@@ -150,16 +156,16 @@ class Record:
             ) from None
         return ids
 
-    def overrule(self, decision: int, verdict: Literal["allow", "block"], reviewer: str, note: str = "") -> None:
+    def overrule(self, decision: int, verdict: str, reviewer: str, note: str = "") -> None:
         """Record what a reviewer thinks, beside the decision. The decision itself never changes.
 
         Raises:
             NoSuchDecision: the record does not hold it (any more).
-            ValueError: no reviewer's name, or a verdict that is none.
+            BadOverrule: no reviewer's name, or a verdict other than "allow" and "block".
         """
         reviewer = reviewer.strip()[:200]
         if not reviewer or verdict not in ("allow", "block"):
-            raise ValueError("an overrule needs a reviewer's name and the verdict allow or block")
+            raise BadOverrule("An overrule needs a reviewer's name and the verdict allow or block; fill in both.")
         with self._state.database(ROOM, MIGRATIONS) as database:
             if not database.execute("SELECT 1 FROM moderation_decisions WHERE id = ?", (decision,)).fetchone():
                 raise NoSuchDecision(f"The record holds no decision {decision}; reload the list, it may have expired.")

@@ -8,13 +8,14 @@ stored, no rewriter is asked. A request that cannot be converted answers 400 wit
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from server import PromptServer
 
 from ..errors import DalleFluxError
+from ..replies import read_object, refuse
 from .targets import PromptMode, Style, Target
 
 if TYPE_CHECKING:
@@ -26,28 +27,23 @@ _LONGEST = 4_000_000  # bytes of a request
 
 def register() -> None:
     """Add the address to this host's server; called once, when the pack is loaded."""
-    PromptServer.instance.routes.post(ADDRESS)(answer)
+    PromptServer.instance.routes.post(ADDRESS)(converted)
 
 
-async def answer(request: web.Request) -> web.Response:
+async def converted(request: web.Request) -> web.Response:
     """One conversion."""
-    if (request.content_length or 0) > _LONGEST:
-        return _error(413, "too_long", "The prompt is too long to be converted.")
     try:
-        asked = _asked(json.loads(await request.text()))
-    except (ValueError, TypeError, RecursionError) as error:
-        return _error(400, "bad_request", f"The request cannot be read: {str(error)[:200]}.")
-    try:
+        asked = _asked(await read_object(request, _LONGEST))
         return web.json_response(await asyncio.to_thread(_converted, asked))
+    except ValueError as error:
+        return refuse(400, "bad_request", f"The request cannot be read: {str(error)[:200]}.")
     except DalleFluxError as error:
-        return _error(400, error.code, str(error))
+        return refuse(400, error.code, str(error))
 
 
-def _asked(data: Any) -> Request:
+def _asked(data: Mapping[str, Any]) -> Request:
     from .convert import Request
 
-    if not isinstance(data, dict):
-        raise ValueError("it is no JSON object")
     return Request(
         prompt=str(data.get("prompt", "")),
         style=Style(data.get("style", Style.VIVID.value)),
@@ -66,7 +62,3 @@ def _converted(request: Request) -> dict[str, Any]:
 
     done = convert(request, tokenizers())
     return {**shown(done), "key": prompt_key(request.prompt)}
-
-
-def _error(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": message, "code": code}, status=status)

@@ -265,6 +265,74 @@ def test_the_record_is_kept_shown_exported_and_overruled(host):
         host.post(f"/dalle_flux/moderation/decisions/{newest['id']}/overrule", {"verdict": "perhaps", "reviewer": "A"})
 
 
+def endpoint_generator(prompt: str, seed: int, **policy: str) -> dict:
+    """DALL·E 3 Generate with a policy of its own, counted behind."""
+    inputs = {
+        "prompt": prompt, "endpoint": "stand-in", "model": "dall-e-2", "size": "256x256", "quality": "standard",
+        "style": "vivid", "n": 2, "seed": seed, "policy": ["policy", 0],
+    }  # fmt: skip
+    return {
+        "policy": policy_node(**policy),
+        "draw": {"class_type": "DalleFluxGenerate", "inputs": inputs},
+        "behind": {"class_type": "CountRuns", "inputs": {"anything": ["draw", 0], "label": f"behind-{seed}"}},
+        "counted": {"class_type": "PreviewAny", "inputs": {"source": ["behind", 0]}},
+    }
+
+
+def test_inside_the_endpoint_node_a_prompt_is_judged_before_it_is_paid_for(host, services):
+    run = host.run(endpoint_generator(NAUGHTY, 901))
+    assert "The prompt was held back" in run.error
+    assert "sexual (check: local)" in run.error
+    assert not services.bills
+    run = host.run(endpoint_generator("a harbour", 902))
+    assert run.succeeded, run.error
+    assert runs(host)["behind-902"] == 1
+
+
+def test_inside_the_endpoint_node_pictures_are_judged_before_they_leave_it(host, services):
+    strict = {"image_check": "openai", "categories": "violence = 0.000001"}
+    run = host.run(endpoint_generator("a harbour at noon", 903, **strict))
+    assert "Pictures 1, 2 were held back" in run.error
+    assert "violence (check: openai)" in run.error
+    assert runs(host)["behind-903"] == 0
+    paid = len(services.bills)
+    assert paid
+    run = host.run(endpoint_generator("a harbour at noon", 903))
+    assert run.succeeded, run.error
+    assert len(services.bills) == paid, "what was paid for and held back is kept"
+
+
+def local_edit(prompt: str, label: str, **policy: str) -> dict:
+    """A red square edited in one corner by FLUX Fill, with a policy, counted behind."""
+    size = {"width": 256, "height": 256}
+    inputs = {
+        "image": ["red", 0], "mask": ["where", 0], "prompt": prompt, "size": "auto", "quality": "standard", "n": 1,
+        "seed": 3, "policy": ["policy", 0],
+    }  # fmt: skip
+    return {
+        "policy": policy_node(**policy),
+        "red": {"class_type": "EmptyImage", "inputs": {**size, "batch_size": 1, "color": RED}},
+        "all": {"class_type": "SolidMask", "inputs": {**size, "value": 0.0}},
+        "dot": {"class_type": "SolidMask", "inputs": {"width": 16, "height": 16, "value": 1.0}},
+        "where": {"class_type": "MaskComposite", "inputs": {
+            "destination": ["all", 0], "source": ["dot", 0], "x": 0, "y": 0, "operation": "add"}},
+        "edit": {"class_type": "DalleFluxLocalEdit", "inputs": inputs},
+        "behind": {"class_type": "CountRuns", "inputs": {"anything": ["edit", 0], "label": label}},
+        "counted": {"class_type": "PreviewAny", "inputs": {"source": ["behind", 0]}},
+    }  # fmt: skip
+
+
+def test_inside_a_local_generator_prompt_and_pictures_are_judged_by_the_same_gates(host):
+    run = host.run(local_edit(NAUGHTY, "local-1"))
+    assert "sexual (check: local)" in run.error
+    run = host.run(local_edit("a dot", "local-2", image_check="openai"))
+    assert "violence (check: openai)" in run.error
+    assert not runs(host)["local-1"] + runs(host)["local-2"]
+    run = host.run(local_edit("a dot", "local-3", image_check="none"))
+    assert run.succeeded, run.error
+    assert runs(host)["local-3"] == 1
+
+
 def test_no_prompt_text_is_logged_or_recorded(host):
     """Runs last: every test above has sent the secret through some gate."""
     assert SECRET not in host.log

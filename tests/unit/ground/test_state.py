@@ -87,7 +87,9 @@ def test_a_failed_migration_changes_nothing(state):
         assert [column["name"] for column in database.execute("PRAGMA table_info(votes)")] == ["id", "side"]
 
 
-def test_threads_wait_for_each_other(state):
+def test_the_first_threads_wait_for_each_other(state):
+    """SQLite's switch to a write-ahead log does not wait by itself."""
+
     def vote() -> None:
         with state.database("room", [FIRST]) as database:
             count = database.execute("SELECT count(*) FROM votes").fetchone()[0]
@@ -100,6 +102,7 @@ def test_threads_wait_for_each_other(state):
         thread.join()
     with state.database("room", [FIRST]) as database:
         assert database.execute("SELECT count(*) FROM votes").fetchone()[0] == 16
+        assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(state):

@@ -19,7 +19,15 @@ from nodes.moderation.gate import OnFlag, check_prompt
 from nodes.moderation.local_text import LocalTextCheck
 from nodes.moderation.moderate import Desk, moderate_prompt
 from nodes.moderation.policy import OnError, Policy
-from nodes.moderation.record import MIGRATIONS, ROOM, BadModerationSettings, NoSuchDecision, Record, RecordSettings
+from nodes.moderation.record import (
+    MIGRATIONS,
+    ROOM,
+    BadModerationSettings,
+    BadOverrule,
+    NoSuchDecision,
+    Record,
+    RecordSettings,
+)
 from nodes.state import State
 
 POLICY = Policy.from_preset()
@@ -82,7 +90,7 @@ def test_an_overrule_stands_beside_the_decision_and_neither_can_be_changed(state
                 database.execute(f"UPDATE moderation_{table} = 'allow'")
     with pytest.raises(NoSuchDecision):
         record.overrule(identity + 1, "allow", "Ada")
-    with pytest.raises(ValueError, match="reviewer"):
+    with pytest.raises(BadOverrule, match="reviewer"):
         record.overrule(identity, "allow", "  ")
 
 

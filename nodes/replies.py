@@ -1,0 +1,95 @@
+"""How every room's addresses read requests and answer them: JSON, errors as {error, code}, files to download."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from .errors import DalleFluxError
+
+
+class BadRequest(DalleFluxError):
+    """A request's body is not what the address takes."""
+
+    code = "bad_request"
+
+
+def refuse(status: int, code: str, message: str) -> web.Response:
+    """An error as every address gives it."""
+    return web.json_response({"error": message, "code": code}, status=status)
+
+
+async def read_object(request: web.Request, longest: int) -> dict[str, Any]:
+    """The JSON object in a request's body of at most `longest` bytes.
+
+    Raises:
+        BadRequest: it is longer, no JSON object, or not sent as application/json, which a form of another site
+            cannot do without asking first.
+    """
+    if request.content_type != "application/json":
+        raise BadRequest("The request must be sent as application/json.")
+    body = bytearray()
+    async for part in request.content.iter_chunked(65_536):
+        body += part
+        if len(body) > longest:
+            raise BadRequest(f"The request is too long; at most {longest:,} bytes are read.")
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise BadRequest("The request must be a JSON object, and this text is none.")
+    return data
+
+
+async def answer(
+    work: Callable[[], Mapping[str, Any]], about: str, statuses: Mapping[str, int] | None = None
+) -> web.Response:
+    """Run `work` beside the event loop and send what it returns.
+
+    Args:
+        about: what `work` reads or writes, for the message when the disk or the database fails.
+        statuses: error code → HTTP status; any other of the pack's errors is 500.
+    """
+    try:
+        return web.json_response(await asyncio.to_thread(work))
+    except Exception as error:
+        return _told(error, about, statuses or {})
+
+
+async def attachment(
+    request: web.Request, kind: str, name: str, lines: Callable[[], Iterator[str]], about: str
+) -> web.StreamResponse:
+    """Send what `lines` yields as a file to download, piece by piece; an error before the first piece is told."""
+    try:
+        pieces = await asyncio.to_thread(lines)
+        piece = await asyncio.to_thread(next, pieces, None)
+    except Exception as error:
+        return _told(error, about, {})
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Type": f"{kind}; charset=utf-8",
+        "X-Content-Type-Options": "nosniff",
+    }
+    reply = web.StreamResponse(headers=headers)
+    await reply.prepare(request)
+    while piece is not None:
+        await reply.write(piece.encode("utf-8", "surrogatepass"))
+        piece = await asyncio.to_thread(next, pieces, None)
+    await reply.write_eof()
+    return reply
+
+
+def _told(error: Exception, about: str, statuses: Mapping[str, int]) -> web.Response:
+    """The error as an answer; one that nobody foresaw goes on to the host, which logs it."""
+    import sqlite3
+
+    if isinstance(error, DalleFluxError):
+        return refuse(statuses.get(error.code, 500), error.code, str(error))
+    if isinstance(error, (sqlite3.Error, OSError)):
+        return refuse(500, "state_unreadable", f"{about} could not be read or written ({error}).")
+    raise error
