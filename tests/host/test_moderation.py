@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import time
 import urllib.error
 from collections import Counter
 
@@ -263,6 +264,34 @@ def test_the_record_is_kept_shown_exported_and_overruled(host):
         host.post("/dalle_flux/moderation/decisions/999999/overrule", opinion)
     with pytest.raises(urllib.error.HTTPError, match="400"):
         host.post(f"/dalle_flux/moderation/decisions/{newest['id']}/overrule", {"verdict": "perhaps", "reviewer": "A"})
+
+
+def test_cancel_ends_the_wait_for_a_check_that_hangs(host, services):
+    services.plan(Fault.HANG, times=None)
+    queued = host.queue(gate("a quay at dawn", "block", "r", policy={"text_check": "openai"}))
+    while not services.moderations:
+        time.sleep(0.02)
+    host.post("/interrupt", {})
+    run = host.wait(queued)
+    assert "execution_interrupted" in run.messages  # a check that times out would have blocked the branch instead
+    assert runs(host)["behind-r"] == 0
+
+
+def test_a_transparent_picture_is_judged_as_it_is_seen(host):
+    def red(opacity: float) -> dict:
+        size = {"width": 160, "height": 160}
+        return {
+            "red": {"class_type": "EmptyImage", "inputs": {**size, "batch_size": 1, "color": RED}},
+            "clear": {"class_type": "SolidMask", "inputs": {**size, "value": 1.0 - opacity}},
+            "four": {"class_type": "JoinImageWithAlpha", "inputs": {"image": ["red", 0], "alpha": ["clear", 0]}},
+        }
+
+    policy = {"image_check": "openai"}
+    run = host.run(red(0.0) | picture_gate("stop", "s", ["four", 0], policy=policy))
+    assert shown(run, "allowed") == "True", run.error
+    run = host.run(red(1.0) | picture_gate("replace", "t", ["four", 0], policy=policy))
+    assert shown(run, "allowed") == "False", run.error
+    assert pictures(host, run)[0].shape == (160, 160, 3)
 
 
 def endpoint_generator(prompt: str, seed: int, **policy: str) -> dict:
