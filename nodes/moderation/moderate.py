@@ -7,7 +7,7 @@ if not decision.allowed:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,9 +49,9 @@ def moderate_prompt(text: str, policy: Policy, desk: Desk, on_flag: OnFlag = OnF
 
 
 def moderate_pictures(
-    pictures: Sequence[Image.Image], policy: Policy, desk: Desk, on_flag: OnFlag = OnFlag.STOP
+    pictures: Iterable[Image.Image], policy: Policy, desk: Desk, on_flag: OnFlag = OnFlag.STOP
 ) -> list[Decision]:
-    """Judge pictures, one decision each, and record them. Never raises for what a check or the record does."""
+    """Judge pictures one after the other, one decision each, and record them; never raises, as `moderate_prompt`."""
     decisions = check_pictures(pictures, policy, picture_checks(policy, desk.endpoints))
     return _recorded(decisions, policy, desk, on_flag, None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfy_api.latest import io
@@ -281,11 +281,10 @@ class DalleFluxModerateImage(io.ComfyNode):
         from ..pictures import to_pil
         from .decision import report
         from .gate import ContentRefused
-        from .moderate import moderate_pictures
 
-        policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
+        policy, wanted = policy or Policy.from_preset(), OnFlag(on_flag)
         pictures = to_pil(images)
-        decisions = await _in_thread(lambda: moderate_pictures(pictures, policy, desk, wanted))
+        decisions = await _judged(pictures, policy, wanted)
         _announce(cls, decisions)
         kept = [index for index, decision in enumerate(decisions) if decision.allowed]
         if len(kept) == len(decisions):
@@ -335,12 +334,10 @@ async def hold_back_pictures(images: torch.Tensor, policy: Policy | None) -> Non
     """
     from ..pictures import to_pil
     from .gate import ContentRefused
-    from .moderate import moderate_pictures
 
     if policy is None:
         return
-    desk = _desk()
-    decisions = await _in_thread(lambda: moderate_pictures(to_pil(images), policy, desk))
+    decisions = await _judged(to_pil(images), policy, OnFlag.STOP)
     if not all(decision.allowed for decision in decisions):
         raise ContentRefused(decisions)
 
@@ -351,12 +348,39 @@ def _desk() -> Desk:
     return Desk(host.endpoints, host.state())
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Run `work` beside the host's loop, and stop waiting for it when the user presses cancel."""
+async def _judged(pictures: Sequence[Image.Image], policy: Policy, on_flag: OnFlag) -> list[Decision]:
+    """One decision a picture; the node's bar moves along."""
+    from .moderate import moderate_pictures
+
+    desk, done, cancelled = _desk(), 0, False
+
+    def one_by_one() -> Iterator[Image.Image]:
+        nonlocal done
+        for picture in pictures:
+            if not cancelled:
+                yield picture
+                done += 1
+
+    async def show() -> None:
+        await host.show_progress(done, len(pictures))
+
+    try:
+        return await _in_thread(lambda: moderate_pictures(one_by_one(), policy, desk, on_flag), show)
+    finally:
+        cancelled = True
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _in_thread(work: Callable[[], T], show: Callable[[], Awaitable[None]] = _nothing) -> T:
+    """Run `work` beside the host's loop, `show` how far it is, and stop waiting when the user presses cancel."""
     task = asyncio.create_task(asyncio.to_thread(work))
     while not task.done():
         await asyncio.wait([task], timeout=0.2)
         host.raise_if_cancelled()
+        await show()
     return task.result()
 
 

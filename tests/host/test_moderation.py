@@ -277,6 +277,25 @@ def test_cancel_ends_the_wait_for_a_check_that_hangs(host, services):
     assert runs(host)["behind-r"] == 0
 
 
+def test_a_batch_shows_how_far_it_is_and_cancel_leaves_the_rest_unasked(host, services):
+    services.plan(Fault.SLOW, times=None, seconds=0.5)
+    graph = four_pictures_the_third_red(168) | picture_gate("drop", "u", ["four", 0], policy={"image_check": "openai"})
+    run, events = host.run_watched(graph)
+    assert run.succeeded, run.error
+    told = [event["data"]["nodes"].get("gate", {}) for event in events if event["type"] == "progress_state"]
+    assert {(1, 4), (3, 4)} <= {(state.get("value"), state.get("max")) for state in told}
+    services.forget()
+    services.plan(Fault.SLOW, times=None, seconds=0.5)
+    graph["four"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["two", 0], "amount": 20}}
+    queued = host.queue(graph)
+    while not services.moderations:
+        time.sleep(0.02)
+    host.post("/interrupt", {})
+    assert "execution_interrupted" in host.wait(queued).messages
+    time.sleep(1.5)
+    assert len(services.moderations) < 4
+
+
 def test_a_transparent_picture_is_judged_as_it_is_seen(host):
     def red(opacity: float) -> dict:
         size = {"width": 160, "height": 160}
