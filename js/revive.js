@@ -17,6 +17,7 @@ import { app } from "../../scripts/app.js";
  * @property {Record<string, any>} set new name → value where nothing else says
  * @property {Record<string, Record<string, any>>} values old name → old value → new value
  * @property {Record<string, number>} outputs old place → new place
+ * @property {string[]} [images_as_masks] old inputs that took their mask as an IMAGE
  */
 
 /** @type {Promise<Record<string, Retired>>} */
@@ -82,9 +83,12 @@ function reviveNode(graph, old, entry, where) {
   set("control_after_generate", values.control_after_generate);
 
   for (const link of incoming) {
-    const name = entry.inputs[old.inputs[link.target_slot]?.name];
-    const place = node.inputs?.findIndex((candidate) => candidate.name === name) ?? -1;
-    if (place >= 0) graph.getNodeById(link.origin_id)?.connect(link.origin_slot, node, place);
+    const before = old.inputs[link.target_slot]?.name;
+    const place = node.inputs?.findIndex((candidate) => candidate.name === entry.inputs[before]) ?? -1;
+    if (place < 0) continue;
+    const source = graph.getNodeById(link.origin_id);
+    if (source && entry.images_as_masks?.includes(before)) asMask(graph, source, link.origin_slot).connect(0, node, place);
+    else source?.connect(link.origin_slot, node, place);
   }
   for (const link of outgoing) {
     const place = entry.outputs[link.origin_slot];
@@ -93,6 +97,20 @@ function reviveNode(graph, old, entry, where) {
   }
   graph.remove(old);
   return true;
+}
+
+/**
+ * A node that makes a mask of a picture, between the picture's node and the one that takes its place.
+ * @param {any} graph
+ * @param {any} source
+ * @param {number} slot
+ */
+function asMask(graph, source, slot) {
+  const node = globalThis.LiteGraph.createNode("ImageToMask");
+  node.pos = [source.pos[0] + source.size[0] + 20, source.pos[1]];
+  graph.add(node);
+  source.connect(slot, node, 0);
+  return node;
 }
 
 /**

@@ -42,9 +42,7 @@ def environment() -> Environment:
 @pytest.fixture(scope="session")
 def models() -> Path:
     """A models folder with stand-in FLUX weights under the official names."""
-    folder = host_environment.cache_folder() / "stand-in-models"
-    weights.make(folder)
-    return folder
+    return weights.stand_ins()
 
 
 @pytest.fixture(scope="session")

@@ -82,9 +82,12 @@ def moved(mask: torch.Tensor, asked: Size) -> torch.Tensor:
 
 
 def _dilated(mask: torch.Tensor, radius: int) -> torch.Tensor:
-    import torch
+    """The greatest value of a square around each pixel; by columns, then by rows, which costs far less."""
+    from torch.nn.functional import max_pool2d
 
-    return torch.nn.functional.max_pool2d(mask[None], 2 * radius + 1, stride=1, padding=radius)[0]
+    edge = 2 * radius + 1
+    columns = max_pool2d(mask[None], (edge, 1), stride=1, padding=(radius, 0))
+    return max_pool2d(columns, (1, edge), stride=1, padding=(0, radius))[0]
 
 
 def _feathered(mask: torch.Tensor, radius: int) -> torch.Tensor:

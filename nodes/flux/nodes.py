@@ -7,7 +7,6 @@ results between runs, and a new seed encodes no prompt again.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,14 @@ from .. import host
 from ..moderation.nodes import hold_back_prompt, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
-from ..sizes import Size, parse_size
 from .settings import (
+    AUTO,
     MAX_N,
     MAX_SEED,
     QUALITIES,
     SIZES,
     STYLES,
     Family,
-    kontext_canvas,
     redux_weight,
     seeds_for,
     settings_for,
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 
 CATEGORY = f"{host.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
-AUTO = "auto"
 _DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
@@ -274,10 +271,10 @@ class DalleFluxLocalEdit(io.ComfyNode):
         policy: Policy | None = None,
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
-        from . import graphs, masks
+        from . import edits, graphs
         from .info import info_json
         from .loading import files_used, loading_for
-        from .texts import PromptUsed, prompt_request
+        from .texts import PromptUsed
 
         if image is None:
             size = SIZES[0] if size == AUTO else size
@@ -286,47 +283,23 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae, policy=policy
             )
         await hold_back_prompt(prompt, policy)
-        picture = image[:1, :, :, :3]
-        own = Size(picture.shape[2], picture.shape[1])
-        asked = own if size == AUTO else parse_size(size)
-        by_mask = masks.marks_something(mask)
-        outpaints = masks.has_room(own, asked, masked=by_mask)
-        family = Family.FILL if by_mask or outpaints else Family.KONTEXT
-        loading = loading_for(_installed(), (family,), model=model, clip=clip, vae=vae)
-        drawn = asked if outpaints or family is Family.KONTEXT else own
-        settings = settings_for(str(drawn), quality, STYLES[0], n, family)
-        mode = PromptMode.AS_IS if family is Family.KONTEXT else PromptMode.CONVERT  # Kontext reads instructions
-        prompt_used = PromptUsed(prompt, await texts(prompt_request(prompt, mode, None, str(drawn), family)))
+        edit = edits.edit_for(image[:1, :, :, :3], mask, size)
+        loading = loading_for(_installed(), (edit.family,), model=model, clip=clip, vae=vae)
+        settings = edit.settings(quality, n)
+        prompt_used = PromptUsed(prompt, await texts(edit.request(prompt)))
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
-        notes = list(settings.notes)
-        if family is Family.KONTEXT:
-            settings = dataclasses.replace(settings, canvas=kontext_canvas(own, asked))
-            notes = list(settings.notes)
-            images = graphs.kontext(graph, models, settings, prompt_used.texts, seeds, picture)
-        else:
-            redraw = masks.for_picture(mask, own) if by_mask else picture.new_zeros(picture.shape[:3])
-            if outpaints:
-                larger = masks.outpaint(picture, asked)
-                picture, redraw = larger.picture, masks.moved(redraw, asked).maximum(larger.room)
-                notes.append(f"The picture is {own}; its surroundings were drawn to fill {asked}.")
-            fill = masks.for_fill(redraw)
-            show = redraw if outpaints else fill.show
-            images = graphs.fill(graph, models, settings, prompt_used.texts, seeds, picture, fill.redraw, show)
-            if asked != drawn:
-                images = graphs.scaled(graph, images, asked, crop="center")
-                notes.append(f"The picture is {own}; it was edited at that size and then brought to {asked}.")
-        images = _held_to(policy, graph, images)
+        images = _held_to(policy, graph, edits.edited(graph, models, edit, settings, prompt_used.texts, seeds))
         info = info_json(
             "edit",
             settings,
             files_used(loading, model=model, clip=clip, vae=vae),
             seeds,
-            model=family.value,
+            model=edit.family.value,
             asked={"quality": quality, "n": n, **prompt_used.as_info()},
-            notes=notes,
+            notes=edit.notes(settings),
         )
         return io.NodeOutput(images, prompt_used.revised_prompt, info, expand=graph.finalize())
 

@@ -3,7 +3,8 @@
 Which old node becomes which new one stands in `js/old_nodes.json`, read by this file for graphs in API format
 and for the host's node-replacement registry, and by `js/revive.js` for the canvas. An entry says the order
 of the old widgets (the canvas format stores values by place), which old input is which new one, values to
-set where the old node had none, values that were written differently, and which output is which.
+set where the old node had none, values that were written differently, which output is which, and which masks
+were pictures.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Retired:
     set: Mapping[str, Any]  # new name → value where nothing else says
     values: Mapping[str, Mapping[str, Any]]  # old name → old value → new value
     outputs: Mapping[int, int]  # old place → new place
+    images_as_masks: frozenset[str]  # old inputs that took their mask as an IMAGE, white = change
 
     def successor(self, inputs: Container[str]) -> str:
         """The node that takes over, given the old inputs that have a value or a link."""
@@ -53,6 +55,7 @@ def retired_nodes() -> dict[str, Retired]:
             set=entry["set"],
             values=entry["values"],
             outputs={int(before): after for before, after in entry["outputs"].items()},
+            images_as_masks=frozenset(entry.get("images_as_masks", ())),
         )
         for old, entry in json.loads(_TABLE.read_text("utf-8")).items()
     }
@@ -78,6 +81,10 @@ def revive(graph: Graph, sockets: Mapping[str, Container[str]], present: Contain
         old = node.get("inputs", {})
         node["class_type"] = entry.successor(old)
         node["inputs"] = _inputs(entry, old, sockets[node["class_type"]])
+        for name in entry.images_as_masks & old.keys():
+            to_mask = {"class_type": "ImageToMask", "inputs": {"image": old[name], "channel": "red"}}
+            revived[f"{key}-{name}"] = to_mask
+            node["inputs"][entry.inputs[name]] = [f"{key}-{name}", 0]
     for node in revived.values():
         for name, value in list(node.get("inputs", {}).items()) if isinstance(node, dict) else ():
             if _is_link(value) and value[0] in dead:

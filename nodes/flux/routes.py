@@ -19,8 +19,8 @@ async def register() -> None:
 
     sockets = {node.__name__: {socket.id for socket in node.define_schema().inputs} for node in _SUCCESSORS}
     for old, entry in retired_nodes().items():
-        if entry.values:
-            continue  # the registry cannot translate values; /prompt and the menu command can
+        if entry.values or entry.images_as_masks:
+            continue  # the registry can translate neither; /prompt and the menu command can
         await host.register_replacement(
             old,
             entry.new,

@@ -34,8 +34,7 @@ MEASURE = """async ([frames, moving]) => {
 
 def main() -> None:
     host = environment.prepare()
-    models = environment.cache_folder() / "stand-in-models"
-    weights.make(models)
+    models = weights.stand_ins()
     with tempfile.TemporaryDirectory() as folder:
         installation = install(Path(folder), models, stand_ins=True)
         generator = np.random.default_rng(0)

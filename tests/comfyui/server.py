@@ -81,6 +81,8 @@ class ComfyUI:
         self.port = port or free_port()
         self.log_file = installation.base / f"comfyui-{self.port}.log"
         self._arguments = list(arguments)
+        if "--cpu" in arguments:
+            self._arguments.append("--use-pytorch-cross-attention")  # a GPU host's default; a CPU host's is far slower
         if newest_frontend:
             self._arguments += ["--front-end-root", str(environment.newest_frontend)]
         self._variables = {k: v for k, v in os.environ.items() if keep_keys or k not in KEY_VARIABLES}

@@ -58,8 +58,7 @@ def set_up(base: Path, *, port: int | None = None) -> Stage:
     models = Path(os.environ.get(MODELS_VARIABLE) or environment.comfyui / "models")
     real = set(NEEDED) <= set(weights.real_weights(models))
     if not real:
-        models = host_environment.cache_folder() / "stand-in-models"
-        weights.make(models, progress=say)
+        models = weights.stand_ins(progress=say)
     accelerator = _accelerator(environment) if real else "cpu"
     installation = install(base, models, stand_ins=not real)
     samples.put_example(environment, base / "input")

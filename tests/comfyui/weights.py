@@ -15,16 +15,21 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .environment import cache_folder
 
 if TYPE_CHECKING:
     import torch
 
 Weights = dict[str, "torch.Tensor"]
 
-HIDDEN = 128  # transformer width; one head, so that FLUX's 128 positional dimensions fit
+# What costs time at 1024x1024 is attention and convolution, so the transformer is one narrow block with one head and
+# the autoencoder has a few channels; `stand_in_plugin` tells the host so.
+HIDDEN = 32  # transformer width
+AUTOENCODER_WIDTH = 8  # channels between latent and picture; TAESD has 64
 T5_WIDTH = 4096  # Redux's projection has this width, so it must stay true
 T5_HIDDEN = 128
 CLIP_WIDTH = 768
@@ -35,6 +40,13 @@ FLUX_CHANNELS, FILL_CHANNELS, CONTROL_CHANNELS = 16, 96, 32  # latent channels t
 
 _MARKER = "stand-in-weights"  # holds the recipe's digest; written last
 _REAL = 0.5  # a file of at least this share of the official size is no stand-in
+
+
+def stand_ins(progress: Callable[[str], None] = print) -> Path:
+    """The stand-ins in the cache folder, made if need be; another recipe's lie beside them."""
+    folder = cache_folder() / f"stand-in-models-{_digest()[:10]}"
+    make(folder, progress)
+    return folder
 
 
 def make(folder: Path, progress: Callable[[str], None] = print) -> list[Path]:
@@ -48,14 +60,17 @@ def make(folder: Path, progress: Callable[[str], None] = print) -> list[Path]:
     """
     paths = [folder / name for name in _recipes()]
     marker = folder / _MARKER
-    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    if marker.is_file() and marker.read_text("utf-8") == digest and all(path.is_file() for path in paths):
+    if marker.is_file() and marker.read_text("utf-8") == _digest() and all(path.is_file() for path in paths):
         return paths
     progress("Making stand-in FLUX weights (0.8 GB, some seconds, once)")
     for name, recipe in _recipes().items():
         _write(folder / name, recipe)
-    marker.write_text(digest, "utf-8")
+    marker.write_text(_digest(), "utf-8")
     return paths
+
+
+def _digest() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 def real_weights(models_folder: Path) -> dict[str, Path]:
@@ -131,9 +146,9 @@ def transformer(
     guidance: bool,
     *,
     hidden: int = HIDDEN,
-    head: int = 128,
+    head: int = HIDDEN,
     double: int = 1,
-    single: int = 1,
+    single: int = 0,
 ) -> Weights:
     """FLUX.1's transformer; the true one has hidden 3072, 19 double and 38 single blocks."""
     import torch
@@ -224,22 +239,25 @@ def _small_autoencoder(draw: _Draw) -> Weights:
     """TAESD's keys with FLUX's 16 latent channels; VAELoader knows it by them, and it is fast both ways."""
     import torch
 
+    width = AUTOENCODER_WIDTH
+
     def conv(name: str, out: int, into: int, *, bias: bool = True) -> Weights:
         weights = {f"{name}.weight": draw.tensor(out, into, 3, 3, scale=math.sqrt(1.6 / (9 * into)))}
         return weights | ({f"{name}.bias": draw.tensor(out)} if bias else {})
 
     def block(name: str) -> Weights:
-        return conv(f"{name}.conv.0", 64, 64) | conv(f"{name}.conv.2", 64, 64) | conv(f"{name}.conv.4", 64, 64)
+        one, two, three = (conv(f"{name}.conv.{index}", width, width) for index in (0, 2, 4))
+        return one | two | three
 
-    weights = conv("taesd_encoder.0", 64, 3) | conv("taesd_encoder.14", FLUX_CHANNELS, 64)
-    weights |= conv("taesd_decoder.1", 64, FLUX_CHANNELS) | conv("taesd_decoder.19", 3, 64)
+    weights = conv("taesd_encoder.0", width, 3) | conv("taesd_encoder.14", FLUX_CHANNELS, width)
+    weights |= conv("taesd_decoder.1", width, FLUX_CHANNELS) | conv("taesd_decoder.19", 3, width)
     for index in (2, 6, 10):
-        weights |= conv(f"taesd_encoder.{index}", 64, 64, bias=False)
+        weights |= conv(f"taesd_encoder.{index}", width, width, bias=False)
     for index in (1, 3, 4, 5, 7, 8, 9, 11, 12, 13):
         weights |= block(f"taesd_encoder.{index}")
     for index in (7, 12):
-        weights |= conv(f"taesd_decoder.{index}", 64, 64, bias=False)
-    weights |= conv("taesd_decoder.17", 64, 64, bias=False)
+        weights |= conv(f"taesd_decoder.{index}", width, width, bias=False)
+    weights |= conv("taesd_decoder.17", width, width, bias=False)
     for index in (3, 4, 5, 8, 9, 10, 13, 14, 15, 18):
         weights |= block(f"taesd_decoder.{index}")
     # Keep what comes out in range, so that pictures are noise and not white.
@@ -287,13 +305,3 @@ def _write(path: Path, recipe: Callable[[Path], Weights | str]) -> None:
             made, temporary, {"note": "stand-in with random values; not a usable model"}
         )  # one entry: fixed order
     temporary.replace(path)
-
-
-def main(arguments: Iterable[str]) -> None:
-    """`python weights.py FOLDER`."""
-    for path in make(Path(*arguments)):
-        print(path)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

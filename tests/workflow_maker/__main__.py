@@ -77,8 +77,7 @@ def _thumbnail(page: Canvas) -> bytes:
 
 def main(names: list[str], host: Environment | None = None, models: Path | None = None) -> None:
     host = host or environment.prepare()
-    models = models or environment.cache_folder() / "stand-in-models"
-    weights.make(models)
+    models = models or weights.stand_ins()
     with tempfile.TemporaryDirectory() as folder:
         installation = install(Path(folder), models, stand_ins=True)
         samples.put_example(host, installation.base / "input")

@@ -351,7 +351,8 @@ def _moderated() -> None:
         "moderated-pipeline",
         "Moderated pipeline",
         "A prompt gate before drawing and a picture gate after it, both by one policy, both on this machine. What is "
-        "flagged goes no further, and the reports say why.",
+        "flagged goes no further, and the reports say why. Without the reports one link does the same: from the policy "
+        "to `policy` of *DALL·E 3 on FLUX*, which then ends the run.",
     )
     prompt = text(d)
     policy = d.node("DalleFluxModerationPolicy", box=(360, 240))

@@ -1,8 +1,8 @@
 """Test-only ComfyUI plugin: lets the host load the stand-in FLUX weights of `weights.py`.
 
-The host reads most sizes from the weights, but builds T5-XXL, CLIP-L and SigLIP from fixed JSON files and,
-up to about 0.3.75, gives every FLUX 24 heads. Each change below is made only for a file whose shapes say
-that it is a stand-in, so real weights load beside them untouched.
+The host reads most sizes from the weights, but builds T5-XXL, CLIP-L and SigLIP from fixed JSON files, TAESD with 64
+channels, and FLUX with heads of 128 positional dimensions, up to about 0.3.75 always 24 of them. Each change
+below is made only for a file whose shapes say that it is a stand-in, so real weights load beside them untouched.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from typing import Any
 import comfy.clip_vision
 import comfy.model_detection
 import comfy.sd
+import comfy.taesd.taesd
 import comfy.text_encoders.long_clipl
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
-HIDDEN = 128
+HIDDEN = 32
+SMALL_TRANSFORMER = {"num_heads": 1, "axes_dim": [8, 12, 12]}
 SMALL_TEXT_ENCODERS = {
     "t5xxl_model_config": {"num_layers": 1, "num_heads": 1, "d_ff": 128},
     "clip_l_model_config": {"num_hidden_layers": 2, "intermediate_size": 64},
 }
+TAESD_WIDTH = 64
 SMALL_VISION = {"num_hidden_layers": 2, "intermediate_size": 64}
 
 
@@ -40,13 +43,14 @@ _detect_unet_config = comfy.model_detection.detect_unet_config
 _load_text_encoders = comfy.sd.load_text_encoder_state_dicts
 _load_checkpoint = comfy.sd.load_state_dict_guess_config
 _load_vision = comfy.clip_vision.load_clipvision_from_sd
+_make_vae = comfy.sd.VAE.__init__
 _options_for_long_clip = comfy.text_encoders.long_clipl.model_options_long_clip
 
 
 def detect_unet_config(*args: Any, **kwargs: Any) -> Any:
     config = _detect_unet_config(*args, **kwargs)
     if config and config.get("image_model") == "flux" and config.get("hidden_size") == HIDDEN:
-        config["num_heads"] = 1
+        config |= SMALL_TRANSFORMER
     return config
 
 
@@ -90,7 +94,25 @@ def load_vision(weights: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         comfy.clip_vision.ClipVisionModel = original
 
 
+def make_vae(self: Any, sd: Any = None, *args: Any, **kwargs: Any) -> None:
+    width = _rows(sd or {}, "taesd_decoder.1.weight")
+    if width in (None, TAESD_WIDTH):
+        return _make_vae(self, sd, *args, **kwargs)
+    original = comfy.taesd.taesd.conv
+
+    def narrow(n_in: int, n_out: int, **options: Any) -> Any:
+        n_in, n_out = (width if channels == TAESD_WIDTH else channels for channels in (n_in, n_out))
+        return original(n_in, n_out, **options)
+
+    comfy.taesd.taesd.conv = narrow
+    try:
+        return _make_vae(self, sd, *args, **kwargs)
+    finally:
+        comfy.taesd.taesd.conv = original
+
+
 comfy.model_detection.detect_unet_config = detect_unet_config
+comfy.sd.VAE.__init__ = make_vae
 comfy.sd.load_text_encoder_state_dicts = load_text_encoders
 comfy.sd.load_state_dict_guess_config = load_checkpoint
 comfy.clip_vision.load_clipvision_from_sd = load_vision

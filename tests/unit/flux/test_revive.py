@@ -11,6 +11,7 @@ from nodes.flux.revive import Graph, retired_nodes, revive
 GENERATE = {"prompt", "size", "quality", "style", "n", "seed", "prompt_mode", "model", "clip", "vae", "rewriter"}
 EDIT = {"image", "mask", "prompt", "size", "quality", "n", "seed", "model", "clip", "vae"}
 VARIATION = {"image", "size", "n", "seed", "strength", "model", "clip", "vae", "style_model", "clip_vision"}
+OPTIONAL = {"image", "mask", "model", "clip", "vae", "rewriter", "style_model", "clip_vision"}
 SOCKETS = {
     "DalleFluxLocalGenerate": GENERATE,
     "DalleFluxLocalEdit": EDIT,
@@ -74,6 +75,28 @@ def test_outputs_that_moved_are_followed_and_lost_ones_cut() -> None:
     assert revived["4"]["inputs"] == {}
 
 
+def test_a_mask_that_was_a_picture_becomes_a_mask() -> None:
+    graph = with_save("DalleImageEdit", prompt="p", size="1024x1024", n=1, image=["8", 0], mask=["9", 0])
+    revived = revive(graph, SOCKETS, present=())
+    assert revived["1"]["inputs"]["image"] == ["8", 0]
+    (made, output) = revived["1"]["inputs"]["mask"]
+    assert (revived[made]["class_type"], output) == ("ImageToMask", 0)
+    assert revived[made]["inputs"]["image"] == ["9", 0]
+
+
+@pytest.mark.parametrize("old", retired_nodes())
+def test_every_retired_node_keeps_all_that_its_successor_can_take(old: str) -> None:
+    entry = retired_nodes()[old]
+    given = {name: f"old {name}" for name in entry.inputs if name not in entry.images_as_masks}
+    node = revive(with_save(old, **given, api_key="sk-secret"), SOCKETS, present=())["1"]
+    due = {
+        entry.inputs[name]: value for name, value in given.items() if entry.inputs[name] in SOCKETS[node["class_type"]]
+    }
+    assert due.items() <= node["inputs"].items()
+    assert {"prompt", "image"} & due.keys()
+    assert "sk-secret" not in str(node)
+
+
 def test_a_node_that_this_host_still_has_is_left_alone() -> None:
     graph = with_save("OpenAIDalle3", prompt="a fox")
     assert revive(graph, SOCKETS, present={"OpenAIDalle3"}) is graph
@@ -94,4 +117,5 @@ def test_any_other_graph_passes(graph: Graph) -> None:
 def test_every_successor_has_every_socket_that_is_mapped() -> None:
     for entry in retired_nodes().values():
         assert set(entry.inputs.values()) <= SOCKETS[entry.new] | {"style"}, entry.old
-        assert set(entry.inputs) <= {*entry.widgets, "image", "mask"}, entry.old
+        assert set(entry.inputs) <= {*entry.widgets, "prompt", "image", "mask"}, entry.old
+        assert set(entry.set) | set(entry.inputs.values()) >= SOCKETS[entry.new] - OPTIONAL, entry.old
