@@ -125,6 +125,7 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("a highly detailed map of Paris", "a highly detailed map of Paris"),
         ("a masterpiece by a child", "a masterpiece by a child"),
         ("masterpiece, 8k", "masterpiece, 8k"),
+        ("a fox, all in stunning 8k ultra hd resolution.", "a fox."),
     ],
     "negatives": [
         ("a street at night, no people", "a street at night, empty and deserted"),
@@ -156,6 +157,9 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("a fox. a river runs by. it is dawn.", "a fox. A river runs by. It is dawn."),
         ("a fox, e.g. a red one, vs. a wolf", "a fox, e.g. a red one, vs. a wolf"),
         ("Wait... a fox", "Wait... a fox"),
+        ("a fox in a red hat] the fox grins", "a fox in a red hat. The fox grins"),
+        ("A fox. [a river runs by.", "A fox. A river runs by."),
+        ("a fox [in snow]", "a fox [in snow]"),
     ],
     "repetition": [
         ("A red fox sits. A red fox sits. It is dawn.", "A red fox sits. It is dawn."),
@@ -241,7 +245,13 @@ def styled(prompt: str, style: Style, size: str = "") -> str:
         ("a fox at sunset", "Vivid, saturated colors and strong contrast.", "True-to-life, understated colors."),
         ("a pencil sketch of a fox", "Dramatic, high-contrast light.", "Soft, understated natural light."),
         ("a fox in black and white", "Dramatic, high-contrast light.", "Soft, understated natural light."),
+        ("a sepia photograph of a fox at dawn", "Strong, dramatic contrast.", "Soft, understated tones."),
+        ("a fox in muted tones", "Dramatic, high-contrast light.", "Soft, understated natural light."),
+        ("a Greek statue of a fox", "Dramatic, high-contrast light.", "Soft, understated natural light."),
         ("a logo of a fox", "Bold, vivid colors.", "Natural, understated colors."),
+        ("a medieval painting of a fox", "Bold, vivid colors.", "Natural, understated colors."),
+        ("a fox by a light pastel wall", "Vivid, saturated colors and dramatic, high-contrast light.",
+         "Soft natural light and true-to-life, understated colors."),
     ],
 )  # fmt: skip
 def test_a_style_contradicts_nothing_the_prompt_says(prompt, vivid, natural):
@@ -276,6 +286,18 @@ def test_a_format_in_the_prompt_stays_and_a_contradiction_is_reported():
     done = convert(Request("a vertical poster of a fox", Style.NONE, "1792x1024"))
     assert done.t5xxl == "a vertical poster of a fox"
     assert [warning.code for warning in done.report.warnings] == ["format"]
+
+
+def test_a_thing_in_the_picture_is_no_format():
+    for prompt in ("a fox under a retro banner", "a fox at panoramic windows"):
+        done = convert(Request(prompt, Style.NONE, "1024x1024"))
+        assert done.t5xxl == f"{prompt}. Balanced square composition."
+        assert done.report.warnings == ()
+
+
+def test_a_cue_follows_a_quoted_sentence_without_a_second_stop():
+    done = convert(Request('a banner that reads "Class of 69."', Style.NONE, "1024x1024"))
+    assert done.t5xxl == 'a banner that reads "Class of 69." Balanced square composition.'
 
 
 def test_as_is_mode_changes_nothing_but_escapes():
