@@ -110,6 +110,11 @@ TABLE: dict[str, list[tuple[str, str]]] = {
     "host_syntax": [
         ("a {red|blue} fox", "a red or blue fox"),
         ("a {red} fox", "a red fox"),
+        ("a {2$$red|0.5::blue} fox", "a red or blue fox"),
+        (r"the set \{a\|b\}", "the set a|b"),
+        (r"a {red\|blue|green} fox", "a red|blue or green fox"),
+        ("a fox __animals/wild__ here", "a fox animals wild here"),
+        ('a {red|blue} fox with the words "{a|b} __c__"', 'a red or blue fox with the words "{a|b} __c__"'),
         ("a __color__ fox", "a color fox"),
         ("embedding:easynegative a fox", "embedding easynegative a fox"),
         ("a fox /* clever */ here", "a fox clever here"),
@@ -189,6 +194,12 @@ def test_a_rule_says_what_it_changed(rule, before):
     assert rule in told
     assert told[rule]["reason"]
     assert all(change["before"] != change["after"] for change in told[rule]["changes"])
+
+
+def test_a_name_that_the_host_takes_for_a_file_is_reported():
+    done = convert(Request('a sign "my embedding:fox"', Style.NONE, ""))
+    assert "embedding" in [warning.code for warning in done.report.warnings]
+    assert "embedding" not in [warning.code for warning in convert(Request("embedding:fox runs")).report.warnings]
 
 
 def test_settings_written_in_the_prompt_are_reported():
