@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from ..errors import DalleFluxError
 from ..sizes import BadSize, parse_size
 from .convert import Conversion, Request, convert
+from .rule import Warning
 from .targets import Style, Target
 from .tokens import ESTIMATE, Tokenizers
 
@@ -84,6 +85,24 @@ def convert_rows(wanted: Iterator[Row], tokenizers: Tokenizers = ESTIMATE) -> It
     """Each row converted, one at a time."""
     for row in wanted:
         yield row, convert(row.request, tokenizers)
+
+
+def telling_of_the_rest(done: list[Conversion], first: int, in_file: int) -> list[Conversion]:
+    """`done`, its first report saying so if the file goes on behind it.
+
+    Args:
+        first: number of the first prompt converted.
+        in_file: how many prompts the file holds.
+    """
+    following = first + len(done)
+    if not done or following > in_file:
+        return done
+    rest = Warning(
+        "more_rows",
+        f"Rows {first} to {following - 1} of {in_file} were converted; set first_row to {following} for the next run.",
+    )
+    report = replace(done[0].report, warnings=(*done[0].report.warnings, rest))
+    return [replace(done[0], report=report), *done[1:]]
 
 
 def _told(file: Path) -> Generator[tuple[int, dict[str, Any]], None, None]:

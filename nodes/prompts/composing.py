@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .quoting import MARK
-from .rules.cues import is_style_cue, short_form, split_cues
+from .rules.cues import STOPS, is_style_cue, short_form, split_cues
 
 Count = Callable[[str], int]
 
@@ -22,20 +22,29 @@ Count = Callable[[str], int]
 _WINDOW = 24_000
 _SENTENCE = re.compile(r"[^.!?…。！？]*(?:[.!?…](?![\s\ue002])[^.!?…。！？]*)*(?:[.!?…。！？]+[)\"'”’\]]*|\Z)\s*")
 _ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|vs|etc|e\.g|i\.e|approx|ca|ft|Jr|Sr|[A-Z])\.)\s*\Z")
-_CLAUSE = re.compile(r"\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+")
-_CONJUNCTION = re.compile(r"\A(?:and|but|while|so)\s+", re.IGNORECASE)
+_CLAUSE = re.compile(r"(\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+)")
+_CONJUNCTION = re.compile(r"\A(?:and|but|while|so|as)\s+", re.IGNORECASE)
 _STANDS_ALONE = 71  # importance from which a clause is taken without the one before it
 _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
 )
-_ARTICLES = {"a", "an", "the", "its", "his", "her", "their"}
-_DETERMINERS = {"a", "an", "the", "some", "two", "three", "four", "five", "six"}
-_PLACES = {
-    "in", "on", "at", "by", "from", "to", "under", "above", "below", "behind", "beside", "beneath", "outside", "inside",
-    "around", "near", "nearby", "next", "with", "along", "over", "across", "through", "between", "amidst", "among",
-    "as",
-    "meanwhile", "here", "there", "overhead",
-}  # fmt: skip
+_LAST_ADJECTIVES = re.compile(r"(?:, [\w-]+)+\Z")
+_ITEM = 4  # words; what is shorter may be an item of a list, or a subject whose verb is still to come
+_SUBJECT_ONLY = re.compile(r"\b(?:as|while|when|where)(?: [\w'’-]+){1,3}\Z", re.IGNORECASE)
+_INVERTED = re.compile(r"\b(?:is|are|sits?|lies?|lays?|rests?|stands?|hangs?)\b", re.IGNORECASE)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_DETERMINERS = _words("a an the its his her their some two three four five six")
+_PLACES = _words(
+    "in on at by from to under above below behind beside beneath outside inside around near nearby next with along "
+    "over across through between amidst among as meanwhile here there overhead"
+)
+_BEFORE_ADJECTIVES = _DETERMINERS | _words("of with by against in on into very under over behind near from to")
+_NO_ADJECTIVE = _DETERMINERS | _PLACES | _words("and or but while of where which who each one to up down into")
 # Words, or their beginnings, that say how the picture is made.
 _STYLE_WORDS = (
     "photo", "portrait", "painting", "watercolo", "oil", "acrylic", "gouache", "sketch", "drawing", "illustrat",
@@ -44,7 +53,7 @@ _STYLE_WORDS = (
     "mosaic", "engraving", "woodcut", "ukiyo-e", "style", "aesthetic", "artwork", "cinematic", "film", "polaroid",
     "macro", "close-up", "closeup", "bokeh", "lens", "isometric", "minimalis", "surreal", "realis", "impressionis",
     "cubis",
-    "baroque", "gothic", "deco", "nouveau", "retro", "vintage", "noir", "monochrom", "pastel", "lighting", "mood",
+    "baroque", "gothic", "nouveau", "retro", "vintage", "noir", "monochrom", "pastel", "lighting", "mood",
 )  # fmt: skip
 
 
@@ -110,6 +119,13 @@ def compose_long(text: str, limit: int, count: Count) -> Long:
     return Long(result.strip(), tuple(part for part in (*out, *beyond) if part), tokens)
 
 
+@dataclass(frozen=True)
+class _Clause:
+    text: str
+    joint: str  # what stands between it and the clause before it; "" where a sentence begins
+    weight: int  # the heavier, the sooner taken
+
+
 def compose_short(text: str, limit: int, count: Count) -> str:
     """The clauses of `text` that matter most, in their order, within `limit` tokens."""
     if len(text) <= 1200 and count(text) <= limit:
@@ -119,45 +135,64 @@ def compose_short(text: str, limit: int, count: Count) -> str:
     if not clauses:
         return _longest_start(text, limit, count)
     # The cue of the style matters as much as style in the prompt, that of the format less than what is in the picture.
-    clauses.extend((85 if is_style_cue(cue) else 27, short_form(cue), False) for cue in cues)
+    for number, cue in enumerate(cues):
+        words = short_form(cue)
+        clauses.append(
+            _Clause(words if number else words.capitalize(), ", " if number else "", 85 if is_style_cue(cue) else 27)
+        )
     chosen: dict[int, str] = {}
     left = limit
-    for index in sorted(range(len(clauses)), key=lambda i: (-clauses[i][0], i)):
-        weight, clause, follows = clauses[index]
-        if follows and weight < _STANDS_ALONE and index - 1 not in chosen:
+    for index in sorted(range(len(clauses)), key=lambda i: (-clauses[i].weight, i)):
+        clause = clauses[index]
+        if clause.joint and clause.weight < _STANDS_ALONE and index - 1 not in chosen:
             continue  # the rest of something that is not there
-        cost = count(clause) + (1 if chosen else 0)
+        words = clause.text
+        cost = count(words) + (1 if chosen else 0)
         if cost > left and not chosen:
-            clause = _first_joint(clause, left, count)
-            cost = count(clause)
-        if clause and cost <= left:
-            chosen[index] = clause
+            words = _first_joint(words, left, count)
+            cost = count(words)
+        if words and cost <= left:
+            chosen[index] = words
             left -= cost
     order = sorted(chosen)
-    result = _joined(chosen, order)
+    result = _joined(clauses, chosen, order)
     while (tokens := count(result)) > limit and len(order) > 1:
-        order.remove(min(order, key=lambda i: (clauses[i][0], -i)))
-        result = _joined(chosen, order)
+        order.remove(min(order, key=lambda i: (clauses[i].weight, -i)))
+        result = _joined(clauses, chosen, order)
     return result if tokens <= limit else _longest_start(result, limit, count)
 
 
-def _joined(chosen: dict[int, str], order: list[int]) -> str:
-    return ", ".join(chosen[index] for index in order)
+def _joined(clauses: list[_Clause], chosen: dict[int, str], order: list[int]) -> str:
+    """Clauses as prose: neighbours as they stood, the others after a comma, each sentence after a full stop."""
+    text, last = "", -2
+    for index in order:
+        words = chosen[index]
+        if not clauses[index].joint:
+            joint = "" if not text else " " if text[-1] in STOPS else ". "
+        elif last == index - 1:
+            joint = clauses[index].joint
+        else:
+            joint, words = ", " if text else "", _CONJUNCTION.sub("", words, 1)
+        text, last = text + joint + words, index
+    return text
 
 
-def _clauses(body: str) -> Iterator[tuple[int, str, bool]]:
-    """(importance, clause, whether it goes on with the one before it) in the order of the text."""
-    first = True
+def _clauses(body: str) -> Iterator[_Clause]:
+    """The clauses of the text in order, with their importance."""
     for number, sentence in enumerate(sentences(body)[:40]):
-        for position, part in enumerate(_split(sentence)):
-            clause = _CONJUNCTION.sub("", part.strip(" .;,"), 1)
+        parts = clauses_of(sentence)
+        quotes_later = any(MARK.search(part) for _, part in parts[1:])
+        for position, (joint, part) in enumerate(parts):
+            clause = part.strip(" .;,")
             if not any(character.isalnum() for character in clause) and not MARK.search(clause):
                 continue
             if number == 0 and position == 0:
                 weight = 100
             elif MARK.search(clause):
                 weight = 90
-            elif any(word.startswith(_STYLE_WORDS) for word in clause.lower().split()):
+            elif position == 0 and quotes_later:
+                weight = 89  # whose text it is
+            elif _is_style(_CONJUNCTION.sub("", clause.lower()).split(), alone=position > 0):
                 weight = _STANDS_ALONE + 9 - min(number, 9)
             elif number == 0:
                 weight = 70 - min(position, 20)
@@ -165,43 +200,71 @@ def _clauses(body: str) -> Iterator[tuple[int, str, bool]]:
                 weight = 50 - min(number, 20)
             else:
                 weight = 28 - min(number, 20)
-            yield weight, clause, position > 0 and not first
-            first = False
+            yield _Clause(clause, joint, weight)
 
 
-def _split(sentence: str) -> list[str]:
-    """A sentence at its commas, but not between the adjectives of one thing: "a white, sleek sports car"."""
+def _is_style(words: list[str], *, alone: bool) -> bool:
+    """True for "in watercolor", but not for "admiring it and taking photos": that goes on with something."""
+    if alone and words and words[0].endswith("ing") and not words[0].startswith(_STYLE_WORDS):
+        return False
+    return "deco" in words or any(word.startswith(_STYLE_WORDS) for word in words)
+
+
+def clauses_of(sentence: str) -> list[tuple[str, str]]:
+    """(joint before it, clause): cut at commas, but not inside of lists, nor where one half cannot stand alone."""
     parts = _CLAUSE.split(sentence)
-    joined: list[str] = []
-    for part in parts:
-        if joined and _dangles(joined[-1]):
-            joined[-1] = f"{joined[-1]}, {part}"
+    found = [("", parts[0])]
+    for joint, part in zip(parts[1::2], parts[2::2], strict=True):
+        if part.lower().startswith(("and ", "or ")):  # the end of a list
+            while len(found) > 1 and _is_item(found[-1][1]):
+                own_joint, item = found.pop()
+                found[-1] = (found[-1][0], found[-1][1] + own_joint + item)
+        before, last = found[-1]
+        belongs = part.lower().startswith(("such as ", "including ")) or _ends_a_list(last, part)
+        if belongs or _dangles(last, part, at_start=len(found) == 1):
+            found[-1] = (before, last + joint + part)
         else:
-            joined.append(part)
-    return joined
+            found.append((joint, part))
+    return found
 
 
-def _dangles(part: str) -> bool:
+def _is_item(part: str) -> bool:
+    return len(part.split()) <= _ITEM
+
+
+def _ends_a_list(part: str, following: str) -> bool:
+    """True for "red, green" before "and blue"."""
+    _, comma, item = part.rpartition(", ")
+    return bool(comma) and _is_item(item) and following.lower().startswith(("and ", "or "))
+
+
+def _dangles(part: str, following: str, *, at_start: bool) -> bool:
     """True for what cannot stand alone: "a white" before "sleek car", "in the background" before what is there."""
     words = part.lower().split()
-    if len(words) < 2 or words[-2] in _ARTICLES:
-        return bool(words)
-    if len(words) <= 6 and words[0] in _PLACES:
+    if at_start and words:
+        opens = words[0] in _PLACES or words[0].endswith(("ing", "ed")) or words[0] in ("seen", "set", "built", "shot")
+        if len(words) <= _ITEM or (opens and len(words) <= 3 * _ITEM and not _INVERTED.search(part)):
+            return True
+    if _SUBJECT_ONLY.search(part) or (words and len(words) <= 2 and words[-1] in _PLACES):
         return True
-    return len(words) <= 4 and any(word in _DETERMINERS for word in words[: len(words) - 2 or 1])
+    words = _LAST_ADJECTIVES.sub("", part.lower()).split()
+    comes = len(words) > 1 and (words[-2] in _BEFORE_ADJECTIVES or words[-2].endswith(("'s", "’s")))
+    return comes and _may_be_adjective(following.lower().split())
+
+
+def _may_be_adjective(words: list[str]) -> bool:
+    """False for "and more", "with snow", "gazing up at it": they go on with something else."""
+    first, second = [*[word for word in words[:3] if not word.endswith("ly")], "", ""][:2]
+    return first not in _NO_ADJECTIVE and not (first.endswith(("ing", "ed")) and second in _NO_ADJECTIVE)
 
 
 def _first_joint(clause: str, limit: int, count: Count) -> str:
     """As much of one long clause as fits, ending where a phrase ends; else where a word ends."""
     best = ""
     for joint in _JOINT.finditer(clause):
-        if MARK.search(clause[joint.start() :]) or count(clause[: joint.start()]) <= limit:
-            start = clause[: joint.start()]
-            if count(start) > limit:
-                break
-            best = start
-        else:
+        if count(clause[: joint.start()]) > limit:
             break
+        best = clause[: joint.start()]
     return best if len(best) > 10 else _longest_start(clause, limit, count)
 
 

@@ -24,6 +24,7 @@ from .tokens import ESTIMATE, Tokenizers
 
 # Prose in which the final rules find nothing that the others would look at again.
 _PLAIN = re.compile(r"(?=\w)[\w ,'’-]*(?:\.{1,2} [\w ,'’-]+)*\.?\Z", re.ASCII)
+_EMBEDDING = re.compile(r"(?:\A|[ \n])embedding:")  # as the host looks for it (source: ComfyUI comfy/sd1_clip.py)
 _MOST_PASSES = 6  # rules are made so that a second pass finds nothing; this bounds what they overlook
 # Rules whose work none of the others looks at.
 _FINAL = ("punctuation", "style_cue", "format_cue")
@@ -200,6 +201,8 @@ def _hint(request: Request, desk: Desk, t5xxl: str, tokenizers: Tokenizers) -> N
     if not plain.strip():
         desk.warnings.append(Warning("empty", "The prompt is empty; FLUX will draw something of its own."))
         return
+    if "embedding:" in plain and _EMBEDDING.search(plain):
+        desk.warn("embedding", "ComfyUI takes “embedding:…” for the name of a file; there is no way to escape it.")
     if desk.language not in READABLE_BY_T5:
         desk.warn(
             "language",

@@ -123,7 +123,7 @@ class DalleFluxPrompt(io.ComfyNode):
                     min=1,
                     max=10_000,
                     optional=True,
-                    tooltip="How many rows of the file to convert in one run.",
+                    tooltip="How many rows of the file to convert in one run; the report says where the next begins.",
                 ),
             ],
             outputs=[
@@ -208,12 +208,12 @@ async def texts(request: Request, rewriter: Any = None) -> Conversion:
 
 
 async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
-    from .bulk import convert_rows, count, find_file
-    from .bulk import rows as read_rows
+    from .bulk import convert_rows, count, find_file, rows, telling_of_the_rest
 
     file = find_file(host.input_folder(), name)
-    total = max(0, min(most, await asyncio.to_thread(count, file) - first + 1))
-    wanted = read_rows(file, like, first=first, most=most)
+    in_file = await asyncio.to_thread(count, file)
+    total = max(0, min(most, in_file - first + 1))
+    wanted = rows(file, like, first=first, most=most)
     done: list[Conversion] = []
     if rewriter is None:
         for _, one in convert_rows(wanted, tokenizers()):
@@ -228,7 +228,7 @@ async def _whole_file(name: str, first: int, most: int, like: Request, rewriter:
             await host.show_progress(len(done), total)
     if not done:
         raise DalleFluxError(f"{file.name} holds no prompt from row {first} on; lower `first_row` or check the file.")
-    return done
+    return telling_of_the_rest(done, first, in_file)
 
 
 class DalleFluxRewriterEndpoint(io.ComfyNode):

@@ -100,11 +100,23 @@ def test_an_edited_text_is_frozen_and_travels_with_the_workflow(canvas):
 
 
 def test_the_face_adds_nothing_to_the_saved_values(canvas):
-    node = put(canvas, "a fox")
-    wait_for(canvas, node, 'f.long.startsWith("a fox")')
+    node = put(canvas, "a {red|blue} fox // here")
+    wait_for(canvas, node, 'f.long.startsWith("a red or blue fox")')
     saved = next(one for one in canvas.serialize()["nodes"] if one["id"] == node)
-    assert saved["widgets_values"] == ["a fox", "vivid", "1024x1024", "FLUX.1-dev", "convert", False, "", "", 1, 100]
+    assert saved["widgets_values"] == [
+        "a {red|blue} fox // here",
+        "vivid",
+        "1024x1024",
+        "FLUX.1-dev",
+        "convert",
+        False,
+        "",
+        "",
+        1,
+        100,
+    ]
     inputs = canvas.to_api()[str(node)]["inputs"]
+    assert inputs["prompt"] == "a {red|blue} fox // here", "the frontend expands nothing in it"
     assert set(inputs) == {
         "prompt", "style", "size", "target", "prompt_mode", "describe_artists", "frozen", "file", "first_row", "rows",
     }  # fmt: skip

@@ -58,6 +58,9 @@ def test_a_file_of_prompts_becomes_lists(comfyui):
     assert [text.split(".")[0] for text in t5xxl] == ["a street, empty and deserted", "a wolf"]
     assert [float(value) for value in guidance] == [2.5, 3.5]
     assert len(report) == 2
+    assert json.loads(report[0])["warnings"] == []
+    *_, report = outputs_of(comfyui.run(convert_and_save("", file="prompts.csv", first_row=2, rows=1)))
+    assert "set first_row to 3" in json.loads(report[0])["warnings"][0]["message"]
     outside = comfyui.run(convert_and_save("", file="../comfyui.sqlite"))
     assert "input folder" in outside.error
 

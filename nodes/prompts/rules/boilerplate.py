@@ -26,7 +26,7 @@ _TAG = (
 )
 _TAGS = re.compile(rf"(\A|[,;.])\s*(?:and\s+)?{_TAG}(?:\s+(?:and\s+)?{_TAG}){{0,4}}\s*(?=[,;.!]|\Z)", re.IGNORECASE)
 _TRAILING = re.compile(
-    rf"\s*,?\s(?:in|at|with|using)\s+(?:an?\s+)?(?:full\s+)?{_TAG}(?:\s*(?:,|and"
+    rf"\s*,?\s(?:all\s+)?(?:in|at|with|using)\s+(?:an?\s+)?(?:(?:full|stunning|glorious|breathtaking|crisp)\s+)?{_TAG}(?:\s*(?:,|and"
     rf"|\s)\s*{_TAG}){{0,4}}(?=\s*(?:[,;.!]|\Z))",
     re.IGNORECASE,
 )

@@ -16,6 +16,7 @@ STYLE_CUES: dict[tuple[Style, str], tuple[str, str]] = {
     ),
     (Style.VIVID, "lit"): ("Vivid, saturated colors and strong contrast.", "vivid colors"),
     (Style.VIVID, "mono"): ("Dramatic, high-contrast light.", "dramatic light"),
+    (Style.VIVID, "lit mono"): ("Strong, dramatic contrast.", "strong contrast"),
     (Style.VIVID, "flat"): ("Bold, vivid colors.", "bold, vivid colors"),
     (Style.NATURAL, "free"): (
         "Soft natural light and true-to-life, understated colors.",
@@ -23,6 +24,7 @@ STYLE_CUES: dict[tuple[Style, str], tuple[str, str]] = {
     ),
     (Style.NATURAL, "lit"): ("True-to-life, understated colors.", "true-to-life colors"),
     (Style.NATURAL, "mono"): ("Soft, understated natural light.", "soft natural light"),
+    (Style.NATURAL, "lit mono"): ("Soft, understated tones.", "soft tones"),
     (Style.NATURAL, "flat"): ("Natural, understated colors.", "understated colors"),
 }
 WIDE = ("Wide landscape composition.", "wide landscape composition")
@@ -41,29 +43,35 @@ _MONO = re.compile(
     rf"\b(?:black[- ]and[- ]white {_PICTURE}|in black[- ]and[- ]white|monochrome|monochromatic {_PICTURE}|gr[ae]yscale"
     r"|sepia|(?:pencil|charcoal|ink|pen) (?:sketch|drawing|art)|engraving|etching|woodcut|lithograph"
     r"|daguerreotype|tintype|(?:old|vintage|antique|archival|historical) photo\w*"
-    r"|(?:18\d0|19[0-6]0)(?:['’]?s)?\s+(?:[\w-]+\s+){0,2}photo\w*|photo\w* (?:of|from) the (?:18\d0|19[0-5]0)s)\b",
+    r"|(?:18\d0|19[0-6]0)(?:['’]?s)?\s+(?:[\w-]+\s+){0,2}photo\w*|photo\w* (?:of|from) the (?:18\d0|19[0-5]0)s"
+    r"|photocop\w+|(?:sculpted|carved) (?:in|from|out of) (?:marble|stone)"
+    r"|(?:muted|pastel|desaturated|subdued|earthy) (?:colou?rs|tones|hues|(?:colou?r )?(?:palette|scheme)))\b"
+    r"|\A(?:an? )?(?:[\w-]+ ){0,2}(?:statue|sculpture|bust)\b",
     re.IGNORECASE,
 )
 _FLAT = re.compile(
     r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram|infographic|pixel art|sticker"
-    r"|pictogram|chart|map)\b",
+    r"|pictogram|chart|map|poster|cartoon|comic (?:book|strip|panel|page|style)|egyptian painting|ukiyo-e|tapestry"
+    r"|medieval (?:painting|manuscript|illumination))\b",
     re.IGNORECASE,
 )
 _LIT = re.compile(
-    r"\b(?:(?<!traffic )lights?(?! (?:blue|green|gr[ae]y|brown|pink|purple|yellow|orange|wood|surface|bulb|saber))"
-    r"|lighting|lit"
+    r"\b(?:(?<!traffic )lights?(?! (?:blue|green|gr[ae]y|brown|pink|purple|yellow|orange|pastel|colou?r\w*|hues?|tones?"
+    r"|wood|surface|bulb|saber|layer|dusting|snow|rain|breeze|coat|touch))|lighting|lit"
     r"|(?:sun|moon|star|back|dim|lamp|fire|torch|flood|spot|softly[ -]|warmly[ -])lit|"
-    r"sunlight|sun(?:set|rise|shine|ny)|sun|moonlight|dusk|dawn|twilight|golden hour|blue hour"
-    r"|candles?|candlelight|neon (?:lights?|signs?|glow\w*)|(?:warm|soft|golden|eerie|ethereal) glow|glow of|backlit"
+    r"sunlight|sun(?:set|rise|shine|beams?|rays?|ny)|sun|(?:moon|day|lamp|fire)light|dusk|dawn|twilight"
+    r"|golden hour|blue hour|candles?|candlelight"
+    r"|neon (?:lights?|signs?|glow\w*)|(?:warm|soft|golden|eerie|ethereal) glow|glow of|backlit"
     r"|shadows?|darkness|dark (?:room|night|sky|alley|street|forest|background|storm)|night|bright (?:sun|day)\w*"
     r"|midday|noon|afternoon|morning|evening)\b",
     re.IGNORECASE,
 )
 _FORMATS = {
     "wide": re.compile(r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture"
-r"|banner)|widescreen|panoram\w+|landscape (?:format|orientation|composition|layout)"
-r"|horizontal (?:format|orientation|composition|layout)|banner|cinematic (?:frame"
-r"|wide shot))\b", re.I),
+r"|banner)|widescreen|panorama|panoramic (?:view|vista|shot|photo\w*|image|picture|format)"
+r"|landscape (?:format|orientation|composition|layout)"
+r"|horizontal (?:format|orientation|composition|layout)|(?:web|website|header|youtube|horizontal) banner"
+r"|banner (?:image|format|ad)|cinematic (?:frame|wide shot))\b", re.I),
     "tall": re.compile(r"\b(?:tall vertical composition|portrait[- ](?:format|orientation|composition|layout|mode)"
 r"|vertical (?:format|orientation|composition|layout|poster|banner|shot)|full[- ](?:body"
 r"|length)(?: portrait| shot)?|(?:phone|mobile) wallpaper|book cover|movie poster)\b", re.I),
@@ -75,15 +83,17 @@ _HINTS = {
     "bare": ("coloring", "colouring", "line art", "line drawing", "blueprint", "schematic", "technical", "stencil",
              "screenshot", "sheet music", "qr code"),
     "mono": ("and white", "and-white", "monochrom", "scale", "sepia", "sketch", "drawing", " art", "engraving",
-             "etching", "woodcut", "lithograph", "type", "photo"),
+             "etching", "woodcut", "lithograph", "type", "photo", "colors", "colours", "tones", "hues", "palette",
+             "scheme", "statue", "sculpt", "bust", "carved"),
     "flat": ("logo", "icon", "emoji", "vector", "flat ", "clip", "diagram", "infographic", "pixel", "sticker",
-             "pictogram", "chart", "map"),
+             "pictogram", "chart", "map", "poster", "cartoon", "comic", "egyptian", "ukiyo", "tapestry", "medieval"),
     "lit": ("light", "lit", "sun", "dusk", "dawn", "twilight", "hour", "candle", "neon", "glow", "shadow", "dark",
             "night", "bright", "day", "noon", "morning", "evening"),
     "format": ("wide ", "wide-", "widescreen", "panoram", "landscape ", "horizontal ", "banner", "portrait",
                "vertical ", "full-", "full ", "wallpaper", "cover", "poster", "square ", "profile ", "avatar",
                "cinematic "),
 }  # fmt: skip
+STOPS = ".!?…。！？"  # what a sentence ends with
 _ALL_CUES = tuple(sentence for sentence, _ in (*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 _SHORT = dict((*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 
@@ -112,7 +122,8 @@ def short_form(cue: str) -> str:
 
 
 def _append(text: str, cue: str, desk: Desk) -> str:
-    joint = "" if not text else " " if text[-1] in ".!?…。！？" or text.endswith('."') else ". "
+    end = desk.read(text[-20:]).rstrip("\"'”’»)")
+    joint = "" if not text else " " if end.endswith(tuple(STOPS)) else ". "
     desk.note(len(text), "", cue)
     return text + joint + cue
 
@@ -123,12 +134,12 @@ def _style(text: str, desk: Desk) -> str:
     lower = text.lower()
     if _hinted("bare", lower) and _BARE.search(text):
         return text
-    if _hinted("mono", lower) and _MONO.search(text):
-        kind = "mono"
-    elif _hinted("flat", lower) and _FLAT.search(text):
+    mono = _hinted("mono", lower) and _MONO.search(text)
+    if not mono and _hinted("flat", lower) and _FLAT.search(text):
         kind = "flat"
     else:
-        kind = "lit" if _hinted("lit", lower) and _LIT.search(text) else "free"
+        lit = _hinted("lit", lower) and _LIT.search(text)
+        kind = "lit mono" if lit and mono else "lit" if lit else "mono" if mono else "free"
     return _append(text, STYLE_CUES[desk.style, kind][0], desk)
 
 

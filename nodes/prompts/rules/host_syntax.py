@@ -7,6 +7,11 @@ import re
 from ..rule import Desk, Rule
 
 _CHOICE = re.compile(r"\{([^{}]{1,300})\}")
+_HOW_MANY = re.compile(r"\A\d+(?:-\d+)?\$\$(?:[^|$]{0,20}\$\$)?")  # {2$$a|b}
+_HOW_OFTEN = re.compile(r"\A\s*\d*\.?\d+::")  # {0.5::a|b}
+_BAR = re.compile(r"(?<!\\)\|")
+_ESCAPED_BRACE = re.compile(r"\\[{}]")
+_LOOSE_BRACE = re.compile(r"[{}]")
 _WILDCARD = re.compile(r"(?<![\w])__([A-Za-z0-9][\w/ .-]{0,60}?)__(?![\w])")
 _EMBEDDING = re.compile(r"\bembedding:(?=\S)", re.IGNORECASE)
 _COMMENT = re.compile(r"/\*|\*/|(?<=\s)//(?=\s)")
@@ -14,12 +19,14 @@ _COMMENT = re.compile(r"/\*|\*/|(?<=\s)//(?=\s)")
 
 def _placeholders(text: str, desk: Desk) -> str:
     if "{" in text or "}" in text:
+        text = desk.cut(_ESCAPED_BRACE, text)
         for _ in range(4):
             flat = desk.replace(_CHOICE, lambda match: _choice(match[1], desk), text)
             if flat == text:
                 break
             text = flat
-        text = desk.replace(_LOOSE_BRACE, "", text)
+        text = desk.cut(_LOOSE_BRACE, text)
+        text = text.replace("\\|", "|")
     if "__" in text:
         text = desk.replace(_WILDCARD, lambda match: match[1].replace("_", " ").replace("/", " "), text)
     if ":" in text:
@@ -29,16 +36,14 @@ def _placeholders(text: str, desk: Desk) -> str:
     return text
 
 
-_LOOSE_BRACE = re.compile(r"[{}]")
-
-
 def _choice(inside: str, desk: Desk) -> str:
-    if "|" not in inside:
+    if not _BAR.search(inside):
         return inside
     desk.warn(
         "alternatives", f"{{{desk.read(inside)[:100]}}} is not chosen from: DALL·E read it all, and so does FLUX."
     )
-    return " or ".join(choice.strip() for choice in inside.split("|") if choice.strip())
+    choices = (_HOW_OFTEN.sub("", choice).strip() for choice in _BAR.split(_HOW_MANY.sub("", inside)))
+    return " or ".join(choice for choice in choices if choice)
 
 
 PLACEHOLDERS = Rule(

@@ -10,6 +10,8 @@ from ..rule import Desk, Rule
 _WHITE = r" \t\n\xa0\u2000-\u200a\u202f\u205f\u3000"
 _SPACES = re.compile(rf" [{_WHITE}]+|[{_WHITE[1:]}][{_WHITE}]*")
 _EMPTY_BRACKETS = re.compile(r"\(\s*[,.;:]?\s*\)|\[\s*\]")
+_LONE_OPENING = re.compile(r"\[\s*")
+_LONE_CLOSING = re.compile(r"\s*\]\s*")
 _SPACE_BEFORE = re.compile(r"(?<=\S) (?=[,;.!?:](?:\s|\Z))")
 _COMMAS = re.compile(r",\s*(?:,\s*)+")
 _COMMA_STOP = re.compile(r"[,;:]\s*(?=[.!?](?:\s|\Z))")
@@ -34,7 +36,9 @@ def _needs(text: str) -> bool:
     """False if there is surely nothing to do; much faster than looking with the patterns."""
     if not text.isascii() and _ODD_SPACES.search(text):
         return True
-    return any(sign in text for sign in _SIGNS) or (bool(text) and (text[0] in _EDGES or text[-1] in _EDGES[:-3]))
+    if ("[" in text) != ("]" in text) or any(sign in text for sign in _SIGNS):
+        return True
+    return bool(text) and (text[0] in _EDGES or text[-1] in _EDGES[:-3])
 
 
 def _punctuation(text: str, desk: Desk) -> str:
@@ -46,6 +50,8 @@ def _punctuation(text: str, desk: Desk) -> str:
         tidy = _SPACES.sub(" ", tidy)
         if "(" in tidy or "[" in tidy:
             tidy = _EMPTY_BRACKETS.sub("", tidy)
+        if ("[" in tidy) != ("]" in tidy):
+            tidy = _LONE_OPENING.sub("", _LONE_CLOSING.sub(". ", tidy))
         tidy = _SPACE_BEFORE.sub("", tidy)
         if "," in tidy or ";" in tidy or ":" in tidy:
             tidy = _COMMAS.sub(", ", tidy)
@@ -99,7 +105,8 @@ def _words(text: str) -> str:
 
 PUNCTUATION = Rule(
     "punctuation",
-    "Doubled commas, stops and spaces that were left over, and sentences that begin small.",
+    "Doubled commas, stops and spaces that were left over, a bracket without its partner, and sentences that begin "
+    "small.",
     _punctuation,
 )
 

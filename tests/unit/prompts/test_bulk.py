@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from nodes.prompts.bulk import BadPromptFile, convert_rows, count, find_file, rows
+from nodes.prompts.bulk import BadPromptFile, convert_rows, count, find_file, rows, telling_of_the_rest
 from nodes.prompts.convert import Request
 from nodes.prompts.targets import Style, Target
 
@@ -55,6 +55,18 @@ def test_a_part_of_a_file(tmp_path):
     file.write_text("".join(f"prompt {n}\n" for n in range(1, 101)), "utf-8")
     assert prompts(file, first=40, most=2) == ["prompt 40", "prompt 41"]
     assert prompts(file, first=101) == []
+
+
+def test_a_run_that_stops_before_the_end_says_where_the_next_begins(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("a fox\na wolf\na bear\n", "utf-8")
+
+    def warnings(first: int, most: int) -> list[str]:
+        done = [one for _, one in convert_rows(rows(file, LIKE, first=first, most=most))]
+        return [w.message for one in telling_of_the_rest(done, first, count(file)) for w in one.report.warnings]
+
+    assert warnings(1, 2) == ["Rows 1 to 2 of 3 were converted; set first_row to 3 for the next run."]
+    assert warnings(3, 2) == warnings(1, 3) == warnings(4, 1) == []
 
 
 @pytest.mark.parametrize(

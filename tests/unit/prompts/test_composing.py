@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nodes.prompts.composing import compose_long, compose_short, sentences
+import pytest
+
+from nodes.prompts.composing import clauses_of, compose_long, compose_short, sentences
 from nodes.prompts.convert import Request, convert
 from nodes.prompts.quoting import protect, restore
 from nodes.prompts.targets import CLIP_LIMIT, Style
@@ -40,16 +42,15 @@ def test_the_short_text_keeps_subject_style_and_cue():
     done = convert(Request(UPSAMPLED))
     assert done.clip_l.startswith("A yellow book and a red vase")
     assert "oil painting" in done.clip_l
-    assert "vivid colors" in done.clip_l
+    assert "Vivid colors" in done.clip_l
     assert done.report.tokens.clip_l <= CLIP_LIMIT
     assert done.report.tokens.clip_l > CLIP_LIMIT * 0.7, "the room is used"
 
 
 def test_the_short_text_is_composed_of_whole_clauses():
     done = convert(Request(UPSAMPLED, Style.NONE, ""))
-    flat = UPSAMPLED.replace(".", ",")
-    for clause in done.clip_l.split(", "):
-        assert clause in flat
+    for sentence in done.clip_l.rstrip(".").split(". "):
+        assert sentence in UPSAMPLED
 
 
 def test_a_quoted_text_late_in_the_prompt_is_in_the_short_text():
@@ -60,6 +61,42 @@ def test_a_quoted_text_late_in_the_prompt_is_in_the_short_text():
 def test_adjectives_stay_with_their_noun():
     done = convert(Request("A white, sleek sports car is parked on a meadow. " + UPSAMPLED, Style.NONE, ""))
     assert done.clip_l.startswith("A white, sleek sports car is parked on a meadow")
+
+
+@pytest.mark.parametrize(
+    "clauses",
+    [
+        ["A red fox runs home", " its tail held high", " by an old mill"],
+        ["A red fox sits under soft, warm light", " near an old mill"],
+        ["A red fox sits by the tree", " gazing up at a bird"],
+        ["The fox's large, pointed ears are up"],
+        ["A road is lined with signs, lamps, and tall old trees"],
+        ["Shades of blue, purple, and pink shine on it"],
+        ["In the background, a red fox sits"],
+        ["Surrounded by tall birches, a red fox sits"],
+        ["The old fox, tired but happy", " curls up in the snow"],
+        ["A man grins as the fox, wide-eyed, runs off", " with a hat"],
+        ["A large crowd passes by", " and inside, a fox sleeps"],
+        ["It shows many animals, such as foxes, wolves, and owls"],
+    ],
+)
+def test_a_sentence_is_cut_only_where_both_parts_can_stand(clauses):
+    assert [clause for _, clause in clauses_of(",".join(clauses))] == [clause.strip() for clause in clauses]
+
+
+def test_a_quoted_text_comes_with_what_says_it():
+    long = "A bear reads a newspaper on a bench in a small park between tall grey houses. " * 2
+    text = f'{long}A fox tips his hat, and answers with a loud "GOOD DAY" over the noise of the street.'
+    marked, quotes = protect(text)
+    short = restore(compose_short(marked, 40, lambda part: words(restore(part, quotes))), quotes)
+    assert 'A fox tips his hat, and answers with a loud "GOOD DAY"' in short
+
+
+def test_a_style_counts_wherever_it_stands_but_not_what_only_sounds_like_one():
+    head = "A fox crosses a wide wooden bridge over a slow green river. "
+    tail = "Crows watch it from the roof of an old mill beside the water, {}."
+    assert "in soft watercolor" in compose_short(head + tail.format("in soft watercolor"), 20, words)
+    assert "photos" not in compose_short(head + tail.format("taking photos"), 20, words)
 
 
 def test_one_endless_clause_ends_at_a_phrase():

@@ -1,39 +1,21 @@
-"""The 400 texts of the DALL·E 3 paper: what becomes of each is kept here; data/README.md says how much was judged.
+"""The 400 texts of the DALL·E 3 paper: what becomes of each, and what somebody who read it thought of that.
 
-After a change of rules on purpose: `REWRITE_GOLDEN=1 pytest tests/unit/prompts/test_golden.py`, then read the diff.
+After a change of rules on purpose: `REWRITE_GOLDEN=1 pytest tests/unit/prompts/test_golden.py`, then
+`python tests/unit/prompts/judge.py`, which shows every text that changed and asks for its verdict anew.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 
 import pytest
+from unit.prompts import golden
 
 from nodes.prompts.convert import Conversion, Request, convert
 from nodes.prompts.fidelity import items, missing
 from nodes.prompts.targets import Style, Target
 
-DATA = Path(__file__).parent / "data"
-GOLDEN = DATA / "golden.jsonl"
-SOURCES = ("drawbench", "drawbench_upsampled")
-TEXTS = [
-    (source, number, text)
-    for source in SOURCES
-    for number, text in enumerate((DATA / f"{source}.txt").read_text("utf-8").splitlines(), 1)
-]
-
-
-def entry(source: str, number: int, done: Conversion) -> dict:
-    rules = [change.rule for change in done.report.changes if change.rule not in ("style_cue", "format_cue")]
-    return {
-        "text": f"{source}:{number}",
-        "t5xxl": done.t5xxl,
-        "clip_l": done.clip_l,
-        "rules": sorted(set(rules)),
-        "warnings": sorted({warning.code for warning in done.report.warnings}),
-    }
+TEXTS = [(source, number, text) for source in golden.SOURCES for number, text in golden.texts(source)]
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +23,25 @@ def conversions() -> list[tuple[str, int, str, Conversion]]:
     return [(source, number, text, convert(Request(text))) for source, number, text in TEXTS]
 
 
-def test_all_400_are_as_they_were_judged(conversions):
-    made = [entry(source, number, done) for source, number, _, done in conversions]
+def test_all_400_are_as_they_were_recorded(conversions):
+    made = [golden.entry(source, number, done) for source, number, _, done in conversions]
     if os.environ.get("REWRITE_GOLDEN"):
-        GOLDEN.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in made), "utf-8")
-    judged = [json.loads(line) for line in GOLDEN.read_text("utf-8").splitlines()]
-    assert len(made) == len(judged) == 400
-    for one, other in zip(made, judged, strict=True):
+        golden.write(golden.GOLDEN, made)
+    recorded = golden.read(golden.GOLDEN)
+    assert len(made) == len(recorded) == 400
+    for one, other in zip(made, recorded, strict=True):
         assert one == other
+
+
+def test_all_400_were_read_as_they_are():
+    judged = {one["text"]: one for one in golden.read(golden.JUDGEMENTS)}
+    recorded = golden.read(golden.GOLDEN)
+    assert list(judged) == [one["text"] for one in recorded]
+    unread = [one["text"] for one in recorded if judged[one["text"]]["read"] != golden.mark(one)]
+    assert unread == [], "their texts have changed since somebody judged them; run tests/unit/prompts/judge.py"
+    for one in judged.values():
+        assert one["verdict"] in golden.VERDICTS
+        assert one["verdict"] == "good" or one["remark"], f"{one['text']}: say what is not good"
 
 
 def test_nothing_that_was_said_is_lost(conversions):
@@ -65,8 +58,8 @@ def test_the_words_stay_in_place(conversions):
     for source, number, text, done in conversions:
         if {change.rule for change in done.report.changes} & {"quality_words", "repetition"}:
             continue
-        before = [word.strip(".,;:-").lower() for word in text.split()]
-        after = [word.strip(".,;:-").lower() for word in done.text.split()]
+        before = [word.strip(".,;:-[]").lower() for word in text.split()]
+        after = [word.strip(".,;:-[]").lower() for word in done.text.split()]
         assert after[: len(before)] == before, f"{source}:{number}"
 
 

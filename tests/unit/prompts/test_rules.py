@@ -110,6 +110,11 @@ TABLE: dict[str, list[tuple[str, str]]] = {
     "host_syntax": [
         ("a {red|blue} fox", "a red or blue fox"),
         ("a {red} fox", "a red fox"),
+        ("a {2$$red|0.5::blue} fox", "a red or blue fox"),
+        (r"the set \{a\|b\}", "the set a|b"),
+        (r"a {red\|blue|green} fox", "a red|blue or green fox"),
+        ("a fox __animals/wild__ here", "a fox animals wild here"),
+        ('a {red|blue} fox with the words "{a|b} __c__"', 'a red or blue fox with the words "{a|b} __c__"'),
         ("a __color__ fox", "a color fox"),
         ("embedding:easynegative a fox", "embedding easynegative a fox"),
         ("a fox /* clever */ here", "a fox clever here"),
@@ -125,6 +130,7 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("a highly detailed map of Paris", "a highly detailed map of Paris"),
         ("a masterpiece by a child", "a masterpiece by a child"),
         ("masterpiece, 8k", "masterpiece, 8k"),
+        ("a fox, all in stunning 8k ultra hd resolution.", "a fox."),
     ],
     "negatives": [
         ("a street at night, no people", "a street at night, empty and deserted"),
@@ -156,6 +162,9 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("a fox. a river runs by. it is dawn.", "a fox. A river runs by. It is dawn."),
         ("a fox, e.g. a red one, vs. a wolf", "a fox, e.g. a red one, vs. a wolf"),
         ("Wait... a fox", "Wait... a fox"),
+        ("a fox in a red hat] the fox grins", "a fox in a red hat. The fox grins"),
+        ("A fox. [a river runs by.", "A fox. A river runs by."),
+        ("a fox [in snow]", "a fox [in snow]"),
     ],
     "repetition": [
         ("A red fox sits. A red fox sits. It is dawn.", "A red fox sits. It is dawn."),
@@ -185,6 +194,12 @@ def test_a_rule_says_what_it_changed(rule, before):
     assert rule in told
     assert told[rule]["reason"]
     assert all(change["before"] != change["after"] for change in told[rule]["changes"])
+
+
+def test_a_name_that_the_host_takes_for_a_file_is_reported():
+    done = convert(Request('a sign "my embedding:fox"', Style.NONE, ""))
+    assert "embedding" in [warning.code for warning in done.report.warnings]
+    assert "embedding" not in [warning.code for warning in convert(Request("embedding:fox runs")).report.warnings]
 
 
 def test_settings_written_in_the_prompt_are_reported():
@@ -241,7 +256,13 @@ def styled(prompt: str, style: Style, size: str = "") -> str:
         ("a fox at sunset", "Vivid, saturated colors and strong contrast.", "True-to-life, understated colors."),
         ("a pencil sketch of a fox", "Dramatic, high-contrast light.", "Soft, understated natural light."),
         ("a fox in black and white", "Dramatic, high-contrast light.", "Soft, understated natural light."),
+        ("a sepia photograph of a fox at dawn", "Strong, dramatic contrast.", "Soft, understated tones."),
+        ("a fox in muted tones", "Dramatic, high-contrast light.", "Soft, understated natural light."),
+        ("a Greek statue of a fox", "Dramatic, high-contrast light.", "Soft, understated natural light."),
         ("a logo of a fox", "Bold, vivid colors.", "Natural, understated colors."),
+        ("a medieval painting of a fox", "Bold, vivid colors.", "Natural, understated colors."),
+        ("a fox by a light pastel wall", "Vivid, saturated colors and dramatic, high-contrast light.",
+         "Soft natural light and true-to-life, understated colors."),
     ],
 )  # fmt: skip
 def test_a_style_contradicts_nothing_the_prompt_says(prompt, vivid, natural):
@@ -276,6 +297,18 @@ def test_a_format_in_the_prompt_stays_and_a_contradiction_is_reported():
     done = convert(Request("a vertical poster of a fox", Style.NONE, "1792x1024"))
     assert done.t5xxl == "a vertical poster of a fox"
     assert [warning.code for warning in done.report.warnings] == ["format"]
+
+
+def test_a_thing_in_the_picture_is_no_format():
+    for prompt in ("a fox under a retro banner", "a fox at panoramic windows"):
+        done = convert(Request(prompt, Style.NONE, "1024x1024"))
+        assert done.t5xxl == f"{prompt}. Balanced square composition."
+        assert done.report.warnings == ()
+
+
+def test_a_cue_follows_a_quoted_sentence_without_a_second_stop():
+    done = convert(Request('a banner that reads "Class of 69."', Style.NONE, "1024x1024"))
+    assert done.t5xxl == 'a banner that reads "Class of 69." Balanced square composition.'
 
 
 def test_as_is_mode_changes_nothing_but_escapes():
