@@ -136,7 +136,7 @@ export class Judge {
     if (!found) return;
     const lines = found.groups.map((group) => {
       const where = group.group ? `${group.group}: ` : "";
-      return element("p", { dir: "auto", text: where + group.sentence });
+      return element("p", { text: where + group.sentence });
     });
     this.summary.replaceChildren(...(lines.length ? lines : [element("p", { text: "No votes yet." })]));
   }

@@ -116,7 +116,7 @@ export class CompareView {
     for (const name of ["pointerdown", "mousedown", "dblclick", "contextmenu", "keyup", "copy"]) {
       this.root.addEventListener(name, (event) => event.button === 1 || event.stopPropagation());
     }
-    for (const scrolling of [this.panel, this.captions]) {
+    for (const scrolling of [this.panel, this.captions, menu]) {
       scrolling.addEventListener("wheel", (event) => event.stopPropagation(), { passive: true });
     }
   }

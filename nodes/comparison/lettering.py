@@ -124,7 +124,7 @@ def printable(text: str) -> str:
 
 
 def lacking(text: str) -> str:
-    """The characters of `text` that the pack's fonts do not have, each once, in order: a crossed box stands for them."""
+    """The characters of `text` that the pack's fonts do not have, each once; a crossed box stands for them."""
     letters = dict.fromkeys(_visual(printable(text)))
     return "".join(letter for letter in letters if not letter.isspace() and not _has(letter))
 
