@@ -2,10 +2,12 @@
  * Puts the comparison view on the node "Side-by-Side Compare".
  *
  * A DOM widget, so it is the same in the classic canvas and in Nodes 2.0. What the user set (mode, pair, zoom …)
- * lives in `node.properties`, so it travels with the workflow; pictures do not.
+ * lives in `node.properties`, so it travels with the workflow; pictures do not. When a workflow is opened again, the
+ * pictures of its last run come from ComfyUI's history, as long as ComfyUI has them.
  */
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { earlierOutputs } from "./compare/history.js";
 import { CompareView } from "./compare/view.js";
 
 const NODE = "DalleFluxCompare";
@@ -43,11 +45,31 @@ function show(node, output) {
   if (payload && node.dalleFluxCompare) node.dalleFluxCompare.show(payload);
 }
 
-/** @returns {Iterable<any>} all compare nodes, also inside subgraphs */
-function* compareNodes(graph) {
+/**
+ * All compare nodes, also inside subgraphs, with the names under which the host files a node's output: the path of
+ * ids down to it (history), and its subgraph's id with its own (the open workflow's outputs).
+ *
+ * @returns {Iterable<{node: any, path: string, locator: string}>}
+ */
+function* compareNodes(graph, above = "", owner = "") {
   for (const node of graph?.nodes ?? []) {
-    if (node.dalleFluxCompare) yield node;
-    if (node.subgraph) yield* compareNodes(node.subgraph);
+    if (node.dalleFluxCompare) yield { node, path: `${above}${node.id}`, locator: `${owner}${node.id}` };
+    if (node.subgraph) yield* compareNodes(node.subgraph, `${above}${node.id}:`, `${node.subgraph.id}:`);
+  }
+}
+
+/** Show the last run's pictures where nothing is shown yet. */
+async function showEarlier() {
+  const graph = app.graph;
+  const waiting = [...compareNodes(graph)].filter(({ node }) => !node.dalleFluxCompare.payload);
+  if (!waiting.length) return;
+  const runs = await earlierOutputs((path) => api.fetchApi(path), graph.id);
+  for (const { node, path } of waiting) {
+    const view = node.dalleFluxCompare; // none when the node was removed meanwhile
+    if (!view || view.payload) continue; // or a run was faster
+    const last = runs.find((outputs) => outputs[path]?.[OUTPUT]);
+    if (last) show(node, last[path]);
+    else view.forgotten();
   }
 }
 
@@ -96,6 +118,9 @@ app.registerExtension({
   },
   /** Outputs come back when a workflow's tab is opened again. */
   onNodeOutputsUpdated(outputs) {
-    for (const node of compareNodes(app.graph)) show(node, outputs?.[node.id]);
+    for (const { node, locator } of compareNodes(app.graph)) show(node, outputs?.[locator]);
+  },
+  afterConfigureGraph() {
+    showEarlier(); // not waited for: the canvas is ready without it
   },
 });

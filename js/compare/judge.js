@@ -14,6 +14,7 @@ export class Judge {
     /** @type {Map<number, string>} row → choice of the pictures shown now */
     this.votes = new Map();
     this.orders = new Map();
+    this.revealed = new Set(); // rows whose names a vote has shown: no further vote on them is blind
     this.summary = element("div", { class: "dfc-summary" });
     this.buttons = element("div", { class: "dfc-votes", role: "group", "aria-label": "Your vote" });
     this.blind = element("input", { type: "checkbox", onchange: (event) => listeners.blind(event.target.checked) });
@@ -47,9 +48,10 @@ export class Judge {
     this.id = payload.id;
     this.votes.clear();
     this.orders.clear();
+    this.revealed.clear();
     this.#json(`/votes?${new URLSearchParams({ comparison: payload.id })}`).then((found) => {
       if (!found || this.id !== payload.id) return;
-      for (const vote of found.votes) this.votes.set(vote.pair - 1, vote.choice);
+      for (const vote of found.votes) this.#know(vote.pair - 1, vote.choice);
       if (this.votes.size) this.listeners.changed();
     });
   }
@@ -112,15 +114,20 @@ export class Judge {
         };
       }); // prettier-ignore
       const vote = {
-        comparison: payload.id, pair: row + 1, choice, blind, sides,
+        comparison: payload.id, pair: row + 1, choice, blind: blind && !this.revealed.has(row), sides,
         prompt: payload.prompt, category: payload.category,
       }; // prettier-ignore
       const headers = { "Content-Type": "application/json" };
       const stored = await this.#json("/votes", { method: "POST", headers, body: JSON.stringify(vote) });
-      if (stored) this.votes.set(row, choice);
+      if (stored) this.#know(row, choice);
     }
     this.listeners.changed();
     this.#loadSummary(this.by.value);
+  }
+
+  #know(row, choice) {
+    this.votes.set(row, choice);
+    this.revealed.add(row);
   }
 
   async #loadSummary(by) {
@@ -129,7 +136,7 @@ export class Judge {
     if (!found) return;
     const lines = found.groups.map((group) => {
       const where = group.group ? `${group.group}: ` : "";
-      return element("p", { dir: "auto", text: where + group.sentence });
+      return element("p", { text: where + group.sentence });
     });
     this.summary.replaceChildren(...(lines.length ? lines : [element("p", { text: "No votes yet." })]));
   }

@@ -7,17 +7,14 @@ import { button, element } from "./dom.js";
  * @param {(text: string) => void} say
  */
 export function saveMenu(files, address, say) {
-  const list = element("div", { class: "dfc-menu", role: "menu" });
+  const list = element("div", { class: "dfc-menu", role: "menu", "data-capture-wheel": "true" });
   const menu = element("details", { class: "dfc-save" });
   const close = () => (menu.open = false);
   const row = ({ name, file }) => {
-    const save = element("a", {
-      href: address(file), download: fileName(name), role: "menuitem", title: `Save ${name}`,
-      "aria-label": `Save ${name}`, text: "Save", onclick: close,
-    }); // prettier-ignore
-    const copy = button(`Copy ${name}`, "Copy", () => copyPicture(address(file), say).then(close), {
-      role: "menuitem",
-    });
+    const act = (label, what) =>
+      button(`${label} ${name}`, label, () => what().then(close), { role: "menuitem" });
+    const save = act("Save", () => savePicture(address(file), fileName(name), say));
+    const copy = act("Copy", () => copyPicture(address(file), say));
     return element("div", { class: "dfc-menu-row" }, element("span", { dir: "auto", text: name }), save, copy);
   };
   menu.append(element("summary", { title: "Save or copy", "aria-label": "Save or copy", text: "⤓" }), list);
@@ -27,6 +24,20 @@ export function saveMenu(files, address, say) {
 
 function fileName(name) {
   return `${name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "")}.png`;
+}
+
+/** By way of a blob: a plain link to ComfyUI's file would be saved under the name that it has in the temp folder. */
+async function savePicture(url, name, say) {
+  try {
+    const reply = await fetch(url);
+    if (!reply.ok) throw new Error(reply.statusText);
+    const link = element("a", { href: URL.createObjectURL(await reply.blob()), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may ask for it until it has begun to save
+    say(`Saved ${name}.`);
+  } catch {
+    say("The picture could not be fetched from ComfyUI; change a label and run the workflow again.");
+  }
 }
 
 /** The clipboard wants PNG, which is what ComfyUI's temp pictures are. */

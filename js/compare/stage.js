@@ -27,6 +27,7 @@ export class Stage {
     this.showTags = true;
     this.pointers = new Map();
     this.probe = null; // one pixel, made when first needed
+    this.gone = new Set(); // addresses where there is no picture any more
     this.handle = element("div", {
       class: "dfc-handle",
       role: "slider",
@@ -77,7 +78,8 @@ export class Stage {
       tag.style.setProperty("--dfc-slot", layer.colour);
       tag.append(element("span", { class: "dfc-name", dir: "auto", text: layer.tag }));
       if (layer.warning) tag.append(element("span", { class: "dfc-warning", text: layer.warning }));
-      const cut = element("div", { class: `dfc-cut dfc-at-${index}` }, inner, tag);
+      const note = element("p", { class: "dfc-gone-note", text: "This picture is gone from ComfyUI's temp folder." });
+      const cut = element("div", { class: `dfc-cut dfc-at-${index}` }, inner, note, tag);
       const pane = panes[shared ? 0 : index];
       pane.append(cut);
       return { pane, cut, frame: inner, image, layer };
@@ -178,9 +180,16 @@ export class Stage {
 
   #image(src) {
     const image = /** @type {HTMLImageElement} */ (element("img", { draggable: "false", decoding: "sync" }));
-    image.addEventListener("error", () => image.hasAttribute("src") && this.listeners.onMissing());
+    image.addEventListener("error", () => image.hasAttribute("src") && this.#missing(src));
+    image.addEventListener("load", () => this.gone.delete(src));
     image.src = src;
     return image;
+  }
+
+  #missing(src) {
+    this.gone.add(src);
+    this.layout();
+    this.listeners.onMissing();
   }
 
   #blink() {
@@ -198,7 +207,8 @@ export class Stage {
     const sharp = s * this.#outer() * devicePixelRatio >= 2;
     this.root.classList.toggle("dfc-pixels", sharp);
     this.root.classList.toggle("dfc-no-tags", !this.showTags);
-    this.cuts.forEach(({ cut, frame }, index) => {
+    this.cuts.forEach(({ cut, frame, layer }, index) => {
+      cut.classList.toggle("dfc-gone", this.gone.has(layer.src));
       frame.style.transform = `translate(${left}px, ${top}px) scale(${s})`;
       cut.style.clipPath = "";
       cut.style.opacity = "";

@@ -10,22 +10,13 @@
  * @typedef {{address: (file: File_) => string, request: (path: string, options?: RequestInit) => Promise<Response>,
  *   link: (path: string) => string, remember: (state: object) => void}} Surroundings
  */
-import { button, element } from "./dom.js";
+import { element } from "./dom.js";
 import { Judge } from "./judge.js";
 import { numbersTable } from "./numbers.js";
 import { saveMenu } from "./save.js";
 import { Stage } from "./stage.js";
+import { MODES, Toolbar } from "./toolbar.js";
 
-/** Mode → sign on its button, name, key. */
-const MODES = {
-  slider: ["◧", "Slider, left and right", "1"],
-  "slider-h": ["⬒", "Slider, above and below", "2"],
-  side: ["▯▯", "Side by side", "3"],
-  overlay: ["◍", "Overlay with opacity", "4"],
-  blink: ["⇄", "Blink", "5"],
-  difference: ["Δ", "Difference heat map", "6"],
-  grid: ["▦", "All pictures", "7"],
-};
 const COLOURS = { a: "#5aa9ff", b: "#ff8f5a", c: "#5fd39a", d: "#d291ff" };
 const NEUTRAL = "#c8ced8"; // while judging blind
 const START = {
@@ -33,6 +24,9 @@ const START = {
   labels: true, captions: true, panel: "", blind: false, by: "",
 }; // prettier-ignore
 const STEP = 24; // px an arrow key moves
+const UNUSED = "Connect two to four pictures and run the workflow.";
+const FORGOTTEN = "ComfyUI has no pictures of an earlier run of this node; run the workflow to see them.";
+const GONE = "A picture is gone from ComfyUI's temp folder; change a label and run the workflow again.";
 
 export class CompareView {
   /** @param {Surroundings} surroundings */
@@ -41,11 +35,12 @@ export class CompareView {
     this.state = { ...START };
     /** @type {Payload | null} */
     this.payload = null;
+    this.emptiness = UNUSED;
     this.stage = new Stage({
       onCamera: () => this.#cameraMoved(),
       onSplit: (split) => this.#set({ split }, false),
       onReadout: (text) => (this.readout.textContent = text),
-      onMissing: () => this.#say("A picture is no longer in ComfyUI's temp folder; run the workflow again."),
+      onMissing: () => this.#say(GONE),
     });
     this.judge = new Judge(surroundings, {
       changed: () => this.#render(),
@@ -65,6 +60,12 @@ export class CompareView {
     this.payload = payload;
     this.message = "";
     this.judge.open(payload);
+    this.#render();
+  }
+
+  /** Say that an opened workflow's pictures are no longer there. */
+  forgotten() {
+    this.emptiness = FORGOTTEN;
     this.#render();
   }
 
@@ -89,59 +90,19 @@ export class CompareView {
   }
 
   #build() {
-    const modes = Object.entries(MODES).map(([mode, [sign, name, key]]) =>
-      button(`${name} (key ${key})`, sign, () => this.#set({ mode }), { role: "radio", "data-mode": mode }),
-    );
-    this.modes = element("div", { class: "dfc-group", role: "radiogroup", "aria-label": "View" }, ...modes);
-    this.left = this.#slotChoice("left", "First picture");
-    this.right = this.#slotChoice("right", "Second picture");
-    this.choices = element("div", { class: "dfc-group" }, this.left, element("span", { text: "·" }), this.right);
-    this.position = element("span", { class: "dfc-position" });
-    this.navigation = element(
-      "div",
-      { class: "dfc-group" },
-      button("Previous pair (Page Up)", "‹", () => this.#turn(-1)),
-      this.position,
-      button("Next pair (Page Down)", "›", () => this.#turn(1)),
-    );
-    this.percent = element("span", { class: "dfc-position" });
-    const zoom = element(
-      "div",
-      { class: "dfc-group" },
-      button("Zoom out (−)", "−", () => this.stage.zoom(1 / 1.5)),
-      this.percent,
-      button("Zoom in (+)", "+", () => this.stage.zoom(1.5)),
-      button("Fit (0)", "fit", () => this.stage.fit()),
-      button("True pixels: one picture pixel on one screen pixel (8)", "1:1", () => this.stage.truePixels()),
-    );
-    this.opacity = element("input", {
-      type: "range", min: 0, max: 100, "aria-label": "Opacity of the upper picture", class: "dfc-opacity",
-      oninput: (event) => {
-        this.stage.opacity = event.target.value / 100;
-        this.stage.layout();
-        this.#set({ opacity: this.stage.opacity }, false);
+    const menu = saveMenu(() => this.#files(), this.surroundings.address, (text) => this.#say(text));
+    this.toolbar = new Toolbar(
+      {
+        set: (change) => this.#set(change),
+        fade: (opacity) => this.#fade(opacity),
+        turn: (step) => this.#turn(step),
+        zoom: (factor) => this.stage.zoom(factor),
+        fit: () => this.stage.fit(),
+        truePixels: () => this.stage.truePixels(),
+        fullscreen: () => this.#fullscreen(),
       },
-    }); // prettier-ignore
-    this.toggles = element(
-      "div",
-      { class: "dfc-group" },
-      this.#toggle("labels", "Labels (L)", "A"),
-      this.#toggle("captions", "Captions (C)", "≡"),
-      this.#panelButton("numbers", "Numbers (N)", "#"),
-      this.#panelButton("judge", "Judge (J)", "★"),
+      menu,
     );
-    this.menu = saveMenu(() => this.#files(), this.surroundings.address, (text) => this.#say(text));
-    const tools = element(
-      "div",
-      { class: "dfc-group" },
-      this.menu,
-      button("Full screen (F)", "⤢", () => this.#fullscreen()),
-    );
-    this.bar = element(
-      "div",
-      { class: "dfc-bar", role: "toolbar", "aria-label": "Comparison" },
-      this.modes, this.choices, this.opacity, this.navigation, zoom, this.toggles, tools,
-    ); // prettier-ignore
     this.readout = element("div", { class: "dfc-readout" });
     this.captions = element("div", { class: "dfc-captions", "data-capture-wheel": "true" });
     this.panel = element("div", { class: "dfc-panel", "data-capture-wheel": "true" });
@@ -149,31 +110,15 @@ export class CompareView {
     this.root = element(
       "div",
       { class: "dfc", onkeydown: (event) => this.#key(event) },
-      this.bar, this.stage.root, this.readout, this.captions, this.panel, this.status,
+      this.toolbar.root, this.stage.root, this.readout, this.captions, this.panel, this.status,
     ); // prettier-ignore
     // What happens in here is not for the canvas below.
     for (const name of ["pointerdown", "mousedown", "dblclick", "contextmenu", "keyup", "copy"]) {
       this.root.addEventListener(name, (event) => event.button === 1 || event.stopPropagation());
     }
-    for (const scrolling of [this.panel, this.captions]) {
+    for (const scrolling of [this.panel, this.captions, menu]) {
       scrolling.addEventListener("wheel", (event) => event.stopPropagation(), { passive: true });
     }
-  }
-
-  #slotChoice(which, name) {
-    return element("select", {
-      "aria-label": name,
-      onchange: (event) => this.#set({ [which]: Number(event.target.value) }),
-    });
-  }
-
-  #toggle(name, label, sign) {
-    return button(label, sign, () => this.#set({ [name]: !this.state[name] }), { "data-toggle": name });
-  }
-
-  #panelButton(panel, label, sign) {
-    const press = () => this.#set({ panel: this.state.panel === panel ? "" : panel });
-    return button(label, sign, press, { "data-panel": panel });
   }
 
   /** @param {Partial<typeof START>} change @param {boolean} [draw] */
@@ -181,13 +126,25 @@ export class CompareView {
     Object.assign(this.state, change);
     clearTimeout(this.later);
     this.later = setTimeout(() => this.surroundings.remember({ ...this.state }), 60);
-    if (draw) this.#render();
+    if (!draw) return;
+    this.message = "";
+    this.#render();
   }
 
   #cameraMoved() {
     const { zoom, x, y } = this.stage.camera;
-    this.percent.textContent = `${this.stage.percent()} %`;
+    this.#tellZoom();
     this.#set({ zoom, x, y }, false);
+  }
+
+  #tellZoom() {
+    this.toolbar.percent.textContent = `${this.stage.percent()} %`;
+  }
+
+  #fade(opacity) {
+    this.stage.opacity = opacity;
+    this.stage.layout();
+    this.#set({ opacity }, false);
   }
 
   /** Sides in the order shown: A to D, or shuffled while this row is judged blind. */
@@ -251,42 +208,29 @@ export class CompareView {
   #render() {
     const ready = Boolean(this.payload);
     this.root.classList.toggle("dfc-empty", !ready);
-    for (const one of this.modes.children) {
-      one.setAttribute("aria-checked", String(one.dataset.mode === this.state.mode));
-    }
-    for (const one of this.toggles.children) {
-      const on = one.dataset.toggle ? this.state[one.dataset.toggle] : this.state.panel === one.dataset.panel;
-      one.setAttribute("aria-pressed", String(on));
-    }
-    this.opacity.hidden = this.state.mode !== "overlay";
-    this.opacity.value = String(this.state.opacity * 100);
     if (!ready) {
-      this.navigation.hidden = this.choices.hidden = true;
+      this.toolbar.render(this.state, null);
       this.captions.replaceChildren();
       this.panel.replaceChildren();
-      this.status.textContent = "Connect two to four pictures and run the workflow.";
+      this.status.textContent = this.emptiness;
       return;
     }
     const { sides, rows } = this.payload;
     const row = this.#row();
     const order = this.#order();
-    this.navigation.hidden = rows.length < 2;
-    this.position.textContent = `${row + 1} / ${rows.length}`;
-    this.choices.hidden = sides.length < 3 || this.state.mode === "grid";
-    this.#fillChoice(this.left, order, this.state.left);
-    this.#fillChoice(this.right, order, this.state.right);
+    const names = order.map((side, at) => this.#name(side, at));
+    this.toolbar.render(this.state, { row, rows: rows.length, names, hidden: this.#hidden() });
     const frame = { width: sides[0].width, height: sides[0].height };
     const layers = this.#layers(order);
     this.stage.showTags = this.state.labels;
     this.stage.show(layers, this.state.mode, frame);
     this.#renderCaptions(order);
     this.#renderPanel(row);
-    this.menu.hidden = this.#hidden();
-    requestAnimationFrame(() => this.payload && (this.percent.textContent = `${this.stage.percent()} %`));
-    const names = layers.map((layer) => layer.alt).join(", ");
+    requestAnimationFrame(() => this.payload && this.#tellZoom());
+    const shown = layers.map((layer) => layer.alt).join(", ");
     const missing = layers.length === 0 || (layers.length < 2 && !["difference", "grid"].includes(this.state.mode));
     const note = missing ? "This pair has only one picture. " : "";
-    this.status.title = this.status.textContent = this.message || `${note}${MODES[this.state.mode][1]}: ${names}. ${this.#notes(row, layers)}`;
+    this.status.title = this.status.textContent = this.message || `${note}${MODES[this.state.mode][1]}: ${shown}. ${this.#notes(row, layers)}`;
   }
 
   /** What must not go unsaid: batches that differ, and sizes that differ among the pictures shown. */
@@ -296,14 +240,6 @@ export class CompareView {
     const shown = new Set(layers.map((layer) => layer.key));
     const notes = matches.filter((match) => match.row === row && shown.has(match.slot) && match.note.startsWith("sizes"));
     return [metrics.pairing.note, ...notes.map((match) => `${match.slot.toUpperCase()}: ${match.note}.`)].join(" ");
-  }
-
-  #fillChoice(select, order, chosen) {
-    const options = order.map((side, at) =>
-      element("option", { value: at, text: this.#name(side, at), selected: at === chosen }),
-    );
-    select.replaceChildren(...options);
-    select.value = String(chosen);
   }
 
   #renderCaptions(order) {
@@ -382,11 +318,6 @@ export class CompareView {
 
   /** @returns {boolean} whether the key means something here */
   #press(key, target) {
-    const mode = Object.keys(MODES).find((name) => MODES[name][2] === key);
-    if (mode) {
-      this.#set({ mode });
-      return true;
-    }
     const arrows = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     if (arrows[key]) {
       const [x, y] = arrows[key];
@@ -396,22 +327,6 @@ export class CompareView {
       } else this.stage.move(x * STEP, y * STEP);
       return true;
     }
-    const actions = {
-      "+": () => this.stage.zoom(1.5),
-      "=": () => this.stage.zoom(1.5),
-      "-": () => this.stage.zoom(1 / 1.5),
-      0: () => this.stage.fit(),
-      8: () => this.stage.truePixels(),
-      PageUp: () => this.#turn(-1),
-      PageDown: () => this.#turn(1),
-      l: () => this.#set({ labels: !this.state.labels }),
-      c: () => this.#set({ captions: !this.state.captions }),
-      n: () => this.#set({ panel: this.state.panel === "numbers" ? "" : "numbers" }),
-      j: () => this.#set({ panel: this.state.panel === "judge" ? "" : "judge" }),
-      f: () => this.#fullscreen(),
-    };
-    const action = actions[key.length === 1 ? key.toLowerCase() : key];
-    action?.();
-    return Boolean(action);
+    return this.toolbar.press(key);
   }
 }

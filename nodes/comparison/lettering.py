@@ -21,6 +21,9 @@ from ..errors import MissingPackage
 
 FONTS = Path(__file__).parent / "fonts"
 _RTL_CLASSES = {"R", "AL"}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co"}  # Unicode categories
+_VARIANTS = {chr(point) for point in range(0xFE00, 0xFE10)}  # "draw the letter before as an emoji", and the like
+_NO_CHARACTER = "\u0378"  # never assigned: every font draws for it what it draws for anything it lacks
 # After which characters a line may end: spaces, and between ideographs, kana and Hangul syllables.
 _PIECES = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]+")  # fmt: skip # noqa: E501
 
@@ -116,8 +119,14 @@ def is_rtl(text: str) -> bool:
 def printable(text: str) -> str:
     """Text without control and invisible formatting characters; line breaks stay, tabs become spaces."""
     flat = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    kept = (c for c in flat if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    kept = (c for c in flat if c == "\n" or (unicodedata.category(c) not in _INVISIBLE and c not in _VARIANTS))
     return unicodedata.normalize("NFC", "".join(kept))
+
+
+def lacking(text: str) -> str:
+    """The characters of `text` that the pack's fonts do not have, each once; a crossed box stands for them."""
+    letters = dict.fromkeys(_visual(printable(text)))
+    return "".join(letter for letter in letters if not letter.isspace() and not _has(letter))
 
 
 def _visual(text: str) -> str:
@@ -154,6 +163,12 @@ def _runs(text: str) -> list[tuple[Script, str]]:
         else:
             runs.append((script, letter))
     return runs
+
+
+@functools.lru_cache(maxsize=4096)
+def _has(letter: str) -> bool:
+    font = _font(_script(letter), False, 32)
+    return bytes(font.getmask(letter)) != bytes(font.getmask(_NO_CHARACTER))
 
 
 @functools.lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import pictures
 from .align import RULES
 from .compare import Comparison, Request
+from .lettering import lacking
 from .metrics import CAUTION, MEANINGS
 from .report import Figure
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 REPAIRED = "{} held values outside 0…1, infinities or NaN; they were clipped, NaN became 0."
+BOXES = "The sheet has no letters for {}; boxes stand there, the texts themselves are kept whole."
+_NAMED = 12  # characters that the sentence lists at the most
 
 
 def metrics_json(
@@ -49,7 +52,11 @@ def metrics_json(
             }
             for side in request.sides
         ],
-        "notes": [*notes, *(REPAIRED.format(side.slot.upper()) for side in request.sides if side.repaired)],
+        "notes": [
+            *notes,
+            *(REPAIRED.format(side.slot.upper()) for side in request.sides if side.repaired),
+            *_boxes(request),
+        ],
         "meaning": {name: text for name, text in MEANINGS.items() if name in measured},
         "caution": CAUTION,
         "pairs": [
@@ -61,6 +68,15 @@ def metrics_json(
             for match in done.matches
         ],
     }  # fmt: skip
+
+
+def _boxes(request: Request) -> list[str]:
+    """What is said when the sheet's fonts lack letters of its labels and captions."""
+    captions = [caption for side in request.sides for caption in side.captions] if request.captions else []
+    texts = [*(side.label for side in request.sides), *(f"{one.line} {one.prompt}" for one in captions)]
+    missing = lacking(" ".join(texts))
+    more = " …" if len(missing) > _NAMED else ""
+    return [BOXES.format(" ".join(missing[:_NAMED]) + more)] if missing else []
 
 
 def _followed(adherence: Mapping[str, Sequence[float]], slot: str, row: Sequence[int | None]) -> dict[str, float]:

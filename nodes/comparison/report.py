@@ -23,16 +23,19 @@ _QUALITY = 90
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, "Noto Sans", sans-serif; }
-body { max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
+body { max-width: 1200px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; break-inside: avoid; }
 figure { flex: 1 1 260px; margin: 0; min-width: 0; }
-figure.chosen img { outline: 4px solid #2f9e62; }
+figure.chosen img { outline: 4px solid #2f9e62; outline-offset: -4px; }
 img { display: block; width: 100%; height: auto; border-radius: 4px; }
-figcaption { overflow-wrap: anywhere; } .quiet, footer { opacity: .7; font-size: .9em; }
+.quiet, footer { opacity: .7; font-size: .9em; }
 table { border-collapse: collapse; margin: .6rem 0; } th, td { padding: .2rem .7rem .2rem 0; text-align: start;
   border-bottom: 1px solid #8886; vertical-align: top; }
-@media print { body { max-width: none; margin: 0; } section { break-inside: avoid; } }
+@media print {
+  :root { color-scheme: light; } body { max-width: none; margin: 0; padding: 0; } section { break-inside: avoid; }
+  figure { break-inside: avoid; } img { max-height: 60vh; object-fit: contain; }
+}
 """
 
 
@@ -88,7 +91,7 @@ def votes_report(
     """
     parts = []
     for heading, tallies in groups.items():
-        items = "".join(f"<li dir='auto'>{_grouped(tally)}</li>" for tally in tallies)
+        items = "".join(f"<li>{_grouped(tally)}</li>" for tally in tallies)
         if items:
             parts.append(f"<section><h2>{escape(heading)}</h2><ul>{items}</ul></section>")
     parts.append(f"<h2>All {len(votes)} votes</h2>")
@@ -103,11 +106,11 @@ def votes_report(
             for side in vote.sides
         ]
         verdict = {TIE: "tie", BAD: "all bad"}.get(vote.choice) or next(
-            f"{side.label} is better" for side in vote.sides if side.slot == vote.choice
+            f"<bdi>{escape(side.label)}</bdi> is better" for side in vote.sides if side.slot == vote.choice
         )
         blind = ", blind" if vote.blind else ""
         parts.append(
-            f"<section><h3 dir='auto'>{escape(verdict)}</h3><p class='quiet'>{escape(vote.cast_at)}{blind}"
+            f"<section><h3>{verdict}</h3><p class='quiet'>{escape(vote.cast_at)}{blind}"
             f"{escape(', ' + vote.category) if vote.category else ''}</p>"
             f"<p dir='auto'>{escape(vote.prompt)}</p>{_figures(figures)}</section>"
         )

@@ -153,8 +153,8 @@ class Canvas:
         )
 
     def serialize(self) -> dict[str, Any]:
-        """The canvas format of what is open."""
-        return dict(self.page.evaluate("() => window.app.graph.serialize()"))
+        """The canvas format of what is open, as the file that saving it makes."""
+        return dict(self.page.evaluate("() => JSON.parse(JSON.stringify(window.app.graph.serialize()))"))
 
     def to_api(self) -> dict[str, Any]:
         """The API format of what is open, as the frontend itself makes it."""

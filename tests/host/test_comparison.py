@@ -71,11 +71,13 @@ def test_nothing_needs_to_be_connected_behind_it(comfyui, pictures):
 
 
 def test_another_size_is_aligned_by_the_rule_and_stated(comfyui, pictures):
-    run = comfyui.run(graph("compare_wide.png", align="none"))
+    run = comfyui.run(graph("compare_wide.png", align="none", label_b="FLUX 🦊"))
     assert run.succeeded, run.error
     (pair,) = metrics(run)["pairs"]
     assert pair["aligned"].startswith("sizes differ, A is 200x200, the other 200x100: not scaled")
     assert metrics(run)["alignment"]["rule"] == "none"
+    assert pair["b"] == "FLUX 🦊"
+    assert "The sheet has no letters for 🦊;" in metrics(run)["notes"][0]
 
 
 def test_a_batch_against_one_picture_makes_a_row_each(comfyui, pictures):

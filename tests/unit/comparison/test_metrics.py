@@ -21,7 +21,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from nodes.comparison.align import Align, align
 from nodes.comparison.colour import ciede2000, mean_ciede2000, palette, palette_difference
 from nodes.comparison.compare import clean
-from nodes.comparison.metrics import MEANINGS, measure, measurer, numbers, perceptual_hash
+from nodes.comparison.metrics import MEANINGS, Numbers, measure, measurer, numbers, perceptual_hash
 from nodes.comparison.perception import ClipMismatch, adherence
 from nodes.comparison.structure import structure
 
@@ -85,25 +85,52 @@ VARIANTS = {
     "noise": noisy,
     "shifted": lambda p: np.roll(p, (3, 5), (0, 1)),
     "inverted": lambda p: 1 - p,
-    "scaled": lambda p: np.ascontiguousarray(p[::2, ::2].repeat(2, 0).repeat(2, 1)),
+    "coarse": lambda p: np.ascontiguousarray(p[::2, ::2].repeat(2, 0).repeat(2, 1)),
     "greyscale": lambda p: np.repeat(p.mean(-1, keepdims=True), 3, -1).astype(np.float32),
     "blurred": lambda p: ndimage.gaussian_filter(p, (2, 2, 0)),
     "black": np.zeros_like,
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_numbers_agree_with_scikit_image(variant):
-    a = scene()
-    b = VARIANTS[variant](a)
-    ours = numbers(a, b)
-    wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
+def assert_agrees_with_scikit_image(ours: Numbers, wide_a: np.ndarray, wide_b: np.ndarray) -> None:
+    """Pictures are float64."""
     assert ours.psnr_db == pytest.approx(peak_signal_noise_ratio(wide_a, wide_b, data_range=1), abs=TOLERANCE)
     theirs = structural_similarity(
         wide_a, wide_b, data_range=1, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
     assert ours.ssim == pytest.approx(theirs, abs=TOLERANCE)
     assert ours.ciede2000 == pytest.approx(deltaE_ciede2000(rgb2lab(wide_a), rgb2lab(wide_b)).mean(), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_numbers_agree_with_scikit_image(variant):
+    a = scene()
+    b = VARIANTS[variant](a)
+    assert_agrees_with_scikit_image(numbers(a, b), a.astype(np.float64), b.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("rule", "size", "part"),
+    [
+        (Align.FIT, (400, 480), np.s_[:, :]),  # twice as large: reduced
+        (Align.FIT, (77, 90), np.s_[:, :]),  # smaller and of a slightly other shape: enlarged to 234x200
+        (Align.CROP, (100, 160), np.s_[:, 40:280]),  # wider: 320x200, its sides are cut off
+        (Align.STRETCH, (150, 100), np.s_[:, :]),
+    ],
+)
+def test_numbers_of_a_scaled_picture_agree_with_pillow_and_scikit_image(rule, size, part):
+    """The whole way of a picture of another size, against Pillow's own antialiased bicubic filter."""
+    a, b = scene(), noisy(scene(*size, seed=5))
+    aligned = align(torch.from_numpy(a), torch.from_numpy(b), rule)
+    place = aligned.placement
+    planes = [
+        np.asarray(Image.fromarray(plane).resize((place.width, place.height), Image.Resampling.BICUBIC))
+        for plane in np.moveaxis(b, -1, 0).copy()
+    ]
+    wide_b = np.clip(np.stack(planes, -1), 0, 1)[part].astype(np.float64)
+    left, top, right, bottom = place.overlap(a.shape[1], a.shape[0])
+    wide_a = a[top:bottom, left:right].astype(np.float64)
+    assert_agrees_with_scikit_image(numbers(aligned.a.numpy(), aligned.b.numpy()), wide_a, wide_b)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from nodes.comparison.captions import captions
-from nodes.comparison.lettering import Lettering, is_rtl, printable
+from nodes.comparison.lettering import Lettering, is_rtl, lacking, printable
 from nodes.comparison.sheet import DARK, LIGHT, MAX_PAGE_HEIGHT, THEMES, Cell, Row, draw_sheet
 
 RED, GREEN = Image.new("RGB", (80, 80), "#ff0000"), Image.new("RGB", (80, 40), "#00ff00")
@@ -90,11 +90,19 @@ def test_text_reads_well_by_the_web_guidelines(theme):
 @pytest.mark.parametrize("script", SAMPLES)
 def test_every_promised_script_has_its_letters(script):
     # U+0378 is no character: what the fonts draw for it is what they draw for anything they lack.
-    lacking = [ink(c).tobytes() for c in ("\u0378", "\u05ff", "\u06dd\u0000"[:1], "\u2eff")]
+    boxes = [ink(c).tobytes() for c in ("\u0378", "\u05ff", "\u061d", "\u2eff")]
     drawn = {letter: ink(letter) for letter in set(SAMPLES[script]) - {" "}}
     for letter, picture in drawn.items():
         assert picture.max() > 128, f"{letter} is empty"
-        assert picture.tobytes() not in lacking, f"{letter} is a box"
+        assert picture.tobytes() not in boxes, f"{letter} is a box"
+
+
+def test_letters_that_the_fonts_lack_are_named_and_boxes_stand_for_them():
+    assert [lacking(sample) for sample in SAMPLES.values()] == [""] * len(SAMPLES)
+    assert lacking("ก and น, ก again; हि 🦊 ❤\ufe0f") == "กนहि🦊❤"
+    box = ink("\u2eff")
+    assert box.max() > 128
+    assert np.array_equal(ink("ก"), box)
 
 
 def test_right_to_left_text_is_turned_and_arabic_letters_join():

@@ -1,0 +1,135 @@
+/** The buttons above the pictures, and the keys that do the same. */
+import { button, element } from "./dom.js";
+
+/** Mode → sign on its button, name, key. */
+export const MODES = {
+  slider: ["◧", "Slider, left and right", "1"],
+  "slider-h": ["⬒", "Slider, above and below", "2"],
+  side: ["▯▯", "Side by side", "3"],
+  overlay: ["◍", "Overlay with opacity", "4"],
+  blink: ["⇄", "Blink", "5"],
+  difference: ["Δ", "Difference heat map", "6"],
+  grid: ["▦", "All pictures", "7"],
+};
+const ZOOM_STEP = 1.5;
+
+/**
+ * @typedef {{set: (change: object) => void, fade: (opacity: number) => void, turn: (step: number) => void,
+ *   zoom: (factor: number) => void, fit: () => void, truePixels: () => void, fullscreen: () => void}} Commands
+ *   what the buttons ask for; `set` changes the view's state
+ */
+export class Toolbar {
+  /** @param {Commands} commands @param {HTMLElement} menu what saves and copies */
+  constructor(commands, menu) {
+    this.commands = commands;
+    this.menu = menu;
+    this.state = {};
+    const modes = Object.entries(MODES).map(([mode, [sign, name, key]]) =>
+      button(`${name} (key ${key})`, sign, () => commands.set({ mode }), { role: "radio", "data-mode": mode }),
+    );
+    this.modes = element("div", { class: "dfc-group", role: "radiogroup", "aria-label": "View" }, ...modes);
+    this.left = this.#choice("left", "First picture");
+    this.right = this.#choice("right", "Second picture");
+    this.choices = group(this.left, element("span", { text: "·" }), this.right);
+    this.position = element("span", { class: "dfc-position" });
+    this.navigation = group(
+      button("Previous pair (Page Up)", "‹", () => commands.turn(-1)),
+      this.position,
+      button("Next pair (Page Down)", "›", () => commands.turn(1)),
+    );
+    this.percent = element("span", { class: "dfc-position" });
+    const zoom = group(
+      button("Zoom out (−)", "−", () => commands.zoom(1 / ZOOM_STEP)),
+      this.percent,
+      button("Zoom in (+)", "+", () => commands.zoom(ZOOM_STEP)),
+      button("Fit (0)", "fit", commands.fit),
+      button("True pixels: one picture pixel on one screen pixel (8)", "1:1", commands.truePixels),
+    );
+    this.opacity = element("input", {
+      type: "range", min: 0, max: 100, "aria-label": "Opacity of the upper picture", class: "dfc-opacity",
+      oninput: (event) => commands.fade(event.target.value / 100),
+    }); // prettier-ignore
+    this.toggles = group(
+      button("Labels (L)", "A", () => this.#toggle("labels"), { "data-toggle": "labels" }),
+      button("Captions (C)", "≡", () => this.#toggle("captions"), { "data-toggle": "captions" }),
+      button("Numbers (N)", "#", () => this.#panel("numbers"), { "data-panel": "numbers" }),
+      button("Judge (J)", "★", () => this.#panel("judge"), { "data-panel": "judge" }),
+    );
+    const tools = group(menu, button("Full screen (F)", "⤢", commands.fullscreen));
+    this.root = element(
+      "div",
+      { class: "dfc-bar", role: "toolbar", "aria-label": "Comparison" },
+      this.modes, this.choices, this.opacity, this.navigation, zoom, this.toggles, tools,
+    ); // prettier-ignore
+  }
+
+  /**
+   * @param {any} state the view's
+   * @param {{row: number, rows: number, names: string[], hidden: boolean} | null} shown what there is to choose from,
+   *   in the order shown; nothing before there are pictures
+   */
+  render(state, shown) {
+    this.state = state;
+    for (const one of this.modes.children) one.setAttribute("aria-checked", String(one.dataset.mode === state.mode));
+    for (const one of this.toggles.children) {
+      const on = one.dataset.toggle ? state[one.dataset.toggle] : state.panel === one.dataset.panel;
+      one.setAttribute("aria-pressed", String(on));
+    }
+    this.opacity.hidden = state.mode !== "overlay";
+    this.opacity.value = String(state.opacity * 100);
+    this.navigation.hidden = !shown || shown.rows < 2;
+    this.choices.hidden = !shown || shown.names.length < 3 || state.mode === "grid";
+    this.menu.hidden = !shown || shown.hidden;
+    if (!shown) return;
+    this.position.textContent = `${shown.row + 1} / ${shown.rows}`;
+    fill(this.left, shown.names, state.left);
+    fill(this.right, shown.names, state.right);
+  }
+
+  /** @returns {boolean} whether the key means something here */
+  press(key) {
+    const mode = Object.keys(MODES).find((name) => MODES[name][2] === key);
+    const { zoom, fit, truePixels, turn, fullscreen } = this.commands;
+    const actions = {
+      "+": () => zoom(ZOOM_STEP),
+      "=": () => zoom(ZOOM_STEP),
+      "-": () => zoom(1 / ZOOM_STEP),
+      0: fit,
+      8: truePixels,
+      PageUp: () => turn(-1),
+      PageDown: () => turn(1),
+      l: () => this.#toggle("labels"),
+      c: () => this.#toggle("captions"),
+      n: () => this.#panel("numbers"),
+      j: () => this.#panel("judge"),
+      f: fullscreen,
+    };
+    const action = mode ? () => this.commands.set({ mode }) : actions[key.length === 1 ? key.toLowerCase() : key];
+    action?.();
+    return Boolean(action);
+  }
+
+  #choice(which, name) {
+    return element("select", {
+      "aria-label": name,
+      onchange: (event) => this.commands.set({ [which]: Number(event.target.value) }),
+    });
+  }
+
+  #toggle(name) {
+    this.commands.set({ [name]: !this.state[name] });
+  }
+
+  #panel(panel) {
+    this.commands.set({ panel: this.state.panel === panel ? "" : panel });
+  }
+}
+
+function group(...children) {
+  return element("div", { class: "dfc-group" }, ...children);
+}
+
+function fill(select, names, chosen) {
+  select.replaceChildren(...names.map((text, value) => element("option", { value, text, selected: value === chosen })));
+  select.value = String(chosen);
+}
