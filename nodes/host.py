@@ -6,11 +6,12 @@ need from the host (folders, progress, previews, cancelling) passes through here
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CATEGORY = "DALL·E to FLUX"
+T = TypeVar("T")
 
 _SCHEMA_FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
 
@@ -138,6 +140,37 @@ def raise_if_cancelled() -> None:
     import comfy.model_management
 
     comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a thread is, written by the thread; and whether anybody still wants its result."""
+
+    done: float = 0.0
+    total: float = 0.0
+    cancelled: bool = False
+
+
+async def in_thread(work: Callable[[], T], progress: Progress | None = None) -> T:
+    """Run `work` beside the event loop, with the running node's bar at `progress`.
+
+    A cancel ends the wait within a moment and sets `progress.cancelled`, for `work` to look at between its steps.
+    """
+    progress = progress or Progress()
+    task = asyncio.create_task(asyncio.to_thread(work))
+    shown = (0.0, 0.0)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=0.2)
+            raise_if_cancelled()
+            now = (progress.done, progress.total)
+            if now != shown:
+                shown = now
+                await show_progress(*now)
+        return task.result()
+    finally:
+        progress.cancelled = True
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else hears of it
 
 
 async def show_progress(value: float, total: float, preview: Image.Image | None = None) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 CATEGORY = f"{host.CATEGORY}/Moderation"
 PolicySocket = io.Custom("DALLE_FLUX_POLICY")
-T = TypeVar("T")
 
 # Raised by one whenever a check gave no answer, so that the host does not keep that outcome in its cache.
 _unanswered = 0
@@ -211,7 +209,7 @@ class DalleFluxModeratePrompt(io.ComfyNode):
         policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
         if wanted is OnFlag.REPLACE and not replacement.strip():
             raise BadPolicy("The gate is to replace prompts that are held back; fill in `replacement`, or use block.")
-        decision = await _in_thread(lambda: moderate_prompt(prompt, policy, desk, wanted))
+        decision = await host.in_thread(lambda: moderate_prompt(prompt, policy, desk, wanted))
         _announce(cls, [decision])
         match OnFlag.STOP if wanted is OnFlag.DROP else wanted:
             case _ if decision.allowed:
@@ -219,7 +217,7 @@ class DalleFluxModeratePrompt(io.ComfyNode):
             case OnFlag.BLOCK:
                 return io.NodeOutput(host.block(), False, report([decision], "block", decision.policy))
             case OnFlag.REPLACE:
-                instead = await _in_thread(lambda: moderate_prompt(replacement, policy, desk))
+                instead = await host.in_thread(lambda: moderate_prompt(replacement, policy, desk))
                 if not instead.allowed:
                     raise ContentRefused([instead])
                 return io.NodeOutput(replacement, False, report([decision], "replace", decision.policy))
@@ -321,7 +319,7 @@ async def hold_back_prompt(prompt: str, policy: Policy | None) -> None:
     if policy is None:
         return
     desk = _desk()
-    decision = await _in_thread(lambda: moderate_prompt(prompt, policy, desk))
+    decision = await host.in_thread(lambda: moderate_prompt(prompt, policy, desk))
     if not decision.allowed:
         raise ContentRefused([decision])
 
@@ -352,36 +350,15 @@ async def _judged(pictures: Sequence[Image.Image], policy: Policy, on_flag: OnFl
     """One decision a picture; the node's bar moves along."""
     from .moderate import moderate_pictures
 
-    desk, done, cancelled = _desk(), 0, False
+    desk, progress = _desk(), host.Progress(total=len(pictures))
 
     def one_by_one() -> Iterator[Image.Image]:
-        nonlocal done
         for picture in pictures:
-            if not cancelled:
+            if not progress.cancelled:
                 yield picture
-                done += 1
+                progress.done += 1
 
-    async def show() -> None:
-        await host.show_progress(done, len(pictures))
-
-    try:
-        return await _in_thread(lambda: moderate_pictures(one_by_one(), policy, desk, on_flag), show)
-    finally:
-        cancelled = True
-
-
-async def _nothing() -> None:
-    pass
-
-
-async def _in_thread(work: Callable[[], T], show: Callable[[], Awaitable[None]] = _nothing) -> T:
-    """Run `work` beside the host's loop, `show` how far it is, and stop waiting when the user presses cancel."""
-    task = asyncio.create_task(asyncio.to_thread(work))
-    while not task.done():
-        await asyncio.wait([task], timeout=0.2)
-        host.raise_if_cancelled()
-        await show()
-    return task.result()
+    return await host.in_thread(lambda: moderate_pictures(one_by_one(), policy, desk, on_flag), progress)
 
 
 def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
