@@ -23,15 +23,12 @@ _WINDOW = 24_000
 _SENTENCE = re.compile(r"[^.!?…。！？]*(?:[.!?…](?![\s\ue002])[^.!?…。！？]*)*(?:[.!?…。！？]+[)\"'”’\]]*|\Z)\s*")
 _ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|vs|etc|e\.g|i\.e|approx|ca|ft|Jr|Sr|[A-Z])\.)\s*\Z")
 _CLAUSE = re.compile(r"(\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+)")
-_CONJUNCTION = re.compile(r"\A(?:and|but|while|so|as)\s+", re.IGNORECASE)
 _STANDS_ALONE = 71  # importance from which a clause is taken without the one before it
 _JOINT = re.compile(
     r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
 )
 _LAST_ADJECTIVES = re.compile(r"(?:, [\w-]+)+\Z")
 _ITEM = 4  # words; what is shorter may be an item of a list, or a subject whose verb is still to come
-_SUBJECT_ONLY = re.compile(r"\b(?:as|while|when|where)(?: [\w'’-]+){1,3}\Z", re.IGNORECASE)
-_INVERTED = re.compile(r"\b(?:is|are|sits?|lies?|lays?|rests?|stands?|hangs?)\b", re.IGNORECASE)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -43,6 +40,9 @@ _PLACES = _words(
     "in on at by from to under above below behind beside beneath outside inside around near nearby next with along "
     "over across through between amidst among as meanwhile here there overhead"
 )
+_BEFORE_A_SUBJECT = _words("as while when where")
+_INVERTED = _words("is are sit sits lie lies lay lays rest rests stand stands hang hangs")
+_CONJUNCTIONS = _words("and but while so as")
 _BEFORE_ADJECTIVES = _DETERMINERS | _words("of with by against in on into very under over behind near from to")
 _NO_ADJECTIVE = _DETERMINERS | _PLACES | _words("and or but while of where which who each one to up down into")
 # Words, or their beginnings, that say how the picture is made.
@@ -172,27 +172,30 @@ def _joined(clauses: list[_Clause], chosen: dict[int, str], order: list[int]) ->
         elif last == index - 1:
             joint = clauses[index].joint
         else:
-            joint, words = ", " if text else "", _CONJUNCTION.sub("", words, 1)
+            joint = ", " if text else ""
+            first, _, rest = words.partition(" ")
+            words = rest if first.lower() in _CONJUNCTIONS and rest else words
         text, last = text + joint + words, index
     return text
 
 
 def _clauses(body: str) -> Iterator[_Clause]:
     """The clauses of the text in order, with their importance."""
+    has_quotes = MARK.search(body) is not None
     for number, sentence in enumerate(sentences(body)[:40]):
         parts = clauses_of(sentence)
-        quotes_later = any(MARK.search(part) for _, part in parts[1:])
+        quotes_later = has_quotes and any(MARK.search(part) for _, part in parts[1:])
         for position, (joint, part) in enumerate(parts):
             clause = part.strip(" .;,")
             if not any(character.isalnum() for character in clause) and not MARK.search(clause):
                 continue
             if number == 0 and position == 0:
                 weight = 100
-            elif MARK.search(clause):
+            elif has_quotes and MARK.search(clause):
                 weight = 90
             elif position == 0 and quotes_later:
                 weight = 89  # whose text it is
-            elif _is_style(_CONJUNCTION.sub("", clause.lower()).split(), alone=position > 0):
+            elif _is_style(clause.lower().split(), alone=position > 0):
                 weight = _STANDS_ALONE + 9 - min(number, 9)
             elif number == 0:
                 weight = 70 - min(position, 20)
@@ -205,8 +208,10 @@ def _clauses(body: str) -> Iterator[_Clause]:
 
 def _is_style(words: list[str], *, alone: bool) -> bool:
     """True for "in watercolor", but not for "admiring it and taking photos": that goes on with something."""
-    if alone and words and words[0].endswith("ing") and not words[0].startswith(_STYLE_WORDS):
-        return False
+    if alone:
+        first = next((word for word in words if word not in _CONJUNCTIONS), "")
+        if first.endswith("ing") and not first.startswith(_STYLE_WORDS):
+            return False
     return "deco" in words or any(word.startswith(_STYLE_WORDS) for word in words)
 
 
@@ -243,11 +248,12 @@ def _dangles(part: str, following: str, *, at_start: bool) -> bool:
     words = part.lower().split()
     if at_start and words:
         opens = words[0] in _PLACES or words[0].endswith(("ing", "ed")) or words[0] in ("seen", "set", "built", "shot")
-        if len(words) <= _ITEM or (opens and len(words) <= 3 * _ITEM and not _INVERTED.search(part)):
+        if len(words) <= _ITEM or (opens and len(words) <= 3 * _ITEM and _INVERTED.isdisjoint(words)):
             return True
-    if _SUBJECT_ONLY.search(part) or (words and len(words) <= 2 and words[-1] in _PLACES):
+    if not _BEFORE_A_SUBJECT.isdisjoint(words[-4:-1]) or (words and len(words) <= 2 and words[-1] in _PLACES):
         return True
-    words = _LAST_ADJECTIVES.sub("", part.lower()).split()
+    if ", " in part:
+        words = _LAST_ADJECTIVES.sub("", part.lower()).split()
     comes = len(words) > 1 and (words[-2] in _BEFORE_ADJECTIVES or words[-2].endswith(("'s", "’s")))
     return comes and _may_be_adjective(following.lower().split())
 

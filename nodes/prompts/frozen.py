@@ -60,13 +60,10 @@ def thaw(frozen: str, prompt: str) -> Frozen | None:
             'The field `frozen` holds JSON without the texts; write {"t5xxl": "…", "clip_l": "…"}, plain text, '
             "or clear it to convert the prompt anew."
         ) from None
-    stale = isinstance(key, str) and key != prompt_key(prompt)
-    warnings = (
-        Warning("frozen_stale", "The prompt has changed since the texts were frozen; the frozen texts are used."),
-    )
-    return Frozen(
-        _hosts(clean(long)), _hosts(clean(short)) if short and short.strip() else None, warnings if stale else ()
-    )
+    warnings: tuple[Warning, ...] = ()
+    if isinstance(key, str) and key != prompt_key(prompt):
+        warnings = (Warning("frozen_stale", "The prompt has changed since these texts were frozen; they are used."),)
+    return Frozen(_hosts(clean(long)), _hosts(clean(short)) if short and short.strip() else None, warnings)
 
 
 def _hosts(text: str) -> str:

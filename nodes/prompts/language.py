@@ -24,9 +24,9 @@ _STOPWORDS: dict[str, frozenset[str]] = {
         "sitting standing red blue green white black old man woman dog cat"
     ),
     "es": _words("el la los las un una unos unas de del y en con que sobre por para su sus al está son es muy "
-"sin como bajo junto"),
+           "sin como bajo junto"),
     "de": _words("der die das ein eine einen einem einer und mit auf im in von zu den dem ist sind unter über "
-"neben ohne vor hinter am bei aus"),
+           "neben ohne vor hinter am bei aus"),
     "fr": _words("le la les un une des du de et dans avec sur est sont au aux sous sans pour par qui en d l"),
     "it": _words("il lo la gli le un una uno di del della e con su nel nella è sono sotto senza per che in dei"),
     "pt": _words("o a os as um uma de do da dos das e em no na com sobre por para que é são sob sem ao"),

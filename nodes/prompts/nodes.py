@@ -231,6 +231,23 @@ async def _whole_file(name: str, first: int, most: int, like: Request, rewriter:
     return telling_of_the_rest(done, first, in_file)
 
 
+def _rewriters_inputs(seed_tooltip: str) -> list[io.Input]:
+    """What every rewriter is asked with."""
+    return [
+        io.Float.Input(
+            "temperature",
+            default=0.7,
+            min=0.0,
+            max=2.0,
+            step=0.05,
+            tooltip="0: always the likeliest words. Higher: more variety.",
+        ),
+        io.Int.Input(
+            "seed", default=0, min=0, max=2**64 - 1, control_after_generate=True, tooltip=seed_tooltip
+        ),
+    ]  # fmt: skip
+
+
 class DalleFluxRewriterEndpoint(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -252,22 +269,7 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
                     default="",
                     tooltip="Name of the LLM at the endpoint, for example qwen3:4b. Empty: the endpoint's first model.",
                 ),
-                io.Float.Input(
-                    "temperature",
-                    default=0.7,
-                    min=0.0,
-                    max=2.0,
-                    step=0.05,
-                    tooltip="0: always the likeliest words. Higher: more variety.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="The same seed, prompt and model give the same text, kept on this machine.",
-                ),
+                *_rewriters_inputs("The same seed, prompt and model give the same text, kept on this machine."),
                 io.Float.Input(
                     "timeout_s",
                     default=120.0,
@@ -315,22 +317,7 @@ class DalleFluxRewriterLocal(io.ComfyNode):
             "loaded in ComfyUI itself. FLUX.1's own encoders cannot generate text.",
             inputs=[
                 io.Clip.Input("clip", tooltip="A generative text encoder from CLIPLoader, for example qwen_3_4b."),
-                io.Float.Input(
-                    "temperature",
-                    default=0.7,
-                    min=0.0,
-                    max=2.0,
-                    step=0.05,
-                    tooltip="0: always the likeliest words. Higher: more variety.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="The same seed and prompt give the same text.",
-                ),
+                *_rewriters_inputs("The same seed and prompt give the same text."),
             ],
             outputs=[Rewriter.Output(display_name="rewriter", tooltip="For DALL·E Prompt to FLUX.")],
             **host.schema_extras(search_aliases=["qwen", "gemma", "local llm", "prompt enhancer", "text generate"]),

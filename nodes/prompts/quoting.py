@@ -16,8 +16,8 @@ _MARK_START, _MARK_END = "\ue002", "\ue003"
 _DIGITS = str.maketrans("0123456789", "".join(chr(0xE010 + digit) for digit in range(10)))
 _BACK = {chr(0xE010 + digit): str(digit) for digit in range(10)}
 MARK = re.compile("\ue002([\ue010-\ue019]+)\ue003")
-LONGEST = 400  # characters; what is quoted at greater length is a passage, not a text to draw
 
+# What is quoted at greater length than 400 characters is a passage, not a text to draw.
 # Every alternative excludes its own opening mark from its body, so that the search stays linear.
 _QUOTED = re.compile(
     r'(?<![A-Za-z0-9])"(?:[^"\n]|\n(?!\n)){1,400}"'
@@ -102,11 +102,6 @@ def restore(text: str, quotes: Quotes) -> str:
 def render(text: str, quotes: Quotes) -> str:
     """The text as the host wants it: quoted texts back, every parenthesis escaped."""
     return escape(restore(text, quotes))
-
-
-def marked(text: str) -> list[int]:
-    """Numbers of the quoted texts that `text` holds, in order."""
-    return [_number(match) for match in MARK.finditer(text)] if _MARK_START in text else []
 
 
 def _number(match: re.Match[str]) -> int:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import Any
+
+_LONGEST_WORD = 40  # characters, on average
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,21 @@ def measured(t5: Callable[..., Any], clip: Callable[..., Any], t5_unknown_id: in
             found: list[int] = tokenizer(text, verbose=False)["input_ids"]
         return found
 
+    # CLIP's tokens never reach over a space, its tokenizer is slow, and prompts are made of the same words: counted
+    # word by word, a conversion takes a quarter of the time.
+    @lru_cache(maxsize=20_000)
+    def clip_of_word(word: str) -> int:
+        return len(ids(clip, word)) - 2
+
+    def clip_tokens(text: str) -> int:
+        words = text.split()
+        if len(text) > _LONGEST_WORD * (len(words) + 1):  # words too long to be worth keeping
+            return len(ids(clip, text)) - 2
+        return sum(map(clip_of_word, words))
+
     return Tokenizers(
         t5=lambda text: len(ids(t5, text)),
-        clip=lambda text: len(ids(clip, text)) - 2,
+        clip=clip_tokens,
         t5_unknown=lambda text: ids(t5, text).count(t5_unknown_id),
     )
 

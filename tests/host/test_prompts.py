@@ -102,6 +102,8 @@ for prompt in json.loads(sys.stdin.readline()):
     weights, text, chunks = as_host_reads(done.t5xxl)
     literal[prompt] = {"weights": weights, "text": text, "plain": done.text,
                        "clip_chunks": as_host_reads(done.clip_l)[2], "clip_weights": as_host_reads(done.clip_l)[0]}
+exact = all(counts.clip(text) == len(host.clip_l.tokenizer(text)["input_ids"]) - 2 for text in
+            ["", "Caf\\u00e9  au\\u00a0lait, it's 3.5\\n\\u732b\\u732b \\U0001f98a ok?!", "x" * 3000, "a " + "y" * 60])
 worst, ratios = {"t5": 0, "clip": 0, "schnell": 0}, []
 for prompt in json.loads(sys.stdin.readline()):
     done = convert(Request(prompt), counts)
@@ -109,9 +111,11 @@ for prompt in json.loads(sys.stdin.readline()):
     worst["t5"] = max(worst["t5"], counts.t5(done.text))
     worst["schnell"] = max(worst["schnell"], counts.t5(short.text))
     worst["clip"] = max(worst["clip"], as_host_reads(done.clip_l)[2])
+    exact = exact and counts.clip(prompt) == len(host.clip_l.tokenizer(prompt)["input_ids"]) - 2
     ratios.append((ESTIMATE.t5(prompt) / counts.t5(prompt), ESTIMATE.clip(prompt) / counts.clip(prompt)))
 mean = [sum(pair[n] for pair in ratios) / len(ratios) for n in (0, 1)]
-print(json.dumps({"literal": literal, "worst": worst, "mean": mean, "unknown": counts.t5_unknown("{a} \\u732b fox")}))
+print(json.dumps({"exact": exact, "literal": literal, "worst": worst, "mean": mean,
+                  "unknown": counts.t5_unknown("{a} \\u732b fox")}))
 """
 LITERALS = [
     "a fox (red)",
@@ -155,6 +159,10 @@ def test_all_400_texts_fit_the_encoders(host_says):
     assert host_says["worst"]["t5"] <= 512
     assert host_says["worst"]["schnell"] <= 256
     assert host_says["worst"]["clip"] == 1, "one chunk of CLIP-L is all that FLUX uses"
+
+
+def test_clip_tokens_counted_by_word_are_those_of_the_whole_text(host_says):
+    assert host_says["exact"]
 
 
 def test_the_estimate_without_a_host_is_near(host_says):

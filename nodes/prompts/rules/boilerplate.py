@@ -33,14 +33,14 @@ _TRAILING = re.compile(
 _HINTS = (
     "masterpiece", "quality", "resolution", "high res", "high-res", "hi-res", "hi res", "highres", "hires", "detail",
     "definition", "hd", "ultra", "station", "society", "deviantart", "trending", "featured", "popular", "award",
-    "aesthetic", "absurdres", "score_", "source_", "rating_", "0p",
-    *(f"{digit}{dash}k" for digit in range(10) for dash in ("", "-", " ")),
+    "aesthetic", "absurdres", "score_", "source_", "rating_",
 )  # fmt: skip
+_NUMBERED = re.compile(r"\d[- ]?k|0p", re.IGNORECASE)
 
 
 def _quality(text: str, desk: Desk) -> str:
     lower = text.lower()
-    if not any(hint in lower for hint in _HINTS):
+    if not any(map(lower.__contains__, _HINTS)) and not _NUMBERED.search(text):
         return text
     text = desk.replace(_TRAILING, "", text)
     return desk.replace(_TAGS, r"\1", text)

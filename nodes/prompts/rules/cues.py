@@ -31,13 +31,13 @@ WIDE = ("Wide landscape composition.", "wide landscape composition")
 TALL = ("Tall vertical composition.", "tall vertical composition")
 SQUARE = ("Balanced square composition.", "square composition")
 
+# The patterns look at lower case.
 _PICTURE = (
     r"(?:photo\w*|picture|image|film|movie|still|portrait|drawing|illustration|sketch|print|comic|style|palette|scheme)"
 )
 _BARE = re.compile(
     r"\b(?:colou?ring (?:book|page|sheet)|line (?:art|drawing)|blueprint|schematic|technical drawing|stencil|screenshot"
-    r"|sheet music|qr code)\b",
-    re.IGNORECASE,
+    r"|sheet music|qr code)\b"
 )
 _MONO = re.compile(
     rf"\b(?:black[- ]and[- ]white {_PICTURE}|in black[- ]and[- ]white|monochrome|monochromatic {_PICTURE}|gr[ae]yscale"
@@ -46,52 +46,55 @@ _MONO = re.compile(
     r"|(?:18\d0|19[0-6]0)(?:['’]?s)?\s+(?:[\w-]+\s+){0,2}photo\w*|photo\w* (?:of|from) the (?:18\d0|19[0-5]0)s"
     r"|photocop\w+|(?:sculpted|carved) (?:in|from|out of) (?:marble|stone)"
     r"|(?:muted|pastel|desaturated|subdued|earthy) (?:colou?rs|tones|hues|(?:colou?r )?(?:palette|scheme)))\b"
-    r"|\A(?:an? )?(?:[\w-]+ ){0,2}(?:statue|sculpture|bust)\b",
-    re.IGNORECASE,
+    r"|\A(?:an? )?(?:[\w-]+ ){0,2}(?:statue|sculpture|bust)\b"
 )
 _FLAT = re.compile(
     r"\b(?:logo|icon|emoji|vector|flat (?:design|illustration|colou?rs)|clip ?art|diagram|infographic|pixel art|sticker"
     r"|pictogram|chart|map|poster|cartoon|comic (?:book|strip|panel|page|style)|egyptian painting|ukiyo-e|tapestry"
-    r"|medieval (?:painting|manuscript|illumination))\b",
-    re.IGNORECASE,
+    r"|medieval (?:painting|manuscript|illumination))\b"
 )
 _LIT = re.compile(
     r"\b(?:(?<!traffic )lights?(?! (?:blue|green|gr[ae]y|brown|pink|purple|yellow|orange|pastel|colou?r\w*|hues?|tones?"
     r"|wood|surface|bulb|saber|layer|dusting|snow|rain|breeze|coat|touch))|lighting|lit"
-    r"|(?:sun|moon|star|back|dim|lamp|fire|torch|flood|spot|softly[ -]|warmly[ -])lit|"
-    r"sunlight|sun(?:set|rise|shine|beams?|rays?|ny)|sun|(?:moon|day|lamp|fire)light|dusk|dawn|twilight"
+    r"|(?:sun|moon|star|back|dim|lamp|fire|torch|flood|spot|softly[ -]|warmly[ -])lit"
+    r"|sunlight|sun(?:set|rise|shine|beams?|rays?|ny)|sun|(?:moon|day|lamp|fire)light|dusk|dawn|twilight"
     r"|golden hour|blue hour|candles?|candlelight"
     r"|neon (?:lights?|signs?|glow\w*)|(?:warm|soft|golden|eerie|ethereal) glow|glow of|backlit"
     r"|shadows?|darkness|dark (?:room|night|sky|alley|street|forest|background|storm)|night|bright (?:sun|day)\w*"
-    r"|midday|noon|afternoon|morning|evening)\b",
-    re.IGNORECASE,
+    r"|midday|noon|afternoon|morning|evening)\b"
 )
 _FORMATS = {
-    "wide": re.compile(r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture"
-r"|banner)|widescreen|panorama|panoramic (?:view|vista|shot|photo\w*|image|picture|format)"
-r"|landscape (?:format|orientation|composition|layout)"
-r"|horizontal (?:format|orientation|composition|layout)|(?:web|website|header|youtube|horizontal) banner"
-r"|banner (?:image|format|ad)|cinematic (?:frame|wide shot))\b", re.I),
-    "tall": re.compile(r"\b(?:tall vertical composition|portrait[- ](?:format|orientation|composition|layout|mode)"
-r"|vertical (?:format|orientation|composition|layout|poster|banner|shot)|full[- ](?:body"
-r"|length)(?: portrait| shot)?|(?:phone|mobile) wallpaper|book cover|movie poster)\b", re.I),
-    "square": re.compile(r"\b(?:square (?:format|composition|image|picture|crop|frame|layout)|album cover"
-r"|profile picture|avatar)\b", re.I),
-}  # fmt: skip
+    "wide": re.compile(
+        r"\b(?:wide(?:screen|[- ]angle)?(?: landscape)? (?:composition|format|shot|view|image|picture|banner)"
+        r"|widescreen|panorama|panoramic (?:view|vista|shot|photo\w*|image|picture|format)"
+        r"|(?:landscape|horizontal) (?:format|orientation|composition|layout)"
+        r"|(?:web|website|header|youtube|horizontal) banner|banner (?:image|format|ad)|cinematic (?:frame|wide shot))\b"
+    ),
+    "tall": re.compile(
+        r"\b(?:tall vertical composition|portrait[- ](?:format|orientation|composition|layout|mode)"
+        r"|vertical (?:format|orientation|composition|layout|poster|banner|shot)"
+        r"|full[- ](?:body|length)(?: portrait| shot)?|(?:phone|mobile) wallpaper|book cover|movie poster)\b"
+    ),
+    "square": re.compile(
+        r"\b(?:square (?:format|composition|image|picture|crop|frame|layout)|album cover|profile picture|avatar)\b"
+    ),
+}
 # One of these stands in every text that the patterns of the same name find; looking for them is much faster.
 _HINTS = {
     "bare": ("coloring", "colouring", "line art", "line drawing", "blueprint", "schematic", "technical", "stencil",
              "screenshot", "sheet music", "qr code"),
-    "mono": ("and white", "and-white", "monochrom", "scale", "sepia", "sketch", "drawing", " art", "engraving",
-             "etching", "woodcut", "lithograph", "type", "photo", "colors", "colours", "tones", "hues", "palette",
-             "scheme", "statue", "sculpt", "bust", "carved"),
+    "mono": ("and white", "and-white", "monochrom", "yscale", "sepia", "pencil ", "charcoal ", "ink ", "pen ",
+             "engraving", "etching", "woodcut", "lithograph", "otype", "intype", "photo", "muted ", "pastel ",
+             "desaturated ", "subdued ", "earthy ", "statue", "sculpt", "bust", "carved "),
     "flat": ("logo", "icon", "emoji", "vector", "flat ", "clip", "diagram", "infographic", "pixel", "sticker",
              "pictogram", "chart", "map", "poster", "cartoon", "comic", "egyptian", "ukiyo", "tapestry", "medieval"),
     "lit": ("light", "lit", "sun", "dusk", "dawn", "twilight", "hour", "candle", "neon", "glow", "shadow", "dark",
             "night", "bright", "day", "noon", "morning", "evening"),
-    "format": ("wide ", "wide-", "widescreen", "panoram", "landscape ", "horizontal ", "banner", "portrait",
-               "vertical ", "full-", "full ", "wallpaper", "cover", "poster", "square ", "profile ", "avatar",
-               "cinematic "),
+    "wide": ("wide ", "wide-", "widescreen", "panoram", "landscape format", "landscape orient", "landscape comp",
+             "landscape layout", "horizontal ", "banner", "cinematic "),
+    "tall": ("tall v", "portrait ", "portrait-", "vertical ", "full-", "full ", "wallpaper", "book cover",
+             "movie poster"),
+    "square": ("square ", "album cover", "profile picture", "avatar"),
 }  # fmt: skip
 STOPS = ".!?…。！？"  # what a sentence ends with
 _ALL_CUES = tuple(sentence for sentence, _ in (*STYLE_CUES.values(), WIDE, TALL, SQUARE))
@@ -101,13 +104,10 @@ _SHORT = dict((*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 def split_cues(text: str) -> tuple[str, list[str]]:
     """The text without the cue sentences at its end, and those sentences in order."""
     found: list[str] = []
-    again = True
-    while again:
-        again = False
-        for cue in _ALL_CUES:
-            if text.endswith(cue):
-                text, again = text[: -len(cue)].rstrip(), True
-                found.insert(0, cue)
+    while text.endswith(_ALL_CUES):
+        cue = next(cue for cue in _ALL_CUES if text.endswith(cue))
+        text = text[: -len(cue)].rstrip()
+        found.insert(0, cue)
     return text, found
 
 
@@ -132,19 +132,19 @@ def _style(text: str, desk: Desk) -> str:
     if desk.style is Style.NONE or any(cue[0] in text for cue in STYLE_CUES.values()):
         return text
     lower = text.lower()
-    if _hinted("bare", lower) and _BARE.search(text):
+    if _hinted("bare", lower) and _BARE.search(lower):
         return text
-    mono = _hinted("mono", lower) and _MONO.search(text)
-    if not mono and _hinted("flat", lower) and _FLAT.search(text):
+    mono = _hinted("mono", lower) and _MONO.search(lower)
+    if not mono and _hinted("flat", lower) and _FLAT.search(lower):
         kind = "flat"
     else:
-        lit = _hinted("lit", lower) and _LIT.search(text)
+        lit = _hinted("lit", lower) and _LIT.search(lower)
         kind = "lit mono" if lit and mono else "lit" if lit else "mono" if mono else "free"
     return _append(text, STYLE_CUES[desk.style, kind][0], desk)
 
 
 def _hinted(kind: str, lower: str) -> bool:
-    return any(hint in lower for hint in _HINTS[kind])
+    return any(map(lower.__contains__, _HINTS[kind]))
 
 
 STYLE = Rule(
@@ -161,7 +161,8 @@ def _format(text: str, desk: Desk) -> str:
         return text
     width, height = desk.size
     shape = "wide" if width > height * 1.1 else "tall" if height > width * 1.1 else "square"
-    stated = _hinted("format", text.lower()) and [name for name, pattern in _FORMATS.items() if pattern.search(text)]
+    lower = text.lower()
+    stated = [name for name, pattern in _FORMATS.items() if _hinted(name, lower) and pattern.search(lower)]
     if stated:
         if shape not in stated:
             desk.warn("format", f"The prompt describes a {stated[0]} picture and the size {width}x{height} is {shape}.")

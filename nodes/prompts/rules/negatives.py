@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 
 from ..quoting import MARK
 from ..rule import Desk, Rule
@@ -14,7 +15,7 @@ POSITIVES: tuple[tuple[str, str], ...] = (
     (r"(?:other|additional|extra) (?:people|persons?|humans?|figures?|characters?)", "alone"),
     (r"(?:other|additional|extra|unnecessary) (?:objects?|items?|elements?|things?)", "the subject alone in the frame"),
     (r"people|persons?|humans?|human (?:figures?|beings?|presence)|crowds?|pedestrians?|passersby"
-r"|bystanders?|tourists?",
+     r"|bystanders?|tourists?",
      "empty and deserted"),
     (r"watermarks?|signatures?|logos?|copyright(?: (?:marks?|notices?|text))?|stamps?|usernames?|artist names?"
      r"|texts?|words?|letters?|lettering|writings?|captions?|typography|labels?|subtitles?|inscriptions?",
@@ -53,12 +54,12 @@ r"|bystanders?|tourists?",
     (r"rain", "in dry weather"),
     (r"(?:artificial|electric) lights?|lamps|lights", "dark and unlit"),
     (r"(?:bad|poor|wrong) anatomy|deformed|deformities|distort(?:ed|ions?)|disfigured|mutat(?:ed"
-r"|ions?)|malformed(?: \w+)?"
+     r"|ions?)|malformed(?: \w+)?"
      r"|(?:bad|deformed|mutated|extra|missing|fused|poorly drawn"
-r"|too many) (?:hands?|fingers?|limbs?|arms?|legs?|faces?|eyes?|feet)",
+     r"|too many) (?:hands?|fingers?|limbs?|arms?|legs?|faces?|eyes?|feet)",
      "with natural, correct anatomy"),
     (r"blurry|blurred|out of focus|low[- ]?(?:quality|res(?:olution)?)|lowres|worst quality"
-r"|bad quality|jpeg artifacts?|pixelated",
+     r"|bad quality|jpeg artifacts?|pixelated",
      "in sharp focus"),
     (r"cropped|cut off|out of frame", "entirely within the frame"),
 )  # fmt: skip
@@ -143,8 +144,8 @@ def _negatives(text: str, desk: Desk) -> str:
 
     text = desk.replace(_PHRASE, turn, text)
     text = desk.replace(_NOBODY, ", empty and deserted", text)
-    if "unmarked" in text or "quoted text" in text or len(text) < 20_000:
-        for left in list(_LEFT.finditer(text))[:8]:
+    if len(text) < 20_000:
+        for left in islice(_LEFT.finditer(text), 8):
             desk.warn(
                 "negative_kept",
                 f"“{desk.read(left[0])}” stays as it is: FLUX tends to draw what is named, so say what is "

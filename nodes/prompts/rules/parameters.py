@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..rule import Desk, Rule
+from .negatives import positive_for
 
 # Midjourney's (source: docs.midjourney.com, "Parameter list"), by whether a value follows.
 _WITH_VALUE = (
@@ -74,7 +75,7 @@ def _keep_a1111(match: re.Match[str], desk: Desk) -> str:
 def _as_negatives(things: str, desk: Desk) -> str:
     """A list of what is not wanted, in the words that the rule `negatives` reads."""
     wanted_not = [thing.strip(" .\n") for thing in re.split(r"[,;\n]+", things)[:60]]
-    known = [thing for thing in wanted_not if thing and desk.language == "en" and _has_positive(thing)]
+    known = [thing for thing in wanted_not if thing and desk.language == "en" and positive_for(thing)]
     unknown = [thing for thing in wanted_not if thing and thing not in known]
     if unknown:
         desk.warn(
@@ -82,12 +83,6 @@ def _as_negatives(things: str, desk: Desk) -> str:
             f"FLUX has no negative prompt; left out without a replacement: {desk.read(', '.join(unknown))[:300]}.",
         )
     return f". No {', no '.join(known)}." if known else ""
-
-
-def _has_positive(thing: str) -> bool:
-    from .negatives import positive_for  # beside it in this folder; imported late to keep both files readable alone
-
-    return positive_for(thing) is not None
 
 
 OTHER_TOOLS = Rule(
@@ -124,6 +119,7 @@ WEIGHTS = Rule(
     _weights,
 )
 
+_TIMES = re.compile(r"\d\s?[x×]\s?\d", re.IGNORECASE)
 _PIXELS = re.compile(
     r"(?:[,(]\s*)?(?:\b(?:in|at|with(?:\s+an?)?|of|size|image\s+size|resolution"
     r"|dimensions?)\b\s*(?:(?:size|resolution|dimensions?)\s*)?"
@@ -145,7 +141,7 @@ _DALLE = re.compile(
 
 def _size_and_quality(text: str, desk: Desk) -> str:
     lower = text.lower()
-    if "x" in lower or "×" in text:
+    if _TIMES.search(text):
         text = desk.replace(_PIXELS, lambda match: _keep_size(match, desk), text)
     if ":" in text and ("ratio" in lower or "format" in lower or "aspect" in lower):
         text = desk.replace(_RATIO, lambda match: _keep_ratio(match, desk), text)

@@ -16,7 +16,7 @@ _SPACE_BEFORE = re.compile(r"(?<=\S) (?=[,;.!?:](?:\s|\Z))")
 _COMMAS = re.compile(r",\s*(?:,\s*)+")
 _COMMA_STOP = re.compile(r"[,;:]\s*(?=[.!?](?:\s|\Z))")
 _STOP_COMMA = re.compile(r"(?<=[a-z]{3}[.!?])(?<!etc\.)\s*,\s*(?=\S)")
-_TWO_STOPS = re.compile(r"(?<![.])\.(?:\s?\.)(?![.])")
+_TWO_STOPS = re.compile(r"\.(?<!\.\.)\s?\.(?!\.)")
 _STOPS_APART = re.compile(r"(?<=[.!?])(?:\s+\.)+(?=\s|\Z)")
 _LEADING = re.compile(r"\A[\s,;:.!?\-–—|]+(?=[^\s,;:.!?\-–—|])")
 _TRAILING = re.compile(r"[\s,;:\-–—|]+\Z")
@@ -36,7 +36,7 @@ def _needs(text: str) -> bool:
     """False if there is surely nothing to do; much faster than looking with the patterns."""
     if not text.isascii() and _ODD_SPACES.search(text):
         return True
-    if ("[" in text) != ("]" in text) or any(sign in text for sign in _SIGNS):
+    if ("[" in text) != ("]" in text) or any(map(text.__contains__, _SIGNS)):
         return True
     return bool(text) and (text[0] in _EDGES or text[-1] in _EDGES[:-3])
 
@@ -56,12 +56,15 @@ def _punctuation(text: str, desk: Desk) -> str:
         if "," in tidy or ";" in tidy or ":" in tidy:
             tidy = _COMMAS.sub(", ", tidy)
             tidy = _COMMA_STOP.sub("", tidy)
-            tidy = _STOP_COMMA.sub(" ", tidy)
+            if ".," in tidy or "!," in tidy or "?," in tidy:
+                tidy = _STOP_COMMA.sub(" ", tidy)
         if ".." in tidy or ". ." in tidy:
             tidy = _TWO_STOPS.sub(".", tidy)
-            tidy = _STOPS_APART.sub("", tidy)
+            if " ." in tidy:
+                tidy = _STOPS_APART.sub("", tidy)
         tidy = _LEADING.sub("", tidy)
-        tidy = _TRAILING.sub("", tidy).strip()
+        if tidy and tidy[-1] not in ".!?" and not tidy[-1].isalnum():
+            tidy = _TRAILING.sub("", tidy)
         if tidy == before:
             break
     if desk.language == "en":
