@@ -7,9 +7,12 @@ need from the host (folders, progress, previews, cancelling) passes through here
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import dataclasses
 import os
+import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -150,6 +153,20 @@ class Progress:
     total: float = 0.0
     cancelled: bool = False
 
+    def at(self, done: float, total: float) -> None:
+        """Between two steps.
+
+        Raises:
+            Abandoned: the user pressed cancel, and nobody waits any more.
+        """
+        self.done, self.total = done, total
+        if self.cancelled:
+            raise Abandoned
+
+
+class Abandoned(Exception):
+    """Ends a thread whose result nobody waits for."""
+
 
 async def in_thread(work: Callable[[], T], progress: Progress | None = None) -> T:
     """Run `work` beside the event loop, with the running node's bar at `progress`.
@@ -157,20 +174,32 @@ async def in_thread(work: Callable[[], T], progress: Progress | None = None) -> 
     A cancel ends the wait within a moment and sets `progress.cancelled`, for `work` to look at between its steps.
     """
     progress = progress or Progress()
-    task = asyncio.create_task(asyncio.to_thread(work))
+    # Not asyncio's own threads: the host ends its loop with each run, and that would wait for them.
+    ended: Future[T] = Future()
+    ended.set_running_or_notify_cancel()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            ended.set_result(context.run(work))
+        except BaseException as error:
+            ended.set_exception(error)
+
+    threading.Thread(target=run, name="dalle_flux work", daemon=True).start()
+    waiting = asyncio.wrap_future(ended)
     shown = (0.0, 0.0)
     try:
-        while not task.done():
-            await asyncio.wait([task], timeout=0.2)
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=0.2)
             raise_if_cancelled()
             now = (progress.done, progress.total)
             if now != shown:
                 shown = now
                 await show_progress(*now)
-        return task.result()
+        return waiting.result()
     finally:
         progress.cancelled = True
-        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else hears of it
+        waiting.cancel()
 
 
 async def show_progress(value: float, total: float, preview: Image.Image | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,10 @@ class DalleFluxCompare(io.ComfyNode):
                 io.Image.Output(display_name="sheet", tooltip="Labelled contact sheet, one row a pair, in pages."),
                 io.Image.Output(display_name="difference", tooltip="Heat map of where each picture differs from A."),
                 io.String.Output(display_name="metrics", tooltip="JSON: numbers of each pair, and what they mean."),
+                *(
+                    io.Image.Output(display_name=f"image_{slot}", tooltip=f"Pictures {slot.upper()}, passed on.")
+                    for slot in SLOTS
+                ),
             ],
             **host.schema_extras(
                 search_aliases=["image compare", "image comparer", "before after", "side by side", "ssim", "psnr",
@@ -142,18 +145,24 @@ class DalleFluxCompare(io.ComfyNode):
         ]
         request = Request(sides, Align(align), theme, captions, cell_size, measure)
         numbers, note = measurer()
-        done = await asyncio.to_thread(compare, request, numbers, lambda done, total: host.raise_if_cancelled())
+        progress = host.Progress()
+        done = await host.in_thread(lambda: compare(request, numbers, progress.at), progress)
         followed = _adherence(clip, clip_vision, prompt, sides)
         notes = [sentence for sentence in (note, _clip_note(clip, clip_vision, prompt)) if sentence]
         metrics = metrics_json(request, done, adherence=followed, notes=notes)
         if html_report:
             html = comparison_report(report_rows(request, done), metrics, prompt)
-            metrics["html_report"] = await asyncio.to_thread(_write_report, html)
+            metrics["html_report"] = await host.in_thread(lambda: _write_report(html))
         shown = payload(
             request, done, metrics, prompt=prompt, category=category, save=lambda batch: host.temp_previews(cls, batch)
         )
+        passed_on = [host.block() if pictures is None else pictures for pictures in images]
         return io.NodeOutput(
-            done.sheet, done.difference, json.dumps(metrics, ensure_ascii=False), ui={"dalle_flux_compare": [shown]}
+            done.sheet,
+            done.difference,
+            json.dumps(metrics, ensure_ascii=False),
+            *passed_on,
+            ui={"dalle_flux_compare": [shown]},
         )
 
 

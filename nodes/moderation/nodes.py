@@ -109,7 +109,7 @@ class DalleFluxModerationPolicy(io.ComfyNode):
                     "…shieldgemma…, anything else gets a written policy and must answer JSON.",
                 ),
             ],
-            outputs=[PolicySocket.Output(display_name="policy", tooltip="For the moderation gates and the generators.")],
+            outputs=[PolicySocket.Output(display_name="policy", tooltip="For the gates and the generators.")],
             **host.schema_extras(
                 search_aliases=["moderation policy", "safety policy", "content policy", "nsfw policy"]
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -204,14 +203,14 @@ async def texts(request: Request, rewriter: Any = None) -> Conversion:
         return converted(request, None, host.state(), tokenizers())
     if isinstance(rewriter, LocalRewriter):  # the host's models want the host's own thread
         return converted(request, rewriter, host.state(), tokenizers())
-    return await asyncio.to_thread(converted, request, rewriter, host.state(), tokenizers())
+    return await host.in_thread(lambda: converted(request, rewriter, host.state(), tokenizers()))
 
 
 async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
     from .bulk import convert_rows, count, find_file, rows, telling_of_the_rest
 
     file = find_file(host.input_folder(), name)
-    in_file = await asyncio.to_thread(count, file)
+    in_file = await host.in_thread(lambda: count(file))
     total = max(0, min(most, in_file - first + 1))
     wanted = rows(file, like, first=first, most=most)
     done: list[Conversion] = []

@@ -70,6 +70,18 @@ def test_nothing_needs_to_be_connected_behind_it(comfyui, pictures):
     assert comfyui.view(shown["sheet"][0]).startswith(b"\x89PNG")
 
 
+def test_pictures_are_passed_on_unchanged(comfyui, pictures):
+    passing = graph()
+    for slot, output in (("a", 3), ("b", 4), ("c", 5)):
+        passing[slot] = {"class_type": "PreviewImage", "inputs": {"images": ["3", output]}}
+    run = comfyui.run(passing)
+    assert run.succeeded, run.error
+    for slot, name in (("a", "compare_a.png"), ("b", "compare_b.png")):
+        original = Image.open(comfyui.installation.base / "input" / name)
+        assert picture(comfyui, run, slot).tobytes() == original.tobytes()
+    assert "c" not in run.outputs, "nothing came in, so nothing behind it runs"
+
+
 def test_another_size_is_aligned_by_the_rule_and_stated(comfyui, pictures):
     run = comfyui.run(graph("compare_wide.png", align="none", label_b="FLUX 🦊"))
     assert run.succeeded, run.error
@@ -164,7 +176,7 @@ def test_a_vote_is_stored_counted_exported_and_withdrawn(comfyui, pictures):
 
 def test_a_vote_from_a_form_of_another_site_is_refused(comfyui, pictures):
     status, body = ask(comfyui, VOTES, {"choice": "a"}, method="POST", kind="text/plain")
-    assert (status, json.loads(body)["code"]) == (400, "bad_vote")
+    assert (status, json.loads(body)["code"]) == (400, "bad_request")
     assert ask(comfyui, VOTES, [1], method="POST")[0] == 400
     assert ask(comfyui, "/dalle_flux/comparison/summary?by=nothing")[0] == 400
 

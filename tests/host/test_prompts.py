@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import urllib.error
 from pathlib import Path
@@ -201,6 +202,26 @@ def test_a_rewriter_without_its_server_says_what_to_start(comfyui):
     }  # fmt: skip
     run = comfyui.run(graph)
     assert "start that program" in run.error
+
+
+def test_cancel_ends_the_wait_for_a_rewriter_that_never_answers(comfyui):
+    named = comfyui.installation.base / "user" / "dalle_flux" / "endpoints.toml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        named.parent.mkdir(parents=True, exist_ok=True)
+        named.write_text(f'[silent]\nbase_url = "http://127.0.0.1:{silent.getsockname()[1]}/v1"\n', "utf-8")
+        try:
+            graph = convert_and_save("an otter", rewriter=["5", 0]) | {
+                "5": {"class_type": "DalleFluxRewriterEndpoint", "inputs": {
+                    "endpoint": "silent", "model": "mute", "temperature": 0.7, "seed": 1}},
+            }  # fmt: skip
+            queued = comfyui.queue(graph)
+            silent.settimeout(60)
+            asked, _ = silent.accept()
+            with asked:
+                comfyui.post("/interrupt", {})
+                assert "execution_interrupted" in comfyui.wait(queued, limit_s=20).messages
+        finally:
+            named.unlink()
 
 
 def test_an_encoder_that_cannot_generate_is_told_apart(comfyui):
