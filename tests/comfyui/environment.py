@@ -103,6 +103,18 @@ def package(requirement: str) -> Path:
         return _package(cache, requirement)
 
 
+def commands(requirement: str) -> Path:
+    """The folder with the commands of a PyPI package, which is installed with all it requires apart from all else."""
+    cache = cache_folder()
+    with locked(cache / "lock"):
+        folder = cache / f"{requirement.replace('==', '-')}-py{sys.version_info.major}.{sys.version_info.minor}"
+        if not made(folder):
+            say(f"Getting {requirement}")
+            _pip(_virtual_environment(folder), "install", requirement)
+            (folder / MARKER).touch()
+        return _interpreter(folder).parent
+
+
 def say(text: str) -> None:
     """A line of progress for people."""
     print(f"· {text}", flush=True)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 
 import pytest
+from comfyui import environment
 from comfyui.environment import PACK
+from comfyui.server import Run
 
+COMFY_CLI = "comfy-cli==1.23.0"
 README = (PACK / "workflows" / "README.md").read_text("utf-8")
 
 
@@ -58,6 +63,14 @@ def test_python_sets_prompt_size_and_seed_and_fetches_pictures_and_info(here, tm
     assert (info["seeds"], info["prompt"]) == ([7], "a lighthouse at dusk, watercolour")
 
 
-@pytest.mark.skipif(not shutil.which("comfy"), reason="needs comfy-cli")
-def test_comfy_cli(here):
-    subprocess.run(["bash", "-c", here(block("comfy-cli", "bash"))], cwd=PACK, check=True)
+def test_comfy_cli(comfyui, here, tmp_path):
+    program, *arguments = shlex.split(here(block("comfy-cli", "bash")))
+    command = shutil.which(program, path=environment.commands(COMFY_CLI))
+    assert command
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "DO_NOT_TRACK": "1"}  # it keeps settings in the home
+    before = set(comfyui.get("/history"))
+    done = subprocess.run([command, *arguments], cwd=PACK, env={**os.environ, **home}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = [Run(key, entry) for key, entry in comfyui.get("/history").items() if key not in before]
+    assert run.succeeded, run.error
+    assert any(output.get("images") for output in run.outputs.values())
