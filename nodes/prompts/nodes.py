@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +204,8 @@ async def texts(request: Request, rewriter: Any = None) -> Conversion:
         return converted(request, None, host.state(), tokenizers())
     if isinstance(rewriter, LocalRewriter):  # the host's models want the host's own thread
         return converted(request, rewriter, host.state(), tokenizers())
-    return await host.in_thread(lambda: converted(request, rewriter, host.state(), tokenizers()))
+    # The rewriter itself looks whether the user cancelled, and hangs up.
+    return await asyncio.to_thread(converted, request, rewriter, host.state(), tokenizers())
 
 
 async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
