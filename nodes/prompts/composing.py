@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .quoting import MARK
-from .rules.cues import STOPS, is_style_cue, short_form, split_cues
+from .quoting import MARK, is_ended
+from .rules.cues import is_style_cue, short_form, split_cues
 
 Count = Callable[[str], int]
 
@@ -126,8 +126,12 @@ class _Clause:
     weight: int  # the heavier, the sooner taken
 
 
-def compose_short(text: str, limit: int, count: Count) -> str:
-    """The clauses of `text` that matter most, in their order, within `limit` tokens."""
+def compose_short(text: str, limit: int, count: Count, read: Callable[[str], str] = str) -> str:
+    """The clauses of `text` that matter most, in their order, within `limit` tokens.
+
+    Args:
+        read: a part of `text` as people read it, with its quoted texts.
+    """
     if len(text) <= 1200 and count(text) <= limit:
         return text
     body, cues = split_cues(text)
@@ -155,20 +159,20 @@ def compose_short(text: str, limit: int, count: Count) -> str:
             chosen[index] = words
             left -= cost
     order = sorted(chosen)
-    result = _joined(clauses, chosen, order)
+    result = _joined(clauses, chosen, order, read)
     while (tokens := count(result)) > limit and len(order) > 1:
         order.remove(min(order, key=lambda i: (clauses[i].weight, -i)))
-        result = _joined(clauses, chosen, order)
+        result = _joined(clauses, chosen, order, read)
     return result if tokens <= limit else _longest_start(result, limit, count)
 
 
-def _joined(clauses: list[_Clause], chosen: dict[int, str], order: list[int]) -> str:
+def _joined(clauses: list[_Clause], chosen: dict[int, str], order: list[int], read: Callable[[str], str]) -> str:
     """Clauses as prose: neighbours as they stood, the others after a comma, each sentence after a full stop."""
     text, last = "", -2
     for index in order:
         words = chosen[index]
         if not clauses[index].joint:
-            joint = "" if not text else " " if text[-1] in STOPS else ". "
+            joint = "" if not text else " " if is_ended(read(chosen[last])) else ". "
         elif last == index - 1:
             joint = clauses[index].joint
         else:

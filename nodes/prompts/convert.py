@@ -148,7 +148,7 @@ def _finish(
         if t5_tokens > limit:
             desk.warn("long", f"The text is longer than the {limit} tokens that {request.target.value} learned from.")
     if short is None:
-        short = render(compose_short(text, CLIP_LIMIT, lambda part: tokenizers.clip(read(part))), desk.quotes)
+        short = render(compose_short(text, CLIP_LIMIT, lambda part: tokenizers.clip(read(part)), read), desk.quotes)
     t5xxl = render(text, desk.quotes)
     _hint(request, desk, t5xxl, tokenizers)
     clip_tokens = tokenizers.clip(unescape(short)) if len(short) < _CHECKED else CLIP_LIMIT + 1

@@ -37,6 +37,7 @@ _UNUSABLE = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"
     "\ufeff\u200b\ufff9-\ufffb\ufffe\uffff]"
 )
+_STOPS = tuple(".!?…。！？")
 _LINE_ENDS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 
 
@@ -49,6 +50,11 @@ class Quotes:
     def bodies(self) -> list[str]:
         """The texts to draw, without the marks of quotation."""
         return [text[1:-1] for text in self.texts]
+
+
+def is_ended(text: str) -> bool:
+    """True if `text`, as people read it, ends a sentence, be it inside of quotation marks."""
+    return text.rstrip("\"'”’»)").endswith(_STOPS)
 
 
 def clean(text: str) -> str:

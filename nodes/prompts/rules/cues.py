@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..quoting import is_ended
 from ..rule import Desk, Rule
 from ..targets import Style
 
@@ -96,7 +97,6 @@ _HINTS = {
              "movie poster"),
     "square": ("square ", "album cover", "profile picture", "avatar"),
 }  # fmt: skip
-STOPS = ".!?…。！？"  # what a sentence ends with
 _ALL_CUES = tuple(sentence for sentence, _ in (*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 _SHORT = dict((*STYLE_CUES.values(), WIDE, TALL, SQUARE))
 
@@ -122,8 +122,7 @@ def short_form(cue: str) -> str:
 
 
 def _append(text: str, cue: str, desk: Desk) -> str:
-    end = desk.read(text[-20:]).rstrip("\"'”’»)")
-    joint = "" if not text else " " if end.endswith(tuple(STOPS)) else ". "
+    joint = "" if not text else " " if is_ended(desk.read(text[-20:])) else ". "
     desk.note(len(text), "", cue)
     return text + joint + cue
 

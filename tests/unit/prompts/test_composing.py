@@ -92,6 +92,11 @@ def test_a_quoted_text_comes_with_what_says_it():
     assert 'A fox tips his hat, and answers with a loud "GOOD DAY"' in short
 
 
+def test_a_quoted_sentence_needs_no_second_stop():
+    done = convert(Request(f'A fox holds a sign that reads "COME HOME." {UPSAMPLED}'))
+    assert '"COME HOME." A' in done.clip_l
+
+
 def test_a_style_counts_wherever_it_stands_but_not_what_only_sounds_like_one():
     head = "A fox crosses a wide wooden bridge over a slow green river. "
     tail = "Crows watch it from the roof of an old mill beside the water, {}."
