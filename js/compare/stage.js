@@ -41,7 +41,6 @@ export class Stage {
       tabindex: 0,
       role: "group",
       "aria-label": "Pictures; plus and minus zoom, arrow keys move",
-      "data-capture-wheel": "true",
       onpointerdown: (event) => this.#down(event),
       onpointermove: (event) => this.#move(event),
       onpointerup: (event) => this.#up(event),
@@ -296,11 +295,12 @@ export class Stage {
   }
 
   /**
-   * The host's rule: the wheel is a widget's once it has the focus, the canvas's before; with Ctrl always the
-   * canvas's. In full screen there is no canvas.
+   * The host's rule: the wheel is a widget's once something in it has the focus, the canvas's before; with Ctrl
+   * always the canvas's. In full screen there is no canvas.
    */
   #wheel(event) {
-    const focused = this.root.contains(document.activeElement) && !event.ctrlKey && !event.metaKey;
+    const view = this.root.parentElement ?? this.root;
+    const focused = view.contains(document.activeElement) && !event.ctrlKey && !event.metaKey;
     if (!this.cuts.length || !(focused || document.fullscreenElement)) return;
     event.preventDefault();
     event.stopPropagation();

@@ -104,12 +104,13 @@ export class CompareView {
       menu,
     );
     this.readout = element("div", { class: "dfc-readout" });
-    this.captions = element("div", { class: "dfc-captions", "data-capture-wheel": "true" });
-    this.panel = element("div", { class: "dfc-panel", "data-capture-wheel": "true" });
+    this.captions = element("div", { class: "dfc-captions" });
+    this.panel = element("div", { class: "dfc-panel" });
     this.status = element("div", { class: "dfc-status", role: "status", "aria-live": "polite" });
     this.root = element(
       "div",
-      { class: "dfc", onkeydown: (event) => this.#key(event) },
+      // Nodes 2.0 keeps the wheel from what does not contain the focus; so it is the whole view that asks for it.
+      { class: "dfc", "data-capture-wheel": "true", onkeydown: (event) => this.#key(event) },
       this.toolbar.root, this.stage.root, this.readout, this.captions, this.panel, this.status,
     ); // prettier-ignore
     // What happens in here is not for the canvas below.
