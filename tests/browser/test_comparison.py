@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from compare_view import NODE, VIEW, at, choose, draw, ready, screen, stage, state, text
+from compare_view import NODE, VIEW, at, choose, draw, filled, ready, screen, stage, state, text
 
 from nodes.comparison.align import Align, align
 from nodes.comparison.difference import heat_map
@@ -143,6 +143,7 @@ def test_a_saved_workflow_reopens_as_it_was(compare):
     )
     canvas.load({"nodes": [], "links": [], "version": 0.4})
     canvas.load(saved)
+    filled(canvas)
     after = state(canvas)
     assert after == before
     assert after["mode"] == "overlay"
