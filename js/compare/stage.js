@@ -7,6 +7,7 @@
 import { element } from "./dom.js";
 import { FIT, origin, pan, scale, toFrame, zoomAt } from "./geometry.js";
 
+export const GONE = "The picture is gone from ComfyUI's temp folder; change a label and run the workflow again.";
 const BLINK_MS = 700;
 const NEAR = 22; // px around the divider that grab it
 
@@ -77,7 +78,7 @@ export class Stage {
       tag.style.setProperty("--dfc-slot", layer.colour);
       tag.append(element("span", { class: "dfc-name", dir: "auto", text: layer.tag }));
       if (layer.warning) tag.append(element("span", { class: "dfc-warning", text: layer.warning }));
-      const note = element("p", { class: "dfc-gone-note", text: "This picture is gone from ComfyUI's temp folder." });
+      const note = element("p", { class: "dfc-gone-note", text: GONE });
       const cut = element("div", { class: `dfc-cut dfc-at-${index}` }, inner, note, tag);
       const pane = panes[shared ? 0 : index];
       pane.append(cut);

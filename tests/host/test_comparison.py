@@ -164,7 +164,7 @@ def test_a_vote_is_stored_counted_exported_and_withdrawn(comfyui, pictures):
 
 def test_a_vote_from_a_form_of_another_site_is_refused(comfyui, pictures):
     status, body = ask(comfyui, VOTES, {"choice": "a"}, method="POST", kind="text/plain")
-    assert (status, json.loads(body)["code"]) == (400, "bad_vote")
+    assert (status, json.loads(body)["code"]) == (400, "bad_request")
     assert ask(comfyui, VOTES, [1], method="POST")[0] == 400
     assert ask(comfyui, "/dalle_flux/comparison/summary?by=nothing")[0] == 400
 
