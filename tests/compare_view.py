@@ -155,9 +155,10 @@ def draw(canvas: Canvas, pictures: Sequence[np.ndarray], only: int | None = None
         opacity = now["opacity"] if number == 1 and mode == "overlay" else 1.0
         colours = picture[down.clip(0, picture.shape[0] - 1), across.clip(0, picture.shape[1] - 1)]
         pixels[here] = (1 - opacity) * pixels[here] + opacity * colours[here]
-    if mode == "slider":
-        sure &= np.abs(x - box["x"] - now["split"] * box["width"]) > 22 * outer
-    if mode == "slider-h":
-        sure &= np.abs(y - box["y"] - now["split"] * box["height"]) > 22 * outer
+    if mode in ("slider", "slider-h"):
+        at_x, at_y = (now["split"], 0.5) if mode == "slider" else (0.5, now["split"])
+        across, down = x - box["x"] - at_x * box["width"], y - box["y"] - at_y * box["height"]
+        sure &= np.hypot(across, down) > 22 * outer  # the knob with its shadow
+        sure &= np.abs(across if mode == "slider" else down) > 3 * outer
     steep = maximum_filter(pixels, (5, 5, 1)) - minimum_filter(pixels, (5, 5, 1))
     return Drawing(part, pixels, sure & (steep.max(-1) < 24))

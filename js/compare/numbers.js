@@ -19,7 +19,8 @@ export function numbersTable(payload, row, colours) {
   const pairs = payload.metrics.pairs.filter((pair) => pair.pair === row + 1);
   const meaning = payload.metrics.meaning ?? {};
   const names = Object.keys(ROWS).filter((name) => pairs.some((pair) => name in pair));
-  if (!names.length) return element("p", { text: "Nothing was measured: the input `measure` is off." });
+  const said = (payload.metrics.notes ?? []).map(note);
+  if (!names.length) return element("div", {}, note("Nothing was measured: the input `measure` is off."), ...said);
   const head = element("tr", {}, element("th", { text: "" }));
   for (const pair of pairs) {
     head.append(element("th", { scope: "col", dir: "auto", text: `A ↔ ${pair.slot.toUpperCase()} · ${pair.b}` }));
@@ -36,8 +37,12 @@ export function numbersTable(payload, row, colours) {
   const table = element("table", { class: "dfc-numbers" }, element("thead", {}, head));
   table.append(element("tbody", {}, ...body, palettes));
   const aligned = pairs.map((pair) => `${pair.slot.toUpperCase()}: ${pair.aligned}`).join("; ");
-  const notes = [...(payload.metrics.notes ?? []), payload.metrics.caution, `Aligned by "${payload.metrics.alignment.rule}". ${aligned}.`];
-  return element("div", {}, table, ...notes.map((text) => element("p", { class: "dfc-note", text })));
+  const rule = `Aligned by "${payload.metrics.alignment.rule}". ${aligned}.`;
+  return element("div", {}, table, ...said, note(payload.metrics.caution), note(rule));
+}
+
+function note(text) {
+  return element("p", { class: "dfc-note", text });
 }
 
 function shown(pair, name) {

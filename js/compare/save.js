@@ -7,7 +7,7 @@ import { button, element } from "./dom.js";
  * @param {(text: string) => void} say
  */
 export function saveMenu(files, address, say) {
-  const list = element("div", { class: "dfc-menu", role: "menu", "data-capture-wheel": "true" });
+  const list = element("div", { class: "dfc-menu", role: "menu" });
   const menu = element("details", { class: "dfc-save" });
   const close = () => (menu.open = false);
   const row = ({ name, file }) => {

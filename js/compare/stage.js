@@ -7,6 +7,7 @@
 import { element } from "./dom.js";
 import { FIT, origin, pan, scale, toFrame, zoomAt } from "./geometry.js";
 
+export const GONE = "The picture is gone from ComfyUI's temp folder; change a label and run the workflow again.";
 const BLINK_MS = 700;
 const NEAR = 22; // px around the divider that grab it
 
@@ -41,7 +42,6 @@ export class Stage {
       tabindex: 0,
       role: "group",
       "aria-label": "Pictures; plus and minus zoom, arrow keys move",
-      "data-capture-wheel": "true",
       onpointerdown: (event) => this.#down(event),
       onpointermove: (event) => this.#move(event),
       onpointerup: (event) => this.#up(event),
@@ -78,7 +78,7 @@ export class Stage {
       tag.style.setProperty("--dfc-slot", layer.colour);
       tag.append(element("span", { class: "dfc-name", dir: "auto", text: layer.tag }));
       if (layer.warning) tag.append(element("span", { class: "dfc-warning", text: layer.warning }));
-      const note = element("p", { class: "dfc-gone-note", text: "This picture is gone from ComfyUI's temp folder." });
+      const note = element("p", { class: "dfc-gone-note", text: GONE });
       const cut = element("div", { class: `dfc-cut dfc-at-${index}` }, inner, note, tag);
       const pane = panes[shared ? 0 : index];
       pane.append(cut);
@@ -296,11 +296,12 @@ export class Stage {
   }
 
   /**
-   * The host's rule: the wheel is a widget's once it has the focus, the canvas's before; with Ctrl always the
-   * canvas's. In full screen there is no canvas.
+   * The host's rule: the wheel is a widget's once something in it has the focus, the canvas's before; with Ctrl
+   * always the canvas's. In full screen there is no canvas.
    */
   #wheel(event) {
-    const focused = this.root.contains(document.activeElement) && !event.ctrlKey && !event.metaKey;
+    const view = this.root.parentElement ?? this.root;
+    const focused = view.contains(document.activeElement) && !event.ctrlKey && !event.metaKey;
     if (!this.cuts.length || !(focused || document.fullscreenElement)) return;
     event.preventDefault();
     event.stopPropagation();

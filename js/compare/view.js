@@ -14,7 +14,7 @@ import { element } from "./dom.js";
 import { Judge } from "./judge.js";
 import { numbersTable } from "./numbers.js";
 import { saveMenu } from "./save.js";
-import { Stage } from "./stage.js";
+import { GONE, Stage } from "./stage.js";
 import { MODES, Toolbar } from "./toolbar.js";
 
 const COLOURS = { a: "#5aa9ff", b: "#ff8f5a", c: "#5fd39a", d: "#d291ff" };
@@ -26,7 +26,6 @@ const START = {
 const STEP = 24; // px an arrow key moves
 const UNUSED = "Connect two to four pictures and run the workflow.";
 const FORGOTTEN = "ComfyUI has no pictures of an earlier run of this node; run the workflow to see them.";
-const GONE = "A picture is gone from ComfyUI's temp folder; change a label and run the workflow again.";
 
 export class CompareView {
   /** @param {Surroundings} surroundings */
@@ -104,12 +103,13 @@ export class CompareView {
       menu,
     );
     this.readout = element("div", { class: "dfc-readout" });
-    this.captions = element("div", { class: "dfc-captions", "data-capture-wheel": "true" });
-    this.panel = element("div", { class: "dfc-panel", "data-capture-wheel": "true" });
+    this.captions = element("div", { class: "dfc-captions" });
+    this.panel = element("div", { class: "dfc-panel" });
     this.status = element("div", { class: "dfc-status", role: "status", "aria-live": "polite" });
     this.root = element(
       "div",
-      { class: "dfc", onkeydown: (event) => this.#key(event) },
+      // Nodes 2.0 keeps the wheel from what does not contain the focus; so it is the whole view that asks for it.
+      { class: "dfc", "data-capture-wheel": "true", onkeydown: (event) => this.#key(event) },
       this.toolbar.root, this.stage.root, this.readout, this.captions, this.panel, this.status,
     ); // prettier-ignore
     // What happens in here is not for the canvas below.

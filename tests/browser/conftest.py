@@ -17,15 +17,15 @@ PLAIN = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white":
 @pytest.fixture
 def ramps() -> dict[str, np.ndarray]:
     """File in the input folder → its pixels: each place of each picture has a colour of its own."""
-    y, x = np.mgrid[0:64, 0:64]
+    y, x = np.mgrid[0:32, 0:32]
     full = np.full_like(x, 200)
     slope = {
-        "right_down": (x * 4, y * 4, full),
-        "left_up": (full, 252 - y * 4, 252 - x * 4),
-        "narrow": (y * 3, full, x),
+        "right_down": (x * 8, y * 8, full),
+        "left_up": (full, 248 - y * 8, 248 - x * 8),
+        "narrow": (y * 6, full, x * 6),
     }
     pictures = {f"ramp_{name}.png": np.stack(planes, -1).astype(np.uint8) for name, planes in slope.items()}
-    pictures["ramp_narrow.png"] = pictures["ramp_narrow.png"][:, 16:48]
+    pictures["ramp_narrow.png"] = pictures["ramp_narrow.png"][:, 8:24]
     return pictures
 
 

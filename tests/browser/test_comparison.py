@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from compare_view import NODE, VIEW, at, choose, draw, ready, screen, stage, state, text
+from compare_view import NODE, VIEW, at, choose, draw, filled, ready, screen, stage, state, text
 
 from nodes.comparison.align import Align, align
 from nodes.comparison.difference import heat_map
@@ -21,12 +21,12 @@ def test_each_mode_shows_the_pictures_as_drawn_here_from_the_files(compare, ramp
     canvas.page.evaluate(f"() => {VIEW}.toolbar.toggles.children[0].click()")  # labels lie on the pictures
     a, b, narrow, _ = shown = [ramps[file] for file in files]
     first, second = (torch.from_numpy(picture / 255).float() for picture in (a, b))
-    difference = heat_map(align(first, second, Align.FIT), 64, 64).numpy() * 255
+    difference = heat_map(align(first, second, Align.FIT), 32, 32).numpy() * 255
     wrong = {}
 
     def look(name: str, *pictures: np.ndarray) -> None:
         mean, largest = draw(canvas, pictures).difference(screen(canvas))
-        if mean > 0.5 or largest > 16:
+        if mean > 0.5 or largest > 24:  # a shift by one pixel of a picture is a mean of 0.6
             wrong[name] = (mean, largest)
 
     for mode in ("slider", "slider-h", "side", "overlay"):
@@ -86,9 +86,9 @@ def test_zoom_goes_down_to_true_pixels_in_all_panes_and_reads_them(compare):
     ready(canvas)
     words = text(canvas, "readout").split()
     column, row = int(words[1]), int(words[3])
-    assert f"A #{column * 4:02x}{row * 4:02x}c8" in text(canvas, "readout")
+    assert f"A #{column * 8:02x}{row * 8:02x}c8" in text(canvas, "readout")
     assert "B #00ff00" in text(canvas, "readout")
-    assert tuple(screen(canvas)[round(y + 1), round(x + 1)]) == (column * 4, row * 4, 200)
+    assert tuple(screen(canvas)[round(y + 1), round(x + 1)]) == (column * 8, row * 8, 200)
     assert state(canvas)["zoom"] > 5
     transforms = canvas.page.evaluate(f"() => {VIEW}.stage.cuts.map((cut) => cut.frame.style.transform)")
     assert transforms[0] == transforms[1]
@@ -143,6 +143,7 @@ def test_a_saved_workflow_reopens_as_it_was(compare):
     )
     canvas.load({"nodes": [], "links": [], "version": 0.4})
     canvas.load(saved)
+    filled(canvas)
     after = state(canvas)
     assert after == before
     assert after["mode"] == "overlay"
