@@ -23,6 +23,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     import torch
 
+_MAX_PARTIAL_PIXELS = 9_000_000  # as large as the largest picture of a GPT image model
 _TICK_S = 0.1  # how often a node looks for cancel and for news
 
 
@@ -95,16 +96,17 @@ async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Wat
             jobs().stop_watched()
             watch.raise_cancelled()
         open_jobs = [job for job in waiting if not job.finished]
-        if error := next((job.error for job in waiting if job.error), None):
+        if trouble := next((job.error or job.stuck for job in waiting if job.error or job.stuck), None):
             for job in open_jobs:
-                job.halted_by = error  # those not yet sent are not sent; those sent are paid for and waited for
-        if not open_jobs or all(job.overdue(began) for job in open_jobs):
+                job.halted_by = trouble  # those not yet sent are not sent; those sent are paid for and waited for
+        stuck = any(job.stuck for job in open_jobs)  # keeps its place, so those behind it cannot come to an end
+        if all(job.stuck or job.overdue(began) or (stuck and job.is_halted) for job in open_jobs):
             break
         seconds = time.monotonic() - began
         partials = sum(job.partials for job in waiting)
         now = (len(open_jobs), int(seconds), partials)
         if now != shown:
-            partial = _newest_partial(waiting) if partials != partials_shown else None
+            partial = await asyncio.to_thread(_newest_partial, waiting) if partials != partials_shown else None
             shown, partials_shown = now, partials
             await watch.show(_progress(waiting, len(begun), seconds, partial))
         await asyncio.wait(
@@ -121,10 +123,11 @@ def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image
     if paused and len(paused) == len(open_jobs):
         left = max(0.0, min(job.resumes_at for job in paused) - time.monotonic())
         what = f"{Phase.PAUSED.value} {left:.0f} s"
-    elif open_jobs and all(job.phase is Phase.WAITING for job in open_jobs):
-        what = Phase.WAITING.value
+    elif len({job.phase for job in open_jobs}) == 1:
+        what = open_jobs[0].phase.value
     of = f"{finished} of {total} · " if total > 1 else ""
-    return Progress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", (finished + sum(steps)) / total, partial)
+    fraction = (finished + sum(min(1.0, step) for step in steps)) / total
+    return Progress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", fraction, partial)
 
 
 def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
@@ -134,7 +137,7 @@ def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
         encoded, job.partial = job.partial, None
         if encoded:
             try:
-                return pictures.flatten(pictures.decode(base64.b64decode(encoded)))
+                return pictures.flatten(pictures.decode(base64.b64decode(encoded), max_pixels=_MAX_PARTIAL_PIXELS))
             except (ValueError, pictures.BadPicture):
                 continue  # a preview is not worth an error
     return None
@@ -152,8 +155,8 @@ def _raise_first_failure(begun: Sequence[Call | Job]) -> None:
         if job.crash:
             raise job.crash
     kept = len(begun) - len(failed)
-    coming = sum(not job.finished for job in failed)
-    error = next((job.error for job in failed if job.error), None)
+    coming = sum(job.sent_at is not None and not job.finished for job in failed)
+    error = next((job.error or job.stuck for job in failed if job.error or job.stuck), None)
     if error is None:
         endpoint = failed[0].plan.endpoint
         error = TimedOut(
@@ -216,7 +219,7 @@ def _describe(one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, An
     """One picture's entry in `info`."""
     fresh = isinstance(one, Job) and row.fresh
     cost = row.cost_usd if row.cost_usd is not None else row.estimate_usd
-    took = row.replied_at - row.sent_at if row.replied_at and row.sent_at else None
+    took = max(0.0, row.replied_at - row.sent_at) if row.replied_at and row.sent_at else None  # clocks are set back
     return {
         "ledger_row": row.id,
         "sha256": row.image_sha256,
