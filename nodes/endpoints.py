@@ -78,19 +78,22 @@ class Endpoint:
         """The key to send, or None if this endpoint needs none.
 
         Raises:
-            MissingKey: the endpoint names an environment variable and it is not set.
+            MissingKey: the endpoint names an environment variable and it is not set, or what it holds is no key.
         """
-        if self.stored_key:
-            return self.stored_key
-        if not self.api_key_env:
+        if not self.stored_key and not self.api_key_env:
             return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
+        key = (self.stored_key or os.environ.get(self.api_key_env or "", "")).strip()
+        if not (key.isascii() and key.isprintable()):
+            raise MissingKey(
+                f"The key of endpoint '{self.name}' holds characters that no key has, such as a line break or the dots "
+                "of a hidden one; copy it again from the provider's page."
+            )
+        if not key and self.api_key_env:
             raise MissingKey(
                 f"Endpoint '{self.name}' needs a key and the environment variable {self.api_key_env} is not set; "
                 f'set it before starting ComfyUI, or put api_key = "…" under [{self.name}] in endpoints.toml.'
             )
-        return key
+        return key or None
 
 
 BUILT_IN: Mapping[str, Endpoint] = {

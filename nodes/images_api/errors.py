@@ -96,6 +96,12 @@ class TooLarge(ImagesApiError):
     code = "too_large"
 
 
+class UnknownModel(ImagesApiError):
+    """A workflow names a model that neither this pack nor the user's file knows. Nothing was sent."""
+
+    code = "unknown_model"
+
+
 class RequestRefused(ImagesApiError):
     """The endpoint does not accept a parameter or its value."""
 

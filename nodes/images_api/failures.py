@@ -157,7 +157,7 @@ def of_reply(
         return Verdict(busy, retry=True, wait_s=wait)
     if status == 413:
         return verdict(TooLarge, f"The request is too large for endpoint '{name}'; send smaller or fewer pictures.")
-    if status >= 500:
+    if status >= 500 or status == 408:
         return verdict(
             EndpointFailed,
             f"Endpoint '{name}' failed (HTTP {status}){_after(said.message)}; it may have billed the picture, so "
@@ -280,7 +280,7 @@ def _seconds_to_wait(headers: Mapping[str, str]) -> float | None:
             pass
         try:
             moment = parsedate_to_datetime(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)

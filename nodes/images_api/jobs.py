@@ -100,7 +100,7 @@ class Jobs:
         self._places: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._lines: dict[tuple[Endpoint, str | None, str], asyncio.Task[wire.Line]] = {}
         self._claiming = asyncio.Lock()
-        threading.Thread(target=self.loop.run_forever, name="dalle_flux requests", daemon=True).start()
+        threading.Thread(target=self.loop.run_forever, name=wire.THREAD, daemon=True).start()
 
     async def begin(
         self, ledger: Ledger, plan: Plan, sent: Sent, settings: Settings, *, again: bool
@@ -131,6 +131,7 @@ class Jobs:
             for one in begun.values():
                 if isinstance(one, Job):
                     one.watchers += 1
+                    one.stuck = None  # whoever asks again made room perhaps; a moment will tell
             return [begun[index] for index in range(plan.n)]
 
     async def _claimed(

@@ -18,6 +18,7 @@ from .jobs import Job, Phase, jobs
 from .ledger import Call, Ledger
 from .models import SUCCESSOR
 from .plan import Plan
+from .prices import is_published
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _gather(
             batch = torch.empty((len(rows), target[1], target[0], 3), dtype=torch.float32)
         pixels = torch.from_numpy(np.array(pictures.flatten(picture)))
         torch.div(pixels, 255.0, out=batch[position])
-        described.append(_describe(one, row, came))
+        described.append(_describe(plan, one, row, came))
     shutdown = next((job.shutdown for job in begun if isinstance(job, Job) and job.shutdown), None)
     if shutdown:
         notes.append(_warning(plan, shutdown))
@@ -215,9 +216,10 @@ def _opened(one: Call | Job) -> Image.Image | None:
     return picture
 
 
-def _describe(one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:
+def _describe(plan: Plan, one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:
     """One picture's entry in `info`."""
     fresh = isinstance(one, Job) and row.fresh
+    estimated = row.cost_usd is None or (row.cost_usd != row.estimate_usd and not is_published(plan.model))
     cost = row.cost_usd if row.cost_usd is not None else row.estimate_usd
     took = max(0.0, row.replied_at - row.sent_at) if row.replied_at and row.sent_at else None  # clocks are set back
     return {
@@ -225,7 +227,7 @@ def _describe(one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, An
         "sha256": row.image_sha256,
         "cached": not fresh,
         "cost_usd": (None if cost is None else round(cost, 6)) if fresh else 0.0,
-        "cost_is_estimate": fresh and row.cost_usd is None,
+        "cost_is_estimate": fresh and estimated,
         "first_cost_usd": None if cost is None else round(cost, 6),
         "request_id": row.request_id,
         "revised_prompt": row.revised_prompt,

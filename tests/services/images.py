@@ -14,14 +14,14 @@ from aiohttp import web
 from . import drawing, rules
 from .billing import REQUEST_ID, Bill
 from .checking import Order
-from .faults import BEFORE_WORK, PICTURE, Fault, Planned
+from .faults import BEFORE_WORK, IN_STREAMS, PICTURE, Fault, Planned
 from .refusals import REFUSALS
 
 if TYPE_CHECKING:
     from .server import Services
 
 URL_LIFETIME_S = 3600
-_HUGE = 512 * 2**20  # bytes sent by HUGE_BODY at most
+_HUGE = 512 * 2**20  # bytes sent of a reply without end, at most
 
 
 def before_work(planned: Planned) -> web.StreamResponse | None:
@@ -71,8 +71,8 @@ async def _work(
 ) -> web.StreamResponse:
     fault = planned.fault if planned else None
     seconds = services.next_latency() + (planned.seconds if planned and fault is Fault.SLOW else 0.0)
-    if order.stream and services.honours_stream and fault in (None, Fault.SLOW, Fault.STREAM_ERROR, Fault.CUT_SHORT):
-        return await _stream(request, order, seconds, fault, bill.serial)
+    if order.stream and services.honours_stream and (fault is None or fault in IN_STREAMS):
+        return await _stream(request, order, seconds, planned, bill.serial)
     await asyncio.sleep(3600 if fault is Fault.HANG else seconds)
     payload = _payload(services, order, request, planned, bill.serial)
     if bill.idempotency_key and services.idempotent:
@@ -174,12 +174,22 @@ async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | N
         case Fault.WRONG_CONTENT_TYPE:
             return web.Response(body=body, content_type="text/html")
         case Fault.HUGE_BODY:
-            reply = web.StreamResponse(headers={"Content-Type": "application/json", "x-request-id": REQUEST_ID.get()})
-            await reply.prepare(request)
-            for _ in range(_HUGE // 2**20):
-                await reply.write(b" " * 2**20)
-            return reply
+            return await _endless(request, 200, b" " * 2**20, 0.0)
+        case Fault.ENDLESS_ERROR:
+            return await _endless(request, 400, b" " * 2**20, 0.0)
+        case Fault.DRIP:
+            return await _endless(request, 200, b" ", 0.02)
     return web.Response(body=body, content_type="application/json")
+
+
+async def _endless(request: web.Request, status: int, piece: bytes, pause: float) -> web.StreamResponse:
+    headers = {"Content-Type": "application/json", "x-request-id": REQUEST_ID.get()}
+    reply = web.StreamResponse(status=status, headers=headers)
+    await reply.prepare(request)
+    for _ in range(_HUGE // 2**20):
+        await reply.write(piece)
+        await asyncio.sleep(pause)
+    return reply
 
 
 async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
@@ -194,12 +204,16 @@ async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
 
 
 async def _stream(
-    request: web.Request, order: Order, seconds: float, fault: Fault | None, serial: int
+    request: web.Request, order: Order, seconds: float, planned: Planned | None, serial: int
 ) -> web.StreamResponse:
     """Server-sent events: partial pictures spread over the time of work, then the completed one."""
+    fault = planned.fault if planned else None
     kind = "image_edit" if order.operation == "edits" else "image_generation"
     reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": REQUEST_ID.get()})
     await reply.prepare(request)
+    if planned and fault is Fault.STREAM_GARBAGE:
+        await reply.write(planned.to.encode())
+        return reply
     (whole,) = _pictures(order, None, serial)
     common = {"created_at": int(time.time()), **_description(order)}
     pause = seconds / (order.partial_images + 1)

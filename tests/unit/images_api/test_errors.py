@@ -123,6 +123,7 @@ async def test_at_a_compatible_server_dalle3_is_asked_and_its_absence_explained(
     services.dalle_alive = False
     with pytest.raises(errors.RetiredModel, match="has no 'dall-e-3', which OpenAI retired on 12 May 2026"):
         await studio.make("dall-e-3")
+    studio.fields["models"] = ["nothing"]
     with pytest.raises(errors.NotFound, match="has no model 'nothing'"):
         await studio.make("nothing")
 
@@ -166,6 +167,7 @@ async def test_a_redirect_to_another_host_is_refused_with_its_name(studio, servi
 
 async def test_a_parameter_the_server_refuses_is_quoted(studio, services):
     services.names["house-style"] = "gpt-image-2"  # looks unknown from here
+    studio.fields["models"] = ["house-style"]
     with pytest.raises(errors.RequestRefused, match=r"Unknown parameter: .response_format.*images_api\.models"):
         await studio.make("house-style", style="vivid")
 
