@@ -21,6 +21,7 @@ class Fault(Enum):
     NO_ANSWER = auto()  # connection closed without a word (billed)
     SLOW = auto()  # the reply comes later (billed)
     HANG = auto()  # the reply never comes (billed)
+    HOLD = auto()  # the reply comes when `Services.release` is called (billed)
     CUT_SHORT = auto()  # half of the reply, then the connection ends (billed)
     STREAM_ERROR = auto()  # an error event in the middle of a stream
     STREAM_GARBAGE = auto()  # a stream whose first event is something else (billed)

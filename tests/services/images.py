@@ -74,6 +74,8 @@ async def _work(
     if order.stream and services.honours_stream and (fault is None or fault in IN_STREAMS):
         return await _stream(request, order, seconds, planned, bill.serial)
     await asyncio.sleep(3600 if fault is Fault.HANG else seconds)
+    while fault is Fault.HOLD and not services.released:
+        await asyncio.sleep(0.01)
     payload = _payload(services, order, request, planned, bill.serial)
     if bill.idempotency_key and services.idempotent:
         services.replies[bill.idempotency_key] = json.dumps(payload).encode()
