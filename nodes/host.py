@@ -234,8 +234,8 @@ def output_place(filename_prefix: str, width: int, height: int) -> tuple[str, st
         )
     except Exception as error:  # the host raises a plain one
         raise BadFilenamePrefix(filename_prefix, type(error).__name__) from None
-    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
-        raise BadFilenamePrefix(filename_prefix, "too long")
+    if not name.isprintable() or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise BadFilenamePrefix(filename_prefix, "no name for a file")
     return folder, name, counter
 
 

@@ -241,8 +241,12 @@ def _prompt(ask: Ask, model: Model, notes: list[str]) -> str:
     prompt = ask.prompt
     if not prompt.strip():
         raise NotPossible("The prompt is empty; write what the picture should show.")
-    if any("\ud800" <= character <= "\udfff" for character in prompt):
-        raise NotPossible("The prompt holds half a character (a lone surrogate), which is no text; write it anew.")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        raise NotPossible(
+            "The prompt holds half a character (a lone surrogate), so it is no text; write it anew."
+        ) from None
     if ask.style and ask.style not in STYLE_SENTENCES:
         raise NotPossible(f"There is no style '{ask.style}'; choose {' or '.join(STYLE_SENTENCES)}.")
     if ask.style and model.family is Family.GPT:
