@@ -75,7 +75,9 @@ def _read(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         if isinstance(data, list) and data and isinstance(data[0], Mapping):
             return reply, data[0]
         if reply.get("error"):
-            raise BadReply(f"The endpoint says it worked and sends an error{_BILLED}", maybe_billed=True)
+            error = BadReply(f"The endpoint says it worked and sends an error{_BILLED}", maybe_billed=True)
+            error.said = reply
+            raise error
     raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
 
 

@@ -130,6 +130,7 @@ class BadReply(ImagesApiError):
     """The endpoint answered with something that is no picture, or none that is safe to open."""
 
     code = "bad_reply"
+    said: object = None  # the error that came where a picture should have been
 
 
 class UnsafeAddress(BadReply):

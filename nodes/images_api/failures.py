@@ -16,6 +16,7 @@ from typing import Any
 
 from .errors import (
     BadKey,
+    BadReply,
     EndpointFailed,
     ImagesApiError,
     NetworkFailure,
@@ -171,6 +172,17 @@ def of_reply(
     )
 
 
+def of_bad_reply(error: BadReply, plan: Plan, secret: str | None) -> ImagesApiError:
+    """What a refusal inside an answer that says all went well means; any other bad reply stays what it is.
+
+    Azure sends `contentFilter` together with `created` (source: azure-ai-docs).
+    """
+    if error.said is None:
+        return error
+    told = of_reply(200, error.said, {}, plan, error.request_id, secret=secret).error
+    return told if isinstance(told, RefusedByPolicy | QuotaSpent) else error
+
+
 def scrub(text: str, secret: str | None) -> str:
     """The text on one line, short, and without the key."""
     if secret:
@@ -232,7 +244,13 @@ def _refusal(said: Reported, name: str, request_id: str | None) -> RefusedByPoli
 
 def _no_model(plan: Plan, request_id: str | None, shutdown: date | None) -> ImagesApiError:
     where = provider(plan.endpoint)
-    day = shutdown or plan.model.shutdown.get(where) or plan.model.shutdown.get("openai")
+    if shutdown:
+        return RetiredModel(
+            f"Endpoint '{plan.endpoint.name}' says that '{plan.model_name}' was shut down on {shutdown.day} "
+            f"{shutdown:%B %Y}; switch `model` to a living one, for example {SUCCESSOR}.",
+            request_id=request_id,
+        )
+    day = plan.model.shutdown.get(where) or plan.model.shutdown.get("openai")
     if day:
         error: ImagesApiError = retirement(plan.model, plan.model_name, day, where)
         if where == "other":

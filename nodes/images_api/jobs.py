@@ -27,7 +27,7 @@ from ..errors import DalleFluxError
 from ..state import StateFailed
 from . import failures, prices, wire
 from .arrival import unpack
-from .errors import ImagesApiError, NetworkFailure, TimedOut
+from .errors import BadReply, ImagesApiError, NetworkFailure, TimedOut
 from .inputs import Sent
 from .ledger import Call, CallState, Ledger
 from .plan import Plan
@@ -305,7 +305,10 @@ class Jobs:
             if job.result.state is not CallState.DONE:
                 raise
             return
-        arrived = await unpack(body, job.plan.endpoint)
+        try:
+            arrived = await unpack(body, job.plan.endpoint)
+        except BadReply as error:
+            raise failures.of_bad_reply(error, job.plan, job.plan.endpoint.api_key()) from None
         cost = _cost(job, arrived.usage)
         try:
             job.result = await asyncio.to_thread(ledger.done, job.call, arrived.data, cost, arrived.revised_prompt)

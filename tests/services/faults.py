@@ -1,7 +1,7 @@
 """Ways in which a service fails. Plan one with `Services.plan(fault, times=1, **options)`.
 
 Options: `seconds` (SLOW, HANG, RATE_LIMIT, OVERLOADED), `name` (REFUSE: a key of `refusals.REFUSALS`),
-`to` (REDIRECT, URL: the address; STREAM_GARBAGE: what is sent), `size` (WRONG_SIZE), `billed` (False: nobody is
+`to` (REDIRECT, URL: the address; STREAM_GARBAGE, BODY: what is sent), `size` (WRONG_SIZE), `billed` (False: nobody is
 billed for this one).
 """
 
@@ -27,6 +27,7 @@ class Fault(Enum):
     STREAM_GARBAGE = auto()  # a stream whose first event is something else (billed)
     DRIP = auto()  # a reply that comes byte by byte and never ends (billed)
     ENDLESS_ERROR = auto()  # an error reply without end
+    BODY = auto()  # any reply you like, as JSON (billed)
     BROKEN_JSON = auto()  # (billed)
     BROKEN_BASE64 = auto()  # (billed)
     EMPTY = auto()  # "data": [] (billed)

@@ -79,7 +79,7 @@ async def _work(
     payload = _payload(services, order, request, planned, bill.serial)
     if bill.idempotency_key and services.idempotent:
         services.replies[bill.idempotency_key] = json.dumps(payload).encode()
-    return await _reply(request, payload, fault)
+    return await _reply(request, payload, planned)
 
 
 def _bill(order: Order, request_id: str, idempotency_key: str | None, serial: int) -> Bill:
@@ -160,9 +160,11 @@ def _description(order: Order) -> dict[str, Any]:
     }
 
 
-async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | None) -> web.StreamResponse:
+async def _reply(request: web.Request, payload: dict[str, Any], planned: Planned | None) -> web.StreamResponse:
     body = json.dumps(payload).encode()
-    match fault:
+    if planned is None:
+        return web.Response(body=body, content_type="application/json")
+    match planned.fault:
         case Fault.GATEWAY:
             return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
         case Fault.NO_ANSWER:
@@ -171,6 +173,8 @@ async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | N
             return web.Response()
         case Fault.CUT_SHORT:
             return await _cut(request, body)
+        case Fault.BODY:
+            return web.Response(body=planned.to.encode(), content_type="application/json")
         case Fault.BROKEN_JSON:
             return web.Response(body=body[:-2], content_type="application/json")
         case Fault.WRONG_CONTENT_TYPE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import re
 from datetime import date
 
@@ -126,6 +127,26 @@ async def test_at_a_compatible_server_dalle3_is_asked_and_its_absence_explained(
     studio.fields["models"] = ["nothing"]
     with pytest.raises(errors.NotFound, match="has no model 'nothing'"):
         await studio.make("nothing")
+
+
+def test_a_model_that_the_endpoint_itself_calls_shut_down_is_named_with_its_day(studio):
+    studio.fields["models"] = ["house-style"]
+    verdict = of_reply(
+        404, {"code": "model_not_found"}, {}, studio.plan("house-style"), None, shutdown=date(2026, 10, 1)
+    )
+    assert isinstance(verdict.error, errors.RetiredModel)
+    assert "says that 'house-style' was shut down on 1 October 2026; switch `model`" in str(verdict.error)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [("contentFilter", errors.RefusedByPolicy), ("insufficient_quota", errors.QuotaSpent), ("odd", errors.BadReply)],
+)
+async def test_an_error_inside_a_reply_that_says_all_went_well_is_told_by_its_meaning(studio, services, code, meaning):
+    services.plan(Fault.BODY, to=json.dumps({"created": 1, "error": {"code": code, "message": "Your task failed."}}))
+    with pytest.raises(meaning) as caught:
+        await studio.make()
+    assert type(caught.value) is meaning
 
 
 def test_variations_are_explained_at_openai():

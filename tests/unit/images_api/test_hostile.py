@@ -91,15 +91,10 @@ async def test_base64_with_line_breaks_or_without_padding_is_no_lost_picture(enc
     assert (await unpack(json.dumps({"data": [{"b64_json": encoded}]}).encode(), OPENAI)).data == PNG
 
 
-async def test_what_is_said_beside_the_picture_cannot_keep_it_from_being_stored(studio, services, monkeypatch):
-    from nodes.images_api import jobs
-
-    async def strange(body, endpoint):
-        item = {"b64_json": base64.b64encode(PNG).decode(), "revised_prompt": "a \ud800 cube"}
-        tokens = {"output_tokens": 10**400, "input_tokens_details": {"text_tokens": 1, "image_tokens": True}}
-        return await unpack(json.dumps({"data": [item], "usage": tokens}).encode(), endpoint)
-
-    monkeypatch.setattr(jobs, "unpack", strange)
+async def test_what_is_said_beside_the_picture_cannot_keep_it_from_being_stored(studio, services):
+    item = {"b64_json": base64.b64encode(PNG).decode(), "revised_prompt": "a \ud800 cube"}
+    tokens = {"output_tokens": 10**400, "input_tokens_details": {"text_tokens": 1, "image_tokens": True}}
+    services.plan(Fault.BODY, to=json.dumps({"data": [item], "usage": tokens}))
     made = await studio.make("gpt-image-2")
     assert made.revised_prompt == "a ? cube"
     assert made.info["cost_is_estimate"]
