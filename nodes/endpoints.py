@@ -13,6 +13,7 @@ The table `[settings]` is no endpoint: it holds the user's own limits and choice
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import ipaddress
 import os
@@ -190,7 +191,7 @@ def _endpoint(name: str, table: object) -> Endpoint:
     kind = fields.pop("kind", "azure" if ".openai.azure.com" in base_url else "openai")
     if kind not in KINDS:
         raise ValueError(f"[{name}] kind must be one of {', '.join(KINDS)}")
-    if fields.get("timeout_s", 1) <= 0 or fields.get("max_parallel", 1) < 1:
+    if not fields.get("timeout_s", 1) > 0 or fields.get("max_parallel", 1) < 1:  # NaN is not above 0 either
         raise ValueError(f"[{name}] timeout_s and max_parallel must be above 0")
     models = fields.pop("models", [])
     if not all(isinstance(model, str) and 0 < len(model) <= 200 for model in models):
@@ -217,4 +218,5 @@ def _base_url(name: str, url: str, allow_http: bool) -> str:
 
 def _make_private(file: Path) -> None:
     if os.name != "nt" and file.stat().st_mode & 0o077:
-        file.chmod(0o600)
+        with contextlib.suppress(OSError):  # another's file or a read-only disk, such as a container's secret
+            file.chmod(0o600)

@@ -45,6 +45,7 @@ _NO_MODEL = re.compile(r"\bmodels?\b.*(does not exist|not found|deprecated|retir
 _NEVER_CONNECTED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _MAX_QUOTE = 240
+_MAX_READ = 4000
 _KNOWN_MODEL = (
     ", or say which known model it behaves like in endpoints.toml under [settings.images_api.models], for example "
     '"your-model" = "gpt-image-2".'
@@ -84,7 +85,7 @@ def of_exception(error: Exception, plan: Plan, *, shutdown: date | None, secret:
         return _of_connection(error, plan)
     response = getattr(error, "response", None)
     headers: Mapping[str, str] = getattr(response, "headers", {}) or {}
-    request_id = getattr(error, "request_id", None)
+    request_id = str(getattr(error, "request_id", None) or "")[:200] or None
     if 300 <= status < 400:
         target = re.sub(r"[?#].*", "", str(headers.get("location", "another address")))[:120]
         return Verdict(
@@ -184,9 +185,10 @@ def of_bad_reply(error: BadReply, plan: Plan, secret: str | None) -> ImagesApiEr
 
 
 def scrub(text: str, secret: str | None) -> str:
-    """The text on one line, short, and without the key."""
+    """The text on one line, short, without the key and without what steers a terminal."""
     if secret:
         text = text.replace(secret, "•••")
+    text = "".join(character if character.isprintable() else " " for character in text[:_MAX_READ])
     text = re.sub(r"\b(sk|key)-[A-Za-z0-9_-]{8,}", "•••", text)
     text = " ".join(text.split())
     return text if len(text) <= _MAX_QUOTE else text[: _MAX_QUOTE - 1] + "…"
@@ -227,7 +229,7 @@ def _refusal(said: Reported, name: str, request_id: str | None) -> RefusedByPoli
     details = said.details.get("moderation_details")
     details = details if isinstance(details, Mapping) else {}
     listed = details.get("categories")
-    categories = tuple(str(one)[:40] for one in listed) if isinstance(listed, list) else ()
+    categories = tuple(scrub(str(one), None)[:40] for one in listed[:20]) if isinstance(listed, list) else ()
     if not categories and (match := re.search(r"safety_violations=\[([^\]]*)\]", said.message)):
         categories = tuple(part.strip() for part in match[1].split(",") if part.strip())
     stage = str(details.get("moderation_stage") or "unknown")
@@ -280,8 +282,8 @@ def _read(status: int, body: object, secret: str | None) -> Reported:
     return Reported(
         status,
         scrub(str(message), secret),
-        str(inner.get("code") or "").lower(),
-        str(inner.get("type") or "").lower(),
+        scrub(str(inner.get("code") or ""), secret).lower(),
+        scrub(str(inner.get("type") or ""), secret).lower(),
         inner,
         has_envelope=bool(inner.get("message")),
     )

@@ -183,6 +183,8 @@ def _check_operation(ask: Ask, model: Model, where: str) -> None:
         if ask.pictures != 1:
             raise NotPossible(f"A variation is made from one picture and {ask.pictures} came; pick one of the batch.")
     if ask.operation is Operation.EDIT:
+        if ask.pictures < 1:
+            raise NotPossible("No picture came to be changed; connect a batch of at least one.")
         if model.max_inputs == 0:
             raise NotPossible(f"'{ask.model}' never could edit; switch `model` to {SUCCESSOR}, or to dall-e-2.")
         if ask.pictures > model.max_inputs:

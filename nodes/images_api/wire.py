@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -24,6 +24,7 @@ MAX_REPLY = 128 * 2**20  # bytes: a picture of 64 MB in base64, with room
 MAX_ERROR = 2**20  # bytes of an error's body; the rest is not read
 CONNECT_S = 15.0
 LATE_S = 600.0  # how long a late reply is still waited for after the endpoint's timeout
+_LONGEST_ID = 200  # characters of a request id
 _AZURE_CLASSIC_VERSION = "2025-04-01-preview"
 _AZURE_V1_VERSION = "preview"
 
@@ -41,7 +42,7 @@ class Line:
     """A client for one endpoint, and the headers that go with each request."""
 
     client: Any  # openai.AsyncOpenAI
-    headers: Mapping[str, Any]
+    headers: Mapping[str, Any] = field(repr=False)  # Azure's key is one of them
 
 
 class ErrorEvent(Exception):
@@ -171,7 +172,7 @@ async def send(line: Line, plan: Plan, sent: Sent, idempotency_key: str, on_part
             parameters["image"] = files[0]
     headers = {**line.headers, "Idempotency-Key": idempotency_key}
     async with call(**parameters, extra_headers=headers) as response:
-        request_id = response.headers.get("x-request-id")
+        request_id = response.headers.get("x-request-id", "")[:_LONGEST_ID] or None
         if "text/event-stream" in response.headers.get("content-type", ""):
             return Reply(await _completed_event(response.iter_bytes(), on_partial, request_id), request_id)
         return Reply(await _whole(response.iter_bytes(), request_id), request_id)

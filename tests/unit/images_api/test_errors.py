@@ -217,6 +217,18 @@ def test_durations_of_rate_limit_headers_are_read(text, seconds):
     assert duration("soon") is None
 
 
+def test_what_an_endpoint_says_cannot_steer_the_terminal(studio):
+    body = {
+        "message": "a\x1b[2Jb\u202ec\n" + "x" * 10**6,
+        "type": "insufficient_quota",
+        "code": "\x1b[31m" + "y" * 10**6,
+    }
+    for told in (body, {**body, "type": "", "code": ""}):
+        text = str(of_reply(400, told, {}, studio.plan(), None).error)
+        assert text.isprintable()
+        assert len(text) < 600
+
+
 def test_a_key_in_an_echo_is_struck_out():
     assert "sk-abc" not in scrub("Incorrect API key provided: sk-abcdefghijklmnop.", None)
     assert "secret" not in scrub("you sent secret, really", "secret")
