@@ -13,6 +13,7 @@ The table `[settings]` is no endpoint: it holds the user's own limits and choice
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import ipaddress
 import os
@@ -78,19 +79,22 @@ class Endpoint:
         """The key to send, or None if this endpoint needs none.
 
         Raises:
-            MissingKey: the endpoint names an environment variable and it is not set.
+            MissingKey: the endpoint names an environment variable and it is not set, or what it holds is no key.
         """
-        if self.stored_key:
-            return self.stored_key
-        if not self.api_key_env:
+        if not self.stored_key and not self.api_key_env:
             return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
+        key = (self.stored_key or os.environ.get(self.api_key_env or "", "")).strip()
+        if not (key.isascii() and key.isprintable()):
+            raise MissingKey(
+                f"The key of endpoint '{self.name}' holds characters that no key has, such as a line break or the dots "
+                "of a hidden one; copy it again from the provider's page."
+            )
+        if not key and self.api_key_env:
             raise MissingKey(
                 f"Endpoint '{self.name}' needs a key and the environment variable {self.api_key_env} is not set; "
                 f'set it before starting ComfyUI, or put api_key = "…" under [{self.name}] in endpoints.toml.'
             )
-        return key
+        return key or None
 
 
 BUILT_IN: Mapping[str, Endpoint] = {
@@ -187,7 +191,7 @@ def _endpoint(name: str, table: object) -> Endpoint:
     kind = fields.pop("kind", "azure" if ".openai.azure.com" in base_url else "openai")
     if kind not in KINDS:
         raise ValueError(f"[{name}] kind must be one of {', '.join(KINDS)}")
-    if fields.get("timeout_s", 1) <= 0 or fields.get("max_parallel", 1) < 1:
+    if not fields.get("timeout_s", 1) > 0 or fields.get("max_parallel", 1) < 1:  # NaN is not above 0 either
         raise ValueError(f"[{name}] timeout_s and max_parallel must be above 0")
     models = fields.pop("models", [])
     if not all(isinstance(model, str) and 0 < len(model) <= 200 for model in models):
@@ -214,4 +218,5 @@ def _base_url(name: str, url: str, allow_http: bool) -> str:
 
 def _make_private(file: Path) -> None:
     if os.name != "nt" and file.stat().st_mode & 0o077:
-        file.chmod(0o600)
+        with contextlib.suppress(OSError):  # another's file or a read-only disk, such as a container's secret
+            file.chmod(0o600)

@@ -33,6 +33,21 @@ T = TypeVar("T")
 _SCHEMA_FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
 
 
+_LONGEST_NAME = 200  # bytes of a file's name without number and ending
+
+
+class BadFilenamePrefix(DalleFluxError):
+    """Nothing can be saved under this name."""
+
+    code = "bad_filename_prefix"
+
+    def __init__(self, prefix: str, why: str):
+        super().__init__(
+            f"No picture can be saved under filename_prefix {prefix[:60]!r} ({why}); name a file inside ComfyUI's "
+            "output folder, such as dalle/%year%-%month%-%day%/picture."
+        )
+
+
 def extension(node_classes: list[type[io.ComfyNode]]) -> ComfyExtension:
     """The object ComfyUI's loader wants from `comfy_entrypoint`."""
 
@@ -270,10 +285,19 @@ def show_text(node_id: str | None, text: str) -> None:
 
 
 def output_place(filename_prefix: str, width: int, height: int) -> tuple[str, str, int]:
-    """Where the host's own SaveImage would write: folder, file name without number, first free number."""
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(
-        filename_prefix, folder_paths.get_output_directory(), width, height
-    )
+    """Where the host's own SaveImage would write: folder, file name without number, first free number.
+
+    Raises:
+        BadFilenamePrefix: it leads out of the output folder, or no file can have such a name.
+    """
+    try:
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(
+            filename_prefix, folder_paths.get_output_directory(), width, height
+        )
+    except Exception as error:  # the host raises a plain one
+        raise BadFilenamePrefix(filename_prefix, type(error).__name__) from None
+    if not name.isprintable() or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise BadFilenamePrefix(filename_prefix, "no name for a file")
     return folder, name, counter
 
 

@@ -66,7 +66,9 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def flatten(picture: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-    """Lay a picture with alpha over a plain background; returns mode RGB."""
+    """Lay a picture with alpha over a plain background; returns mode RGB, and a picture that has it as it is."""
+    if picture.mode == "RGB":
+        return picture
     if "A" not in picture.getbands():
         return picture.convert("RGB")
     rgba = picture.convert("RGBA")

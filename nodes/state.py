@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,12 @@ class StateTooNew(DalleFluxError):
     """The database was written by a newer version of this pack."""
 
     code = "state_too_new"
+
+
+class StateFailed(DalleFluxError):
+    """The database cannot be opened or written: locked by another program, no room, no permission, damaged."""
+
+    code = "state_unreadable"
 
 
 def sync_folder(folder: Path) -> None:
@@ -100,6 +107,8 @@ class State:
     def database(self, room: str, migrations: Sequence[str]) -> Iterator[sqlite3.Connection]:
         """Open the one SQLite file with `room`'s tables up to date; commit on success, roll back on error.
 
+        Threads take turns, so a transaction is to be short, and nobody opens a second one inside it.
+
         Args:
             room: name of the room that owns the tables; prefix table names with it.
             migrations: SQL scripts, oldest first; script N takes the room from version N to N+1.
@@ -107,22 +116,74 @@ class State:
 
         Raises:
             StateTooNew: a newer pack wrote this room's tables.
+            StateFailed: the file cannot be opened or written; nothing of the transaction is stored.
         """
         import sqlite3  # here: nothing of it is needed while the pack is loaded
 
-        self.root.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.root / "state.sqlite", timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-        try:
-            connection.row_factory = sqlite3.Row
-            _write_ahead(connection)
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("BEGIN IMMEDIATE")
-            _migrate(connection, room, migrations)
-            yield connection
-            connection.execute("COMMIT")
-        finally:
-            connection.close()  # an open transaction is rolled back
+        with _turn:
+            try:
+                connection = _connected(self.root / "state.sqlite")
+                connection.execute("BEGIN IMMEDIATE")
+            except (sqlite3.Error, OSError) as error:
+                raise self._failed(error) from None
+            try:
+                _migrate(connection, room, migrations)
+                yield connection
+                try:
+                    connection.execute("COMMIT")
+                except sqlite3.Error as error:
+                    raise self._failed(error) from None
+            finally:
+                if connection.in_transaction:
+                    connection.rollback()
+
+    def _failed(self, error: Exception) -> StateFailed:
+        return StateFailed(
+            f"The pack's database {self.root / 'state.sqlite'} cannot be used ({error}); close other programs that use "
+            "it, see that the disk has room and the folder can be written, and run again."
+        )
+
+
+# One open connection, that of the state folder used last: opening and closing one for every transaction makes SQLite
+# empty its log each time, which is several syncs of the disk instead of one. Threads wait here, in order, and not in
+# SQLite, which sleeps up to 0.1 s between looks.
+_turn = threading.Lock()
+_kept_open: tuple[Path, tuple[int, int], sqlite3.Connection] | None = None
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    """The connection to `file`; a new one if it was deleted or replaced meanwhile."""
+    import sqlite3
+
+    global _kept_open
+    if _kept_open:
+        if _kept_open[0] == file and _identity(file) == _kept_open[1]:
+            return _kept_open[2]
+        _kept_open[2].close()
+        _kept_open = None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        _write_ahead(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        identity = _identity(file)
+    except BaseException:
+        connection.close()
+        raise
+    if identity:
+        _kept_open = (file, identity, connection)
+    return connection
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells this file from another one of the same name; None: it is gone."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -42,35 +42,42 @@ async def unpack(body: bytes, endpoint: Endpoint) -> Arrived:
         UnsafeAddress: the reply points where it must not.
         NetworkFailure: the picture's address does not answer just now; the reply stays good.
     """
-    try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadReply(f"The endpoint's reply is not JSON{_sounds_like(body)}{_BILLED}", maybe_billed=True) from None
-    first = _first(reply)
+    reply, first = await asyncio.to_thread(_read, body)
     revised = first.get("revised_prompt")
     usage = reply.get("usage")
     data = await _data(first, endpoint)
     return Arrived(
         data,
         await asyncio.to_thread(_opened, data),
-        revised if isinstance(revised, str) and revised.strip() else None,
+        _text(revised),
         usage if isinstance(usage, Mapping) else {},
     )
+
+
+def _text(value: object) -> str | None:
+    """Text that can be stored; JSON can hold halves of characters (lone surrogates) that are none."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value.strip() else None
 
 
 _BILLED = "; it may have been billed, so look at what the endpoint sent (it is kept) before you run the node again."
 
 
-def _first(reply: object) -> Mapping[str, Any]:
-    """The item with the picture: `data[0]`, or the completed event itself."""
+def _read(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The reply, and in it the item with the picture: `data[0]`, or the completed event itself."""
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadReply(f"The endpoint's reply is not JSON{_sounds_like(body)}{_BILLED}", maybe_billed=True) from None
     if isinstance(reply, Mapping):
         if "b64_json" in reply:
-            return reply
+            return reply, reply
         data = reply.get("data")
         if isinstance(data, list) and data and isinstance(data[0], Mapping):
-            return data[0]
+            return reply, data[0]
         if reply.get("error"):
-            raise BadReply(f"The endpoint says it worked and sends an error{_BILLED}", maybe_billed=True)
+            error = BadReply(f"The endpoint says it worked and sends an error{_BILLED}", maybe_billed=True)
+            error.said = reply
+            raise error
     raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
 
 
@@ -79,7 +86,7 @@ async def _data(item: Mapping[str, Any], endpoint: Endpoint) -> bytes:
     if isinstance(url, str) and url.startswith("data:"):
         encoded, url = url.partition(",")[2], None
     if isinstance(encoded, str) and encoded:
-        return _decoded(encoded)
+        return await asyncio.to_thread(_decoded, encoded)
     if isinstance(url, str) and url:
         return await download(url, endpoint)
     raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
@@ -94,8 +101,9 @@ def _opened(data: bytes) -> Image.Image:
 
 def _decoded(encoded: str) -> bytes:
     text = encoded.partition(",")[2] if encoded.startswith("data:") else encoded
+    text = "".join(text.split()).rstrip("=")  # some servers break lines, or leave the padding out
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise BadReply(f"The endpoint's base64 is broken{_BILLED}", maybe_billed=True) from None
 
@@ -121,7 +129,7 @@ async def download(url: str, endpoint: Endpoint) -> bytes:
                 session.get(url, allow_redirects=False) as reply,
             ):
                 if reply.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, reply.headers.get("Location", ""))
+                    url = _target(url, reply.headers.get("Location", ""))
                     continue
                 if reply.status != 200:
                     gone = reply.status in (401, 403, 404, 410)
@@ -139,6 +147,13 @@ async def download(url: str, endpoint: Endpoint) -> bytes:
                 "the picture is not billed a second time."
             ) from None
     raise BadReply(f"The picture's address redirects more than {MAX_REDIRECTS} times{_BILLED}", maybe_billed=True)
+
+
+def _target(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise _unsafe("an address that cannot be read") from None
 
 
 async def _limited(reply: Any) -> bytes:
@@ -161,14 +176,16 @@ def check_address(url: str, endpoint: Endpoint) -> SplitResult:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise _unsafe("an address that cannot be read") from None
+    if "\\" in url or not url.isprintable() or " " in url:  # programs do not agree on what host this is
+        raise _unsafe("an address that cannot be read")
+    if parts.username or parts.password:
+        raise _unsafe("an address with a password in it")
     if parts.scheme not in ("http", "https") or not host:
         raise _unsafe(f"an address that begins with '{parts.scheme[:20]}:'")
     if _same_origin(parts, endpoint):
         return parts
     if parts.scheme != "https":
         raise _unsafe(f"an unencrypted address at {host[:80]}")
-    if parts.username or parts.password:
-        raise _unsafe("an address with a password in it")
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
@@ -195,6 +212,8 @@ async def _public_addresses(parts: SplitResult) -> list[str]:
     host, port = parts.hostname or "", parts.port or 443
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # no name that could be asked for
+        raise _unsafe("an address that cannot be read") from None
     except OSError:
         raise NetworkFailure(
             f"The picture's host {host[:80]} cannot be found; run the node again, it is not billed a second time."

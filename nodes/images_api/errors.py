@@ -96,6 +96,12 @@ class TooLarge(ImagesApiError):
     code = "too_large"
 
 
+class UnknownModel(ImagesApiError):
+    """A workflow names a model that neither this pack nor the user's file knows. Nothing was sent."""
+
+    code = "unknown_model"
+
+
 class RequestRefused(ImagesApiError):
     """The endpoint does not accept a parameter or its value."""
 
@@ -124,6 +130,7 @@ class BadReply(ImagesApiError):
     """The endpoint answered with something that is no picture, or none that is safe to open."""
 
     code = "bad_reply"
+    said: object = None  # the error that came where a picture should have been
 
 
 class UnsafeAddress(BadReply):

@@ -16,6 +16,7 @@ from typing import Any
 
 from .errors import (
     BadKey,
+    BadReply,
     EndpointFailed,
     ImagesApiError,
     NetworkFailure,
@@ -44,6 +45,7 @@ _NO_MODEL = re.compile(r"\bmodels?\b.*(does not exist|not found|deprecated|retir
 _NEVER_CONNECTED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _MAX_QUOTE = 240
+_MAX_READ = 4000
 _KNOWN_MODEL = (
     ", or say which known model it behaves like in endpoints.toml under [settings.images_api.models], for example "
     '"your-model" = "gpt-image-2".'
@@ -83,7 +85,7 @@ def of_exception(error: Exception, plan: Plan, *, shutdown: date | None, secret:
         return _of_connection(error, plan)
     response = getattr(error, "response", None)
     headers: Mapping[str, str] = getattr(response, "headers", {}) or {}
-    request_id = getattr(error, "request_id", None)
+    request_id = str(getattr(error, "request_id", None) or "")[:200] or None
     if 300 <= status < 400:
         target = re.sub(r"[?#].*", "", str(headers.get("location", "another address")))[:120]
         return Verdict(
@@ -157,7 +159,7 @@ def of_reply(
         return Verdict(busy, retry=True, wait_s=wait)
     if status == 413:
         return verdict(TooLarge, f"The request is too large for endpoint '{name}'; send smaller or fewer pictures.")
-    if status >= 500:
+    if status >= 500 or status == 408:
         return verdict(
             EndpointFailed,
             f"Endpoint '{name}' failed (HTTP {status}){_after(said.message)}; it may have billed the picture, so "
@@ -171,10 +173,22 @@ def of_reply(
     )
 
 
+def of_bad_reply(error: BadReply, plan: Plan, secret: str | None) -> ImagesApiError:
+    """What a refusal inside an answer that says all went well means; any other bad reply stays what it is.
+
+    Azure sends `contentFilter` together with `created` (source: azure-ai-docs).
+    """
+    if error.said is None:
+        return error
+    told = of_reply(200, error.said, {}, plan, error.request_id, secret=secret).error
+    return told if isinstance(told, RefusedByPolicy | QuotaSpent) else error
+
+
 def scrub(text: str, secret: str | None) -> str:
-    """The text on one line, short, and without the key."""
+    """The text on one line, short, without the key and without what steers a terminal."""
     if secret:
         text = text.replace(secret, "•••")
+    text = "".join(character if character.isprintable() else " " for character in text[:_MAX_READ])
     text = re.sub(r"\b(sk|key)-[A-Za-z0-9_-]{8,}", "•••", text)
     text = " ".join(text.split())
     return text if len(text) <= _MAX_QUOTE else text[: _MAX_QUOTE - 1] + "…"
@@ -215,7 +229,7 @@ def _refusal(said: Reported, name: str, request_id: str | None) -> RefusedByPoli
     details = said.details.get("moderation_details")
     details = details if isinstance(details, Mapping) else {}
     listed = details.get("categories")
-    categories = tuple(str(one)[:40] for one in listed) if isinstance(listed, list) else ()
+    categories = tuple(scrub(str(one), None)[:40] for one in listed[:20]) if isinstance(listed, list) else ()
     if not categories and (match := re.search(r"safety_violations=\[([^\]]*)\]", said.message)):
         categories = tuple(part.strip() for part in match[1].split(",") if part.strip())
     stage = str(details.get("moderation_stage") or "unknown")
@@ -232,7 +246,13 @@ def _refusal(said: Reported, name: str, request_id: str | None) -> RefusedByPoli
 
 def _no_model(plan: Plan, request_id: str | None, shutdown: date | None) -> ImagesApiError:
     where = provider(plan.endpoint)
-    day = shutdown or plan.model.shutdown.get(where) or plan.model.shutdown.get("openai")
+    if shutdown:
+        return RetiredModel(
+            f"Endpoint '{plan.endpoint.name}' says that '{plan.model_name}' was shut down on {shutdown.day} "
+            f"{shutdown:%B %Y}; switch `model` to a living one, for example {SUCCESSOR}.",
+            request_id=request_id,
+        )
+    day = plan.model.shutdown.get(where) or plan.model.shutdown.get("openai")
     if day:
         error: ImagesApiError = retirement(plan.model, plan.model_name, day, where)
         if where == "other":
@@ -262,8 +282,8 @@ def _read(status: int, body: object, secret: str | None) -> Reported:
     return Reported(
         status,
         scrub(str(message), secret),
-        str(inner.get("code") or "").lower(),
-        str(inner.get("type") or "").lower(),
+        scrub(str(inner.get("code") or ""), secret).lower(),
+        scrub(str(inner.get("type") or ""), secret).lower(),
         inner,
         has_envelope=bool(inner.get("message")),
     )
@@ -280,7 +300,7 @@ def _seconds_to_wait(headers: Mapping[str, str]) -> float | None:
             pass
         try:
             moment = parsedate_to_datetime(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)

@@ -57,18 +57,23 @@ def files_for(model: Model, images: torch.Tensor, mask: torch.Tensor | None, siz
         NotPossible: a mask that changes nothing.
     """
     opened = pictures.to_pil(images)
-    plane = None if mask is None else mask.reshape(-1, mask.shape[-2], mask.shape[-1])[0]
-    if plane is not None and float(plane.max()) <= 0.0:
-        raise NotPossible("The mask is empty, so there is nothing to change; paint where the picture should change.")
-    masked = None if plane is None else pictures.with_mask_as_alpha(opened[0], plane)
-    frame: Frame | None = None
     notes: tuple[str, ...] = ()
+    masked = None
+    if mask is not None:
+        planes = mask.reshape(-1, mask.shape[-2], mask.shape[-1])
+        _check_mask(float(planes[0].nan_to_num().max()))
+        masked = pictures.with_mask_as_alpha(opened[0], planes[0])
+        if len(planes) > 1:
+            notes += (f"only the first of {len(planes)} masks is used; it belongs to the first picture.",)
+        if planes.shape[:0:-1] != opened[0].size:
+            notes += (f"the mask is scaled to {opened[0].width}x{opened[0].height}, the picture's size.",)
+    frame: Frame | None = None
     if model.family is Family.DALLE2:
         edge = size.width
         if opened[0].width != opened[0].height:
-            notes = (f"dall-e-2 takes squares: the picture is padded to {edge}x{edge} and the reply cropped back.",)
+            notes += (f"dall-e-2 takes squares: the picture is padded to {edge}x{edge} and the reply cropped back.",)
         elif opened[0].width != edge:
-            notes = (f"the picture is scaled to {edge}x{edge}, the size asked for.",)
+            notes += (f"the picture is scaled to {edge}x{edge}, the size asked for.",)
         opened = [_squared(opened[0], edge)[0]]
         if masked is not None:
             masked, frame = _squared(masked, edge)
@@ -89,6 +94,17 @@ def files_for(model: Model, images: torch.Tensor, mask: torch.Tensor | None, siz
                 f"{limit / 1e6:.0f} MB; scale the picture down before the node."
             )
     return Sent(tuple(files), frame, notes)
+
+
+def _check_mask(highest: float) -> None:
+    """Only what is fully transparent is edited, so a mask that is nowhere 1 would be paid for in vain."""
+    if highest <= 0.0:
+        raise NotPossible("The mask is empty, so there is nothing to change; paint where the picture should change.")
+    if round(highest * 255) < 255:
+        raise NotPossible(
+            f"The mask is nowhere 1 (its highest value is {highest:.2f}) and an endpoint changes only what is masked "
+            "fully; make it stronger, for example with a threshold node."
+        )
 
 
 def cropped_back(picture: Image.Image, frame: Frame | None) -> Image.Image:

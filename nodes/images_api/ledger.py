@@ -23,10 +23,8 @@ from ..state import State, write_file
 from .errors import BudgetReached
 from .inputs import Sent
 from .plan import Plan
+from .presence import SESSION, be_present, is_alive
 from .settings import Settings
-
-SESSION = uuid.uuid4().hex  # this run of ComfyUI
-_STALE_RESERVATION_S = 3600.0  # a reservation of a host that died
 
 MIGRATIONS = (
     """
@@ -92,8 +90,9 @@ class Call:
     request_id: str | None
     revised_prompt: str | None
     image_sha256: str | None
-    fresh: bool  # made by this claim: to be sent
-    follows_unsettled: bool  # an earlier attempt may have been billed
+    fresh: bool = False  # made by this claim: to be sent
+    elsewhere: bool = False  # another process that shares the state folder is at it: claim again in a while
+    follows_unsettled: bool = False  # an earlier attempt may have been billed
 
 
 @dataclass(frozen=True)
@@ -105,15 +104,17 @@ class Ledger:
     def claim(self, plan: Plan, sent: Sent, settings: Settings, indices: Sequence[int], *, again: bool) -> list[Call]:
         """Find or make a row for each picture, all or none.
 
-        A picture that is kept, or whose reply is on disk, comes back as its old row unless `again`. The rest is
-        reserved against the budget.
+        A picture that is kept, or whose reply is on disk, comes back as its old row unless `again`; so does one that
+        another living process is asking for. The rest is reserved against the budget.
 
         Raises:
             BudgetReached: nothing is reserved.
         """
         keys = [plan.key(index, sent) for index in indices]
         with self.state.database("images_api", MIGRATIONS) as rows:
-            found = {} if again else {key: row for key in keys if (row := self._kept(rows, key))}
+            be_present(self.state.root)
+            self._release_the_dead(rows)
+            found = {} if again else {key: call for key in keys if (call := self._found(rows, key))}
             missing = [(index, key) for index, key in zip(indices, keys, strict=True) if key not in found]
             _check_budget(rows, plan, settings, len(missing))
             fresh = {}
@@ -122,9 +123,13 @@ class Ledger:
                 row_id = _insert(rows, plan, sent, index, key, earlier or uuid.uuid4().hex)
                 row = rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (row_id,)).fetchone()
                 fresh[index] = _call(row, fresh=True, follows_unsettled=earlier is not None)
-            return [
-                fresh[index] if index in fresh else _call(found[key]) for index, key in zip(indices, keys, strict=True)
-            ]
+            return [fresh[index] if index in fresh else found[key] for index, key in zip(indices, keys, strict=True)]
+
+    def give_back(self, calls: Sequence[Call]) -> None:
+        """Let go of what `claim` reserved and nobody will send."""
+        for call in calls:
+            if call.fresh:
+                self.failed(call, CallState.UNSENT, "cancelled")
 
     def mark_sent(self, call: Call) -> None:
         """To be called before the request leaves."""
@@ -141,22 +146,24 @@ class Ledger:
     def has_reply(self, call: Call) -> bool:
         return self.reply_file(call).is_file()
 
-    def done(self, call: Call, picture: bytes, cost_usd: float | None, revised_prompt: str | None) -> str:
-        """Keep the picture; only then let go of the reply. Returns the picture's SHA-256."""
-        sha256 = self.state.keep(picture)
-        self._set(
+    def done(self, call: Call, picture: bytes, cost_usd: float | None, revised_prompt: str | None) -> Call:
+        """Keep the picture; only then let go of the reply. Returns the row as it is now."""
+        settled = self._set(
             call,
             state=CallState.DONE,
             done_at=time.time(),
             cost_usd=cost_usd,
             revised_prompt=revised_prompt,
-            image_sha256=sha256,
+            image_sha256=self.state.keep(picture),
         )
         self.reply_file(call).unlink(missing_ok=True)
-        return sha256
+        return settled
 
     def failed(self, call: Call, state: CallState, error: str, request_id: str | None = None) -> None:
-        """The request ended without a picture. The reply of a `lost` one stays on disk to be looked at."""
+        """The request ended without a picture. The reply of a `lost` one stays on disk to be looked at.
+
+        A row that is done stays done, should a cancel come a moment too late.
+        """
         self._set(call, state=state, error=error, request_id=request_id)
 
     def row(self, call_id: int) -> dict[str, Any]:
@@ -176,29 +183,47 @@ class Ledger:
     def reply_file(self, call: Call) -> Path:
         return self.state.root / "replies" / f"{call.idempotency_key}-{call.id}.json"
 
-    def _kept(self, rows: sqlite3.Connection, key: str) -> sqlite3.Row | None:
-        """The newest row that can give the picture without asking anybody."""
+    def _found(self, rows: sqlite3.Connection, key: str) -> Call | None:
+        """The newest row that can give the picture without asking the endpoint, or that is being asked elsewhere."""
         candidates = rows.execute(
-            "SELECT * FROM images_api_calls WHERE key = ? AND state IN ('done', 'replied', 'sent', 'unknown') "
-            "ORDER BY id DESC",
-            (key,),
+            "SELECT * FROM images_api_calls WHERE key = ? AND state NOT IN ('unsent', 'lost') ORDER BY id DESC", (key,)
         )
         for row in candidates:
-            if row["state"] == CallState.DONE.value:
-                if row["image_sha256"] and self.state.kept(row["image_sha256"]).is_file():
-                    return row  # type: ignore[no-any-return]
-            elif self.has_reply(_call(row)):
-                return row  # type: ignore[no-any-return]
+            call = _call(row)
+            if call.state is CallState.DONE:
+                if call.image_sha256 and self.state.kept(call.image_sha256).is_file():
+                    return call
+            elif self.has_reply(call):
+                return call
+            elif call.state is not CallState.UNKNOWN and self._is_elsewhere(row["session"]):
+                return _call(row, elsewhere=True)
         return None
 
-    def _set(self, call: Call, *, state: CallState, attempts_more: int = 0, **columns: Any) -> None:
+    def _is_elsewhere(self, session: str) -> bool:
+        return session != SESSION and is_alive(self.state.root, session)
+
+    def _release_the_dead(self, rows: sqlite3.Connection) -> None:
+        """A process that died before it sent what it had reserved keeps nobody's budget."""
+        for (session,) in rows.execute(
+            "SELECT DISTINCT session FROM images_api_calls WHERE state = 'reserved'"
+        ).fetchall():
+            if not is_alive(self.state.root, session):
+                rows.execute(
+                    "UPDATE images_api_calls SET state = 'unsent', error = 'died' "
+                    "WHERE state = 'reserved' AND session = ?",
+                    (session,),
+                )
+
+    def _set(self, call: Call, *, state: CallState, attempts_more: int = 0, **columns: Any) -> Call:
         names = ", ".join(f"{name} = coalesce(:{name}, {name})" for name in columns)
         with self.state.database("images_api", MIGRATIONS) as rows:
             rows.execute(
                 f"UPDATE images_api_calls SET state = :state, attempts = attempts + :more{', ' if names else ''}{names}"
-                " WHERE id = :id",
+                " WHERE id = :id AND state != 'done'",
                 {"id": call.id, "state": state.value, "more": attempts_more, **columns},
             )
+            row = rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call.id,)).fetchone()
+        return _call(row, fresh=call.fresh, follows_unsettled=call.follows_unsettled)
 
 
 def _insert(rows: sqlite3.Connection, plan: Plan, sent: Sent, index: int, key: str, idempotency_key: str) -> int:
@@ -241,13 +266,12 @@ def _unsettled(rows: sqlite3.Connection, key: str) -> str | None:
 
 
 def _spent(rows: sqlite3.Connection, today: date) -> tuple[float, float]:
+    """USD of this session, and of `today` or, should the clock have been set back, of the days after it."""
     counted = (
-        "SELECT coalesce(sum(coalesce(cost_usd, estimate_usd, 0)), 0) FROM images_api_calls WHERE "
-        "(state IN ('sent', 'replied', 'done', 'unknown', 'lost') OR (state = 'reserved' AND reserved_at > ?)) AND "
+        "SELECT coalesce(sum(coalesce(cost_usd, estimate_usd, 0)), 0) FROM images_api_calls WHERE state != 'unsent'"
     )
-    fresh = time.time() - _STALE_RESERVATION_S
-    session = rows.execute(counted + "session = ?", (fresh, SESSION)).fetchone()[0]
-    day = rows.execute(counted + "day = ?", (fresh, today.isoformat())).fetchone()[0]
+    session = rows.execute(f"{counted} AND session = ?", (SESSION,)).fetchone()[0]
+    day = rows.execute(f"{counted} AND day >= ?", (today.isoformat(),)).fetchone()[0]
     return float(session), float(day)
 
 
@@ -273,7 +297,7 @@ def _check_budget(rows: sqlite3.Connection, plan: Plan, settings: Settings, coun
             )
 
 
-def _call(row: sqlite3.Row, *, fresh: bool = False, follows_unsettled: bool = False) -> Call:
+def _call(row: sqlite3.Row, **more: bool) -> Call:
     return Call(
         id=row["id"],
         key=row["key"],
@@ -289,6 +313,5 @@ def _call(row: sqlite3.Row, *, fresh: bool = False, follows_unsettled: bool = Fa
         request_id=row["request_id"],
         revised_prompt=row["revised_prompt"],
         image_sha256=row["image_sha256"],
-        fresh=fresh,
-        follows_unsettled=follows_unsettled,
+        **more,
     )

@@ -18,11 +18,13 @@ from .jobs import Job, Phase, jobs
 from .ledger import Call, Ledger
 from .models import SUCCESSOR
 from .plan import Plan
+from .prices import is_published
 from .settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
+_MAX_PARTIAL_PIXELS = 9_000_000  # as large as the largest picture of a GPT image model
 _TICK_S = 0.1  # how often a node looks for cancel and for news
 
 
@@ -95,16 +97,17 @@ async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Wat
             jobs().stop_watched()
             watch.raise_cancelled()
         open_jobs = [job for job in waiting if not job.finished]
-        if error := next((job.error for job in waiting if job.error), None):
+        if trouble := next((job.error or job.stuck for job in waiting if job.error or job.stuck), None):
             for job in open_jobs:
-                job.halted_by = error  # those not yet sent are not sent; those sent are paid for and waited for
-        if not open_jobs or all(job.overdue(began) for job in open_jobs):
+                job.halted_by = trouble  # those not yet sent are not sent; those sent are paid for and waited for
+        stuck = any(job.stuck for job in open_jobs)  # keeps its place, so those behind it cannot come to an end
+        if all(job.stuck or job.overdue(began) or (stuck and job.is_halted) for job in open_jobs):
             break
         seconds = time.monotonic() - began
         partials = sum(job.partials for job in waiting)
-        now = (len(open_jobs), int(seconds), partials)
+        now = (tuple(job.phase for job in waiting), int(seconds), partials)
         if now != shown:
-            partial = _newest_partial(waiting) if partials != partials_shown else None
+            partial = await asyncio.to_thread(_newest_partial, waiting) if partials != partials_shown else None
             shown, partials_shown = now, partials
             await watch.show(_progress(waiting, len(begun), seconds, partial))
         await asyncio.wait(
@@ -121,10 +124,11 @@ def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image
     if paused and len(paused) == len(open_jobs):
         left = max(0.0, min(job.resumes_at for job in paused) - time.monotonic())
         what = f"{Phase.PAUSED.value} {left:.0f} s"
-    elif open_jobs and all(job.phase is Phase.WAITING for job in open_jobs):
-        what = Phase.WAITING.value
+    elif len({job.phase for job in open_jobs}) == 1:
+        what = open_jobs[0].phase.value
     of = f"{finished} of {total} · " if total > 1 else ""
-    return Progress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", (finished + sum(steps)) / total, partial)
+    fraction = (finished + sum(min(1.0, step) for step in steps)) / total
+    return Progress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", fraction, partial)
 
 
 def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
@@ -134,7 +138,7 @@ def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
         encoded, job.partial = job.partial, None
         if encoded:
             try:
-                return pictures.flatten(pictures.decode(base64.b64decode(encoded)))
+                return pictures.flatten(pictures.decode(base64.b64decode(encoded), max_pixels=_MAX_PARTIAL_PIXELS))
             except (ValueError, pictures.BadPicture):
                 continue  # a preview is not worth an error
     return None
@@ -152,8 +156,8 @@ def _raise_first_failure(begun: Sequence[Call | Job]) -> None:
         if job.crash:
             raise job.crash
     kept = len(begun) - len(failed)
-    coming = sum(not job.finished for job in failed)
-    error = next((job.error for job in failed if job.error), None)
+    coming = sum(job.sent_at is not None and not job.finished for job in failed)
+    error = next((job.error or job.stuck for job in failed if job.error or job.stuck), None)
     if error is None:
         endpoint = failed[0].plan.endpoint
         error = TimedOut(
@@ -175,7 +179,7 @@ def _gather(
     import numpy as np
     import torch
 
-    batch: torch.Tensor | None = None
+    batch: np.ndarray | None = None
     notes = [*plan.notes, *sent.notes]
     target: tuple[int, int] | None = None
     described = []
@@ -192,16 +196,16 @@ def _gather(
             notes.append(f"picture {position + 1} is scaled to {target[0]}x{target[1]} to fit the batch.")
             picture = picture.resize(target, Image.Resampling.LANCZOS)
         if batch is None:
-            batch = torch.empty((len(rows), target[1], target[0], 3), dtype=torch.float32)
-        pixels = torch.from_numpy(np.array(pictures.flatten(picture)))
-        torch.div(pixels, 255.0, out=batch[position])
-        described.append(_describe(one, row, came))
+            batch = np.empty((len(rows), target[1], target[0], 3), np.float32)
+        # By NumPy: torch would set up a team of threads for this thread of ours, which costs more than the division.
+        np.divide(np.asarray(pictures.flatten(picture)), np.float32(255.0), out=batch[position])
+        described.append(_describe(plan, one, row, came))
     shutdown = next((job.shutdown for job in begun if isinstance(job, Job) and job.shutdown), None)
     if shutdown:
         notes.append(_warning(plan, shutdown))
     assert batch is not None
     first = rows[0].revised_prompt or plan.prompt
-    return Made(batch, first, _info(plan, described, notes, seconds))
+    return Made(torch.from_numpy(batch), first, _info(plan, described, notes, seconds))
 
 
 def _opened(one: Call | Job) -> Image.Image | None:
@@ -212,17 +216,18 @@ def _opened(one: Call | Job) -> Image.Image | None:
     return picture
 
 
-def _describe(one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:
+def _describe(plan: Plan, one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:
     """One picture's entry in `info`."""
     fresh = isinstance(one, Job) and row.fresh
+    estimated = row.cost_usd is None or (row.cost_usd != row.estimate_usd and not is_published(plan.model))
     cost = row.cost_usd if row.cost_usd is not None else row.estimate_usd
-    took = row.replied_at - row.sent_at if row.replied_at and row.sent_at else None
+    took = max(0.0, row.replied_at - row.sent_at) if row.replied_at and row.sent_at else None  # clocks are set back
     return {
         "ledger_row": row.id,
         "sha256": row.image_sha256,
         "cached": not fresh,
         "cost_usd": (None if cost is None else round(cost, 6)) if fresh else 0.0,
-        "cost_is_estimate": fresh and row.cost_usd is None,
+        "cost_is_estimate": fresh and estimated,
         "first_cost_usd": None if cost is None else round(cost, 6),
         "request_id": row.request_id,
         "revised_prompt": row.revised_prompt,

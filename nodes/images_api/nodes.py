@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -66,7 +68,7 @@ class DalleFluxGenerate(io.ComfyNode):
                 _policy(),
             ],
             outputs=_outputs(),
-            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
             **host.schema_extras(search_aliases=ALIASES),
         )
 
@@ -124,7 +126,7 @@ class DalleFluxEdit(io.ComfyNode):
                 _policy(),
             ],
             outputs=_outputs(),
-            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
             **host.schema_extras(search_aliases=[*ALIASES, "inpaint", "outpaint", "images edit", "OpenAIDalle2"]),
         )
 
@@ -178,7 +180,7 @@ class DalleFluxVariation(io.ComfyNode):
                 _policy(),
             ],
             outputs=_outputs(),
-            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
             **host.schema_extras(search_aliases=[*ALIASES, "variation", "similar picture"]),
         )
 
@@ -224,6 +226,8 @@ async def _run(
     from .making import make_pictures
     from .plan import make_plan
 
+    if filename_prefix.strip():
+        host.output_place(filename_prefix, 1, 1)  # what it refuses is refused before anything is paid
     if ask.prompt:
         await hold_back_prompt(ask.prompt, policy)
     known = host.endpoints()
@@ -233,7 +237,7 @@ async def _run(
     made = await make_pictures(plan, sent, Ledger(host.state()), settings, _NodeWatch(node), again=again)
     host.show_text(node.hidden.unique_id, _summary(made))
     await hold_back_pictures(made.images, policy)
-    _leave_traces(node, made, filename_prefix)
+    await _leave_traces(node, made, filename_prefix)
     return io.NodeOutput(made.images, made.revised_prompt, json.dumps(made.info, ensure_ascii=False))
 
 
@@ -264,23 +268,35 @@ def _summary(made: Made) -> str:
     return f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info['seconds']:.1f} s"
 
 
-def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:
+async def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:
     """Where the pictures come from: into what SaveImage writes for this run, and into files of our own if asked."""
-    from .provenance import PNG_KEYWORD, records, save
+    from .provenance import PNG_KEYWORD, records
 
     found = records(made.info)
-    workflow = node.hidden.extra_pnginfo
-    if isinstance(workflow, dict):
-        workflow.setdefault(PNG_KEYWORD, {})[str(node.hidden.unique_id)] = found
+    more = node.hidden.extra_pnginfo
+    more = more if isinstance(more, dict) else {}
+    if not isinstance(more.get(PNG_KEYWORD), dict):
+        more[PNG_KEYWORD] = {}
+    more[PNG_KEYWORD][str(node.hidden.unique_id)] = found
     if not filename_prefix.strip():
         return
-    from ..pictures import to_pil
+    graph = {"prompt": node.hidden.prompt, **more}
+    text = {key: json.dumps(value) for key, value in graph.items() if key != PNG_KEYWORD}
+    await asyncio.to_thread(_save, made.images, found, filename_prefix, text)
 
-    opened = to_pil(made.images)
-    folder, name, counter = host.output_place(filename_prefix, *opened[0].size)
-    graph = {key: json.dumps(value) for key, value in (workflow or {}).items() if key != PNG_KEYWORD}
-    for offset, (picture, record) in enumerate(zip(opened, found, strict=True)):
-        save(picture, record, Path(folder) / f"{name}_{counter + offset:05}_.png", graph)
+
+_saving = threading.Lock()  # a number is free only until it is taken
+
+
+def _save(images: torch.Tensor, found: list[dict[str, Any]], filename_prefix: str, text: dict[str, str]) -> None:
+    from ..pictures import to_pil
+    from .provenance import save
+
+    opened = to_pil(images)
+    with _saving:
+        folder, name, counter = host.output_place(filename_prefix, *opened[0].size)
+        for offset, (picture, record) in enumerate(zip(opened, found, strict=True)):
+            save(picture, record, Path(folder) / f"{name}_{counter + offset:05}_.png", text)
 
 
 def _prompt(tooltip: str) -> io.String.Input:

@@ -8,7 +8,8 @@ The rules, in the order they are applied:
 4. Style: GPT models have none; it becomes a sentence at the end of the prompt. DALL·E 2 drops it.
 5. n pictures are n requests for one, side by side.
 6. response_format: base64 where the parameter exists.
-Anything else a model cannot do stops here, before money is spent.
+Anything else a model cannot do stops here, before money is spent. So does a model that neither the table nor the
+user's file names: a graph downloaded from a stranger must not choose what the user pays for.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from urllib.parse import urlsplit
 from ..endpoints import Endpoint
 from ..sizes import Size, parse_size
 from . import prices
-from .errors import NotPossible, RetiredModel
+from .errors import NotPossible, RetiredModel, UnknownModel
 from .inputs import Sent
 from .models import MAX_EDGE, MODELS, SUCCESSOR, Family, Model, fits_freely, model_named, next_larger
 from .settings import Settings
@@ -121,10 +122,17 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: Settings, today: date) -> 
 
     Raises:
         RetiredModel, NotPossible: this cannot be asked of this model; the message says what can.
+        UnknownModel: with the line to add to the user's file.
         BadSize: `size` is not WIDTHxHEIGHT.
     """
     model = model_named(ask.model, settings.models)
     where = provider(endpoint)
+    if model.family is Family.UNKNOWN and ask.model not in {*endpoint.models, *settings.models, *settings.prices}:
+        raise UnknownModel(
+            f"This workflow wants the model {ask.model[:64]!r}, which this pack does not know and you have not named; "
+            f"if you want to pay for it at endpoint '{endpoint.name}', add in endpoints.toml under [{endpoint.name}] "
+            f'the line: models = ["{ask.model[:64] if ask.model.isprintable() else "its-name"}"].'
+        )
     if day := model.retired_on(where, today):
         raise retirement(model, ask.model, day, where)
     if not 1 <= ask.n <= MAX_N:
@@ -175,6 +183,8 @@ def _check_operation(ask: Ask, model: Model, where: str) -> None:
         if ask.pictures != 1:
             raise NotPossible(f"A variation is made from one picture and {ask.pictures} came; pick one of the batch.")
     if ask.operation is Operation.EDIT:
+        if ask.pictures < 1:
+            raise NotPossible("No picture came to be changed; connect a batch of at least one.")
         if model.max_inputs == 0:
             raise NotPossible(f"'{ask.model}' never could edit; switch `model` to {SUCCESSOR}, or to dall-e-2.")
         if ask.pictures > model.max_inputs:
@@ -233,6 +243,12 @@ def _prompt(ask: Ask, model: Model, notes: list[str]) -> str:
     prompt = ask.prompt
     if not prompt.strip():
         raise NotPossible("The prompt is empty; write what the picture should show.")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        raise NotPossible(
+            "The prompt holds half a character (a lone surrogate), so it is no text; write it anew."
+        ) from None
     if ask.style and ask.style not in STYLE_SENTENCES:
         raise NotPossible(f"There is no style '{ask.style}'; choose {' or '.join(STYLE_SENTENCES)}.")
     if ask.style and model.family is Family.GPT:

@@ -1,7 +1,7 @@
 """What a picture costs, in USD: before it is asked for (an estimate) and after it came (from the token count).
 
 Source: price badges of ComfyUI's former DALL·E nodes; OpenAI's image guide and model pages, autumn 2026.
-Prices of gpt-image-2.5 and 2.6 are published per token only, so their estimates are gpt-image-2's.
+Prices of gpt-image-2.5 and 2.6 are published per token only, and only for some, so theirs are gpt-image-2's.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _GPT_TOKENS = {
     "gpt-image-1.5": (5e-6, 8e-6, 32e-6),
     "gpt-image-2": (5e-6, 8e-6, 30e-6),
 }
+_PUBLISHED = {*_GPT_TOKENS, "gpt-image-2.6-sunburst"}  # token prices that we read; the others are taken for alike
+_MOST_TOKENS = 10**9  # no reply has as many: a larger count is no count
 _TOKENS_PER_PARTIAL = 100
 _TOKENS_PER_INPUT = 1600  # a large input picture; small ones are fewer
 _CHARACTERS_PER_TOKEN = 3  # on the safe side of the usual 4
@@ -64,10 +66,15 @@ def from_usage(model: Model, usage: Mapping[str, Any]) -> float | None:
     details = usage.get("input_tokens_details")
     details = details if isinstance(details, Mapping) else {}
     counts = [usage.get("output_tokens"), details.get("text_tokens"), details.get("image_tokens")]
-    if not all(isinstance(count, int) and count >= 0 for count in counts):
+    if not all(isinstance(count, int) and 0 <= count < _MOST_TOKENS for count in counts):
         return None
     out, text, pictures = (int(count or 0) for count in counts)
     return out * image_out + text * text_in + pictures * image_in
+
+
+def is_published(model: Model) -> bool:
+    """Whether what `from_usage` says is the provider's own price; else it is taken from a similar model."""
+    return model.name in _PUBLISHED
 
 
 def _price_row(model: Model) -> str:

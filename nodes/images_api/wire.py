@@ -7,10 +7,11 @@ off, and replies are read here as raw bytes, with a limit, so that they can be k
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ..endpoints import Endpoint
 from ..errors import MissingPackage
@@ -18,9 +19,12 @@ from .errors import BadReply
 from .inputs import Sent
 from .plan import Operation, Plan, provider
 
+THREAD = "dalle_flux requests"  # the name of the thread that all requests are made on
 MAX_REPLY = 128 * 2**20  # bytes: a picture of 64 MB in base64, with room
+MAX_ERROR = 2**20  # bytes of an error's body; the rest is not read
 CONNECT_S = 15.0
 LATE_S = 600.0  # how long a late reply is still waited for after the endpoint's timeout
+_LONGEST_ID = 200  # characters of a request id
 _AZURE_CLASSIC_VERSION = "2025-04-01-preview"
 _AZURE_V1_VERSION = "preview"
 
@@ -38,7 +42,7 @@ class Line:
     """A client for one endpoint, and the headers that go with each request."""
 
     client: Any  # openai.AsyncOpenAI
-    headers: Mapping[str, Any]
+    headers: Mapping[str, Any] = field(repr=False)  # Azure's key is one of them
 
 
 class ErrorEvent(Exception):
@@ -85,15 +89,46 @@ def open_line(endpoint: Endpoint, model_name: str) -> Line:
         headers |= {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
     # Plain http (loopback, or allowed by the user) has no certificates to verify; loading them takes 100 ms.
     encrypted = urlsplit(base_url).scheme != "http"
+    for logger in ("httpx", "httpx2"):
+        logging.getLogger(logger).addFilter(_is_news)
     client = openai.AsyncOpenAI(
         api_key=key or "none",
         base_url=base_url,
         max_retries=0,
         timeout=openai.Timeout(endpoint.timeout_s + LATE_S, connect=CONNECT_S),
         default_query=query,
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, verify=encrypted),
+        # What stays on this machine goes through no proxy, which would get the key unencrypted.
+        http_client=_careful_client(openai)(follow_redirects=False, verify=encrypted, trust_env=not endpoint.is_local),
     )
     return Line(client, headers)
+
+
+def _careful_client(openai: Any) -> Any:
+    """The client's own way to send, but of what is no picture at most `MAX_ERROR` bytes are read."""
+
+    class Careful(openai.DefaultAsyncHttpxClient):  # type: ignore[misc]
+        async def send(self, request: Any, *, stream: bool = False, **more: Any) -> Any:
+            reply = await super().send(request, stream=True, **more)
+            if stream and reply.is_success:
+                return reply
+            body = bytearray()
+            try:
+                async for chunk in reply.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ERROR:
+                        break
+            finally:
+                await reply.aclose()
+            unpacked = ("content-encoding", "content-length", "transfer-encoding")
+            headers = [(name, value) for name, value in reply.headers.multi_items() if name.lower() not in unpacked]
+            return type(reply)(reply.status_code, headers=headers, content=bytes(body[:MAX_ERROR]), request=request)
+
+    return Careful
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Keeps the client from writing a line for every request into ComfyUI's log; other packs' lines stay."""
+    return record.levelno > logging.INFO or record.threadName != THREAD
 
 
 def azure_address(base_url: str, deployment: str) -> tuple[str, str]:
@@ -104,7 +139,7 @@ def azure_address(base_url: str, deployment: str) -> tuple[str, str]:
     parts = urlsplit(base_url)
     if parts.path.rstrip("/").endswith("/openai/v1"):
         return base_url, _AZURE_V1_VERSION
-    path = f"/openai/deployments/{deployment}"
+    path = f"/openai/deployments/{quote(deployment, safe='')}"
     return urlunsplit((parts.scheme, parts.netloc, path, "", "")), _AZURE_CLASSIC_VERSION
 
 
@@ -137,7 +172,7 @@ async def send(line: Line, plan: Plan, sent: Sent, idempotency_key: str, on_part
             parameters["image"] = files[0]
     headers = {**line.headers, "Idempotency-Key": idempotency_key}
     async with call(**parameters, extra_headers=headers) as response:
-        request_id = response.headers.get("x-request-id")
+        request_id = response.headers.get("x-request-id", "")[:_LONGEST_ID] or None
         if "text/event-stream" in response.headers.get("content-type", ""):
             return Reply(await _completed_event(response.iter_bytes(), on_partial, request_id), request_id)
         return Reply(await _whole(response.iter_bytes(), request_id), request_id)
@@ -165,7 +200,7 @@ async def _completed_event(
                 continue
             try:
                 event = json.loads(data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise BadReply(
                     "The endpoint's stream cannot be read, and the picture may have been billed; run the node again.",
                     maybe_billed=True,

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..errors import DalleFluxError
-from ..state import State
+from ..state import State, StateFailed
 from .decision import Decision
 
 ROOM = "moderation"
@@ -149,7 +149,7 @@ class Record:
                 if self._settings.retention_days:
                     limit = _now(-timedelta(days=self._settings.retention_days))
                     database.execute("DELETE FROM moderation_decisions WHERE at < ?", (limit,))
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StateFailed) as error:
             raise RecordFailed(
                 f"the record could not be written ({type(error).__name__}); check that {self._state.root} is writable "
                 "and the disk has room."

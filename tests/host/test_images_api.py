@@ -81,7 +81,8 @@ def test_generate_edit_and_variation_run_in_one_graph_and_leave_traces(host, ser
         "6": {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 64, "height": 64}},
         "7": show("1", 2),
     }  # fmt: skip
-    run = host.wait(host.queue(graph, extra_data={"extra_pnginfo": {"workflow": {"nodes": []}}}))
+    # A stranger's graph may bring anything under our name.
+    run = host.wait(host.queue(graph, extra_data={"extra_pnginfo": {"workflow": {"nodes": []}, "dalle_flux": 5}}))
     assert run.succeeded, run.error
     assert [bill.operation for bill in services.bills] == ["generations", "edits", "variations", "variations"]
     assert run.outputs["5"]["text"] == ["a red cube, drawn in great detail"]
@@ -100,6 +101,14 @@ def test_generate_edit_and_variation_run_in_one_graph_and_leave_traces(host, ser
     assert record["prompt"] == "a red cube"
     assert json.loads(ours.with_suffix(".json").read_text("utf-8")) == record
     assert json.loads(Image.open(ours).text["workflow"]) == {"nodes": []}
+    assert json.loads(Image.open(ours).text["prompt"]).keys() == graph.keys()
+
+
+@pytest.mark.parametrize("prefix", ["../../escaped", "/tmp/escaped", "x" * 300, "a\x00b"])
+def test_a_name_that_no_file_may_have_is_refused_before_anything_is_paid(host, services, prefix):
+    run = host.run({"1": generate(901, filename_prefix=prefix), "2": show("1", 1)})
+    assert "No picture can be saved under filename_prefix" in run.error
+    assert services.requests == []
 
 
 def test_sixteen_nodes_ask_side_by_side(host, services):
@@ -194,6 +203,7 @@ def test_the_key_is_nowhere(host, services):
     endpoints.write_text(right, "utf-8")
     assert "does not accept the key" in run.error
     history = json.dumps(host.get("/history"))
+    assert "HTTP Request" not in host.log  # nor is there a line for every request
     for secret in (services.key, wrong):
         assert secret not in host.log
         assert secret not in history

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from services import Fault
 from services.customer import handed, order
 
 STEPS = {
@@ -38,6 +41,15 @@ def test_at_an_idempotent_endpoint_even_a_lost_reply_is_delivered_unbilled(servi
     order(services, tmp_path, dies="keep_reply:before")
     handed(order(services, tmp_path))
     assert len(services.bills) == 1
+
+
+def test_two_processes_on_one_state_folder_pay_once_for_the_same_picture(services, tmp_path):
+    services.plan(Fault.SLOW, seconds=6.0)  # long enough for the second to be there
+    with ThreadPoolExecutor() as both:
+        first, second = (handed(done) for done in both.map(lambda _: order(services, tmp_path), range(2)))
+    assert len(services.bills) == 1
+    assert sorted([first["info"]["cached"], second["info"]["cached"]]) == [False, True]
+    assert first["info"]["pictures"][0]["sha256"] == second["info"]["pictures"][0]["sha256"]
 
 
 def test_a_restart_answers_from_disk(services, tmp_path):

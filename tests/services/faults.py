@@ -1,7 +1,8 @@
 """Ways in which a service fails. Plan one with `Services.plan(fault, times=1, **options)`.
 
 Options: `seconds` (SLOW, HANG, RATE_LIMIT, OVERLOADED), `name` (REFUSE: a key of `refusals.REFUSALS`),
-`to` (REDIRECT, URL: the address), `size` (WRONG_SIZE), `billed` (False: nobody is billed for this one).
+`to` (REDIRECT, URL: the address; STREAM_GARBAGE, BODY: what is sent), `size` (WRONG_SIZE), `billed` (False: nobody is
+billed for this one).
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ class Fault(Enum):
     NO_ANSWER = auto()  # connection closed without a word (billed)
     SLOW = auto()  # the reply comes later (billed)
     HANG = auto()  # the reply never comes (billed)
+    HOLD = auto()  # the reply comes when `Services.release` is called (billed)
     CUT_SHORT = auto()  # half of the reply, then the connection ends (billed)
     STREAM_ERROR = auto()  # an error event in the middle of a stream
+    STREAM_GARBAGE = auto()  # a stream whose first event is something else (billed)
+    DRIP = auto()  # a reply that comes byte by byte and never ends (billed)
+    ENDLESS_ERROR = auto()  # an error reply without end
+    BODY = auto()  # any reply you like, as JSON (billed)
     BROKEN_JSON = auto()  # (billed)
     BROKEN_BASE64 = auto()  # (billed)
     EMPTY = auto()  # "data": [] (billed)
@@ -41,6 +47,7 @@ class Fault(Enum):
 
 
 BEFORE_WORK = frozenset({Fault.REFUSE, Fault.RATE_LIMIT, Fault.OVERLOADED, Fault.REDIRECT})
+IN_STREAMS = frozenset({Fault.SLOW, Fault.STREAM_ERROR, Fault.CUT_SHORT, Fault.STREAM_GARBAGE})
 PICTURE = frozenset(
     {Fault.IMAGE_BOMB, Fault.NOT_AN_IMAGE, Fault.CUT_IMAGE, Fault.WRONG_SIZE, Fault.JPEG, Fault.WEBP, Fault.ALPHA,
      Fault.SIXTEEN_BIT}

@@ -14,14 +14,14 @@ from aiohttp import web
 from . import drawing, rules
 from .billing import REQUEST_ID, Bill
 from .checking import Order
-from .faults import BEFORE_WORK, PICTURE, Fault, Planned
+from .faults import BEFORE_WORK, IN_STREAMS, PICTURE, Fault, Planned
 from .refusals import REFUSALS
 
 if TYPE_CHECKING:
     from .server import Services
 
 URL_LIFETIME_S = 3600
-_HUGE = 512 * 2**20  # bytes sent by HUGE_BODY at most
+_HUGE = 512 * 2**20  # bytes sent of a reply without end, at most
 
 
 def before_work(planned: Planned) -> web.StreamResponse | None:
@@ -71,13 +71,15 @@ async def _work(
 ) -> web.StreamResponse:
     fault = planned.fault if planned else None
     seconds = services.next_latency() + (planned.seconds if planned and fault is Fault.SLOW else 0.0)
-    if order.stream and services.honours_stream and fault in (None, Fault.SLOW, Fault.STREAM_ERROR, Fault.CUT_SHORT):
-        return await _stream(request, order, seconds, fault, bill.serial)
+    if order.stream and services.honours_stream and (fault is None or fault in IN_STREAMS):
+        return await _stream(request, order, seconds, planned, bill.serial)
     await asyncio.sleep(3600 if fault is Fault.HANG else seconds)
+    while fault is Fault.HOLD and not services.released:
+        await asyncio.sleep(0.01)
     payload = _payload(services, order, request, planned, bill.serial)
     if bill.idempotency_key and services.idempotent:
         services.replies[bill.idempotency_key] = json.dumps(payload).encode()
-    return await _reply(request, payload, fault)
+    return await _reply(request, payload, planned)
 
 
 def _bill(order: Order, request_id: str, idempotency_key: str | None, serial: int) -> Bill:
@@ -158,9 +160,11 @@ def _description(order: Order) -> dict[str, Any]:
     }
 
 
-async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | None) -> web.StreamResponse:
+async def _reply(request: web.Request, payload: dict[str, Any], planned: Planned | None) -> web.StreamResponse:
     body = json.dumps(payload).encode()
-    match fault:
+    if planned is None:
+        return web.Response(body=body, content_type="application/json")
+    match planned.fault:
         case Fault.GATEWAY:
             return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
         case Fault.NO_ANSWER:
@@ -169,17 +173,29 @@ async def _reply(request: web.Request, payload: dict[str, Any], fault: Fault | N
             return web.Response()
         case Fault.CUT_SHORT:
             return await _cut(request, body)
+        case Fault.BODY:
+            return web.Response(body=planned.to.encode(), content_type="application/json")
         case Fault.BROKEN_JSON:
             return web.Response(body=body[:-2], content_type="application/json")
         case Fault.WRONG_CONTENT_TYPE:
             return web.Response(body=body, content_type="text/html")
         case Fault.HUGE_BODY:
-            reply = web.StreamResponse(headers={"Content-Type": "application/json", "x-request-id": REQUEST_ID.get()})
-            await reply.prepare(request)
-            for _ in range(_HUGE // 2**20):
-                await reply.write(b" " * 2**20)
-            return reply
+            return await _endless(request, 200, b" " * 2**20, 0.0)
+        case Fault.ENDLESS_ERROR:
+            return await _endless(request, 400, b" " * 2**20, 0.0)
+        case Fault.DRIP:
+            return await _endless(request, 200, b" ", 0.02)
     return web.Response(body=body, content_type="application/json")
+
+
+async def _endless(request: web.Request, status: int, piece: bytes, pause: float) -> web.StreamResponse:
+    headers = {"Content-Type": "application/json", "x-request-id": REQUEST_ID.get()}
+    reply = web.StreamResponse(status=status, headers=headers)
+    await reply.prepare(request)
+    for _ in range(_HUGE // 2**20):
+        await reply.write(piece)
+        await asyncio.sleep(pause)
+    return reply
 
 
 async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
@@ -194,12 +210,16 @@ async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
 
 
 async def _stream(
-    request: web.Request, order: Order, seconds: float, fault: Fault | None, serial: int
+    request: web.Request, order: Order, seconds: float, planned: Planned | None, serial: int
 ) -> web.StreamResponse:
     """Server-sent events: partial pictures spread over the time of work, then the completed one."""
+    fault = planned.fault if planned else None
     kind = "image_edit" if order.operation == "edits" else "image_generation"
     reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": REQUEST_ID.get()})
     await reply.prepare(request)
+    if planned and fault is Fault.STREAM_GARBAGE:
+        await reply.write(planned.to.encode())
+        return reply
     (whole,) = _pictures(order, None, serial)
     common = {"created_at": int(time.time()), **_description(order)}
     pause = seconds / (order.partial_images + 1)

@@ -47,6 +47,7 @@ class Services:
         self.moderations: list[Mapping[str, Any]] = []  # bodies of moderation requests
         self.busy = 0  # image requests at work now
         self.most_busy = 0
+        self.released = False  # what is held is let go
         self.abandoned = 0  # requests whose customer went away while we worked
         self.served: dict[str, tuple[bytes, str, float]] = {}  # token → bytes, content type, expires at (loop time)
         self.replies: dict[str, bytes] = {}  # by Idempotency-Key
@@ -90,6 +91,10 @@ class Services:
             record.clear()
         self.replies.clear()
         self.most_busy = self.abandoned = 0
+
+    def release(self) -> None:
+        """Let the replies go that HOLD keeps."""
+        self.released = True
 
     def expire_urls(self) -> None:
         """Let an hour pass for the picture URLs handed out so far."""

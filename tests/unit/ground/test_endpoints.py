@@ -51,6 +51,19 @@ def test_a_name_that_is_not_in_the_file_is_refused_with_the_lines_to_add(read):
     assert str(endpoints.file) in str(refusal.value)
 
 
+def test_a_file_that_cannot_be_made_private_is_still_read(read, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr("pathlib.Path.chmod", refuse)
+    assert read('[studio]\nbase_url = "https://x.example/v1"\napi_key = " sk-x\\n"').get("studio").api_key() == "sk-x"
+
+
+def test_a_time_that_is_no_number_is_refused(read):
+    with pytest.raises(BadEndpointsFile, match="above 0"):
+        read("[openai]\ntimeout_s = nan")
+
+
 def test_a_hostile_name_does_not_shape_the_message(read):
     with pytest.raises(UnknownEndpoint) as refusal:
         read(STUDIO).get("evil]\nbase_url='https://evil.example'\n" + "x" * 1000)

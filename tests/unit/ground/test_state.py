@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nodes.state import State, StateTooNew, write_file
+from nodes import state as state_module
+from nodes.state import State, StateFailed, StateTooNew, write_file
 
 FIRST = "CREATE TABLE votes (id INTEGER PRIMARY KEY, side TEXT NOT NULL)"
 SECOND = "ALTER TABLE votes ADD COLUMN note TEXT"
@@ -85,6 +87,39 @@ def test_a_failed_migration_changes_nothing(state):
         pass
     with state.database("room", [FIRST]) as database:
         assert [column["name"] for column in database.execute("PRAGMA table_info(votes)")] == ["id", "side"]
+
+
+def test_a_folder_that_was_deleted_or_put_back_meanwhile_is_opened_anew(state, tmp_path):
+    def vote(where: State) -> int:
+        with where.database("room", [FIRST]) as database:
+            database.execute("INSERT INTO votes (side) VALUES ('a')")
+            return database.execute("SELECT count(*) FROM votes").fetchone()[0]
+
+    other = State(tmp_path / "other")
+    assert [vote(state), vote(state), vote(other), vote(state), vote(other)] == [1, 2, 1, 3, 2]
+    if os.name != "nt":  # where an open file cannot be deleted
+        shutil.rmtree(other.root)
+        assert [vote(other), vote(other)] == [1, 2]
+
+
+@pytest.mark.parametrize("trouble", ["locked", "no database", "no folder"])
+def test_a_database_that_cannot_be_used_is_said_in_one_sentence(state, monkeypatch, trouble):
+    monkeypatch.setattr(state_module, "_BUSY_TIMEOUT_S", 0.02)
+    file = state.root / "state.sqlite"
+    if trouble == "no folder":
+        state.root.write_text("a file")
+    else:
+        state.root.mkdir()
+    if trouble == "no database":
+        file.write_bytes(b"no database" * 100)
+    if trouble == "locked":
+        other = sqlite3.connect(file, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+    with (
+        pytest.raises(StateFailed, match=r"state\.sqlite cannot be used \(.+\); close other programs"),
+        state.database("room", [FIRST]),
+    ):
+        pass
 
 
 def test_the_first_threads_wait_for_each_other(state):

@@ -13,7 +13,7 @@ import pytest
 from services import Services
 
 from nodes.endpoints import Endpoints
-from nodes.images_api import jobs, shutdowns
+from nodes.images_api import jobs, making, shutdowns
 from nodes.images_api.inputs import Sent, files_for
 from nodes.images_api.ledger import Ledger
 from nodes.images_api.making import Made, Progress, make_pictures
@@ -99,4 +99,5 @@ class Studio:
 def studio(services, tmp_path, monkeypatch) -> Studio:
     shutdowns.forget()
     monkeypatch.setattr(jobs, "_BACKOFF_S", (0.01,))
+    monkeypatch.setattr(making, "_TICK_S", 0.02)
     return Studio(services, tmp_path / "state")

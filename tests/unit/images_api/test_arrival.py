@@ -9,6 +9,8 @@ import json
 import socket
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from services import Fault
 from services.drawing import draw, encode
 
@@ -91,6 +93,49 @@ async def test_a_served_address_is_fetched_without_the_key(services):
     reply = await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
     assert "url" in json.loads(reply)["data"][0]
     assert (await unpack(reply, endpoint)).data.startswith(b"\x89PNG")
+
+
+@pytest.fixture
+async def files():
+    """A file server of an endpoint: redirects, and a picture."""
+    seen = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(dict(request.headers))
+        times = int(request.query.get("times", 0))
+        to = request.query.get("to") or (f"/a?times={times - 1}" if times else "")
+        return web.Response(status=302, headers={"Location": to}) if to else web.Response(body=PNG)
+
+    application = web.Application()
+    application.router.add_get("/{name}", answer)
+    async with TestServer(application) as server:
+        yield Endpoint("studio", str(server.make_url("/v1")), stored_key="sk-secret-of-the-studio"), seen
+
+
+@pytest.mark.parametrize(
+    "to", ["http://127.0.0.1:9/a", "file:///etc/passwd", "https://169.254.169.254/latest", "https://[broken"]
+)
+async def test_a_redirect_is_checked_as_an_address_is(files, to):
+    endpoint, seen = files
+    with pytest.raises(errors.UnsafeAddress):
+        await arrival.download(endpoint.base_url.replace("/v1", f"/a?to={to}"), endpoint)
+    assert len(seen) == 1
+
+
+async def test_three_redirects_are_followed_without_the_key_and_a_fourth_is_not(files):
+    endpoint, seen = files
+    url = endpoint.base_url.replace("/v1", "/a?times=")
+    assert await arrival.download(f"{url}3", endpoint) == PNG
+    with pytest.raises(errors.BadReply, match="more than 3 times"):
+        await arrival.download(f"{url}4", endpoint)
+    assert "sk-secret" not in str(seen)
+
+
+async def test_a_download_ends_at_its_limit(files, monkeypatch):
+    endpoint, _ = files
+    monkeypatch.setattr(arrival.pictures, "MAX_BYTES", len(PNG) - 1)
+    with pytest.raises(errors.BadReply, match="larger than"):
+        await arrival.download(endpoint.base_url.replace("/v1", "/a"), endpoint)
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,14 @@ def opened(data: bytes) -> Image.Image:
 
 
 async def test_mask_one_becomes_alpha_zero_of_the_pictures_size(studio, services):
-    await studio.make("gpt-image-2", image=picture(96, 160), mask=right_half(48, 80), quality="low", **EDIT)
+    made = await studio.make("gpt-image-2", image=picture(96, 160), mask=right_half(48, 80), quality="low", **EDIT)
     (request,) = services.requests
     assert list(request.files) == ["image:image-1.png", "mask:mask.png"]
     mask = opened(request.files["mask:mask.png"])
     assert mask.format == "PNG"
     assert mask.size == (160, 96)
     alpha = mask.getchannel("A")
+    assert "the mask is scaled to 160x96, the picture's size." in made.info["mapped"]
     assert alpha.getpixel((10, 50)) == 255  # 0 = keep
     assert alpha.getpixel((150, 50)) == 0  # 1 = change
     assert "style" not in request.fields
@@ -67,7 +68,18 @@ async def test_dalle2_needs_a_mask_and_the_mask_must_change_something(studio, se
         await studio.make("dall-e-2", image=picture(64, 64), **EDIT)
     with pytest.raises(NotPossible, match="mask is empty"):
         await studio.make("dall-e-2", image=picture(64, 64), mask=torch.zeros(64, 64), **EDIT)
+    with pytest.raises(NotPossible, match=r"nowhere 1 \(its highest value is 0.30\)"):
+        await studio.make("dall-e-2", image=picture(64, 64), mask=torch.full((64, 64), 0.3), **EDIT)
+    with pytest.raises(NotPossible, match="No picture came"):
+        await studio.make("gpt-image-2", image=torch.zeros(0, 64, 64, 3), **EDIT)
     assert services.requests == []
+
+
+async def test_of_several_masks_the_first_is_used_and_that_is_said(studio):
+    masks = right_half(64, 64).repeat(2, 1, 1)
+    made = await studio.make("gpt-image-2", image=picture(64, 64), mask=masks, quality="low", **EDIT)
+    assert "only the first of 2 masks is used; it belongs to the first picture." in made.info["mapped"]
+    assert not any("scaled" in note for note in made.info["mapped"])
 
 
 async def test_a_file_above_the_limit_is_refused_before_sending(studio, services, monkeypatch):

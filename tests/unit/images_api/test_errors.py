@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import re
 from datetime import date
 
@@ -123,8 +124,29 @@ async def test_at_a_compatible_server_dalle3_is_asked_and_its_absence_explained(
     services.dalle_alive = False
     with pytest.raises(errors.RetiredModel, match="has no 'dall-e-3', which OpenAI retired on 12 May 2026"):
         await studio.make("dall-e-3")
+    studio.fields["models"] = ["nothing"]
     with pytest.raises(errors.NotFound, match="has no model 'nothing'"):
         await studio.make("nothing")
+
+
+def test_a_model_that_the_endpoint_itself_calls_shut_down_is_named_with_its_day(studio):
+    studio.fields["models"] = ["house-style"]
+    verdict = of_reply(
+        404, {"code": "model_not_found"}, {}, studio.plan("house-style"), None, shutdown=date(2026, 10, 1)
+    )
+    assert isinstance(verdict.error, errors.RetiredModel)
+    assert "says that 'house-style' was shut down on 1 October 2026; switch `model`" in str(verdict.error)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [("contentFilter", errors.RefusedByPolicy), ("insufficient_quota", errors.QuotaSpent), ("odd", errors.BadReply)],
+)
+async def test_an_error_inside_a_reply_that_says_all_went_well_is_told_by_its_meaning(studio, services, code, meaning):
+    services.plan(Fault.BODY, to=json.dumps({"created": 1, "error": {"code": code, "message": "Your task failed."}}))
+    with pytest.raises(meaning) as caught:
+        await studio.make()
+    assert type(caught.value) is meaning
 
 
 def test_variations_are_explained_at_openai():
@@ -166,6 +188,7 @@ async def test_a_redirect_to_another_host_is_refused_with_its_name(studio, servi
 
 async def test_a_parameter_the_server_refuses_is_quoted(studio, services):
     services.names["house-style"] = "gpt-image-2"  # looks unknown from here
+    studio.fields["models"] = ["house-style"]
     with pytest.raises(errors.RequestRefused, match=r"Unknown parameter: .response_format.*images_api\.models"):
         await studio.make("house-style", style="vivid")
 
@@ -192,6 +215,18 @@ def test_other_servers_error_bodies_are_read_leniently(studio, body, meaning):
 def test_durations_of_rate_limit_headers_are_read(text, seconds):
     assert duration(text) == pytest.approx(seconds)
     assert duration("soon") is None
+
+
+def test_what_an_endpoint_says_cannot_steer_the_terminal(studio):
+    body = {
+        "message": "a\x1b[2Jb\u202ec\n" + "x" * 10**6,
+        "type": "insufficient_quota",
+        "code": "\x1b[31m" + "y" * 10**6,
+    }
+    for told in (body, {**body, "type": "", "code": ""}):
+        text = str(of_reply(400, told, {}, studio.plan(), None).error)
+        assert text.isprintable()
+        assert len(text) < 600
 
 
 def test_a_key_in_an_echo_is_struck_out():
