@@ -90,7 +90,9 @@ def test_a_redirect_to_nowhere_is_refused():
         arrival._target("https://example.com/a", "https://[broken")
 
 
-@pytest.mark.parametrize("encoded", [base64.encodebytes(PNG).decode(), base64.b64encode(PNG).decode().rstrip("=")])
+@pytest.mark.parametrize(
+    "encoded", [base64.encodebytes(PNG).decode(), base64.b64encode(PNG).decode().rstrip("=")], ids=short
+)
 async def test_base64_with_line_breaks_or_without_padding_is_no_lost_picture(encoded):
     assert (await unpack(json.dumps({"data": [{"b64_json": encoded}]}).encode(), OPENAI)).data == PNG
 

@@ -46,6 +46,20 @@ async def test_a_reply_that_cannot_be_written_is_held_until_there_is_room(studio
     assert len(services.bills) == 1
 
 
+async def test_cancel_does_not_drop_a_reply_that_waits_for_room(studio, services):
+    def is_here() -> bool:
+        return any(job.phase is jobs.Phase.FETCHING for job in jobs.jobs()._under_way.values())
+
+    with pytest.MonkeyPatch.context() as full:
+        full.setattr(ledger, "write_file", no_room)
+        with pytest.raises((Cancelled, StateFailed)):
+            await studio.make(watch=Watch(cancel_when=is_here))
+        jobs.jobs().stop_watched()
+        await asyncio.sleep(0.05)
+    assert (await studio.make()).images.shape[0] == 1
+    assert len(services.bills) == 1
+
+
 async def test_while_a_reply_cannot_be_written_no_further_picture_is_paid_for(studio, services):
     studio.fields["max_parallel"] = 1
     with pytest.MonkeyPatch.context() as full:
