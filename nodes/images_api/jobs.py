@@ -85,10 +85,10 @@ class Job:
         """It waits for its place and will not be sent."""
         return self.halted_by is not None and self.phase is Phase.WAITING
 
-    def overdue(self, since: float) -> bool:
-        """Sent, and no answer within the endpoint's timeout, counted for one who waits `since` (time.monotonic())."""
+    def overdue(self, since: float, timeout_s: float) -> bool:
+        """Sent, and no answer within `timeout_s`, counted for one who waits `since` (time.monotonic())."""
         waited_from = max(self.sent_at or time.monotonic(), since)
-        return time.monotonic() - waited_from > self.plan.endpoint.timeout_s
+        return time.monotonic() - waited_from > timeout_s
 
 
 class Jobs:

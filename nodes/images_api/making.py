@@ -24,6 +24,8 @@ from .settings import Settings
 if TYPE_CHECKING:
     import torch
 
+    from ..endpoints import Endpoint
+
 _MAX_PARTIAL_PIXELS = 9_000_000  # as large as the largest picture of a GPT image model
 _TICK_S = 0.1  # how often a node looks for cancel and for news
 
@@ -77,17 +79,19 @@ async def make_pictures(
     )
     waiting = [one for one in begun if isinstance(one, Job)]
     try:
-        await _watch(waiting, begun, watch, began)
+        await _watch(waiting, begun, watch, began, plan.endpoint.timeout_s)
     finally:
         for job in waiting:
             crew.let_go(job)
     calls = [_result(one) for one in begun]
-    _raise_first_failure(begun)
+    _raise_first_failure(begun, plan.endpoint)
     rows = [call for call in calls if call is not None]
     return await asyncio.to_thread(_gather, plan, sent, ledger, begun, rows, time.monotonic() - began)
 
 
-async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Watch, began: float) -> None:
+async def _watch(
+    waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Watch, began: float, timeout_s: float
+) -> None:
     """Wait until every job has finished or is overdue; stop all within a moment of a cancel."""
     shown: tuple[object, ...] = ()
     partials_shown = 0
@@ -101,7 +105,7 @@ async def _watch(waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Wat
             for job in open_jobs:
                 job.halted_by = trouble  # those not yet sent are not sent; those sent are paid for and waited for
         stuck = any(job.stuck for job in open_jobs)  # keeps its place, so those behind it cannot come to an end
-        if all(job.stuck or job.overdue(began) or (stuck and job.is_halted) for job in open_jobs):
+        if all(job.stuck or job.overdue(began, timeout_s) or (stuck and job.is_halted) for job in open_jobs):
             break
         seconds = time.monotonic() - began
         partials = sum(job.partials for job in waiting)
@@ -148,7 +152,7 @@ def _result(one: Call | Job) -> Call | None:
     return one if isinstance(one, Call) else one.result
 
 
-def _raise_first_failure(begun: Sequence[Call | Job]) -> None:
+def _raise_first_failure(begun: Sequence[Call | Job], endpoint: Endpoint) -> None:
     failed = [one for one in begun if isinstance(one, Job) and one.result is None]
     if not failed:
         return
@@ -159,7 +163,6 @@ def _raise_first_failure(begun: Sequence[Call | Job]) -> None:
     coming = sum(job.sent_at is not None and not job.finished for job in failed)
     error = next((job.error or job.stuck for job in failed if job.error or job.stuck), None)
     if error is None:
-        endpoint = failed[0].plan.endpoint
         error = TimedOut(
             f"Endpoint '{endpoint.name}' did not answer within {endpoint.timeout_s:g} s and the picture may have been "
             "billed; the reply is still waited for, so run the node again in a while to get it without paying twice.",

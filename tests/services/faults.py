@@ -47,7 +47,7 @@ class Fault(Enum):
 
 
 BEFORE_WORK = frozenset({Fault.REFUSE, Fault.RATE_LIMIT, Fault.OVERLOADED, Fault.REDIRECT})
-IN_STREAMS = frozenset({Fault.SLOW, Fault.STREAM_ERROR, Fault.CUT_SHORT, Fault.STREAM_GARBAGE})
+IN_STREAMS = frozenset({Fault.SLOW, Fault.HOLD, Fault.STREAM_ERROR, Fault.CUT_SHORT, Fault.STREAM_GARBAGE})
 PICTURE = frozenset(
     {Fault.IMAGE_BOMB, Fault.NOT_AN_IMAGE, Fault.CUT_IMAGE, Fault.WRONG_SIZE, Fault.JPEG, Fault.WEBP, Fault.ALPHA,
      Fault.SIXTEEN_BIT}

@@ -72,10 +72,9 @@ async def _work(
     fault = planned.fault if planned else None
     seconds = services.next_latency() + (planned.seconds if planned and fault is Fault.SLOW else 0.0)
     if order.stream and services.honours_stream and (fault is None or fault in IN_STREAMS):
-        return await _stream(request, order, seconds, planned, bill.serial)
+        return await _stream(services, request, order, seconds, planned, bill.serial)
     await asyncio.sleep(3600 if fault is Fault.HANG else seconds)
-    while fault is Fault.HOLD and not services.released:
-        await asyncio.sleep(0.01)
+    await services.while_held(planned)
     payload = _payload(services, order, request, planned, bill.serial)
     if bill.idempotency_key and services.idempotent:
         services.replies[bill.idempotency_key] = json.dumps(payload).encode()
@@ -210,7 +209,7 @@ async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
 
 
 async def _stream(
-    request: web.Request, order: Order, seconds: float, planned: Planned | None, serial: int
+    services: Services, request: web.Request, order: Order, seconds: float, planned: Planned | None, serial: int
 ) -> web.StreamResponse:
     """Server-sent events: partial pictures spread over the time of work, then the completed one."""
     fault = planned.fault if planned else None
@@ -233,6 +232,7 @@ async def _stream(
             await _send(reply, {"type": "error", **REFUSALS["server_error"].body()})
             return reply
     await asyncio.sleep(pause)
+    await services.while_held(planned)
     final = {"type": f"{kind}.completed", "b64_json": base64.b64encode(whole).decode(),
              "usage": usage(order, order.partial_images), **common}  # fmt: skip
     if fault is Fault.CUT_SHORT:

@@ -91,10 +91,16 @@ class Services:
             record.clear()
         self.replies.clear()
         self.most_busy = self.abandoned = 0
+        self.released = False
 
     def release(self) -> None:
-        """Let the replies go that HOLD keeps."""
+        """Let the replies go that HOLD keeps, from now on."""
         self.released = True
+
+    async def while_held(self, planned: Planned | None) -> None:
+        """Wait for `release` if so planned."""
+        while planned and planned.fault is Fault.HOLD and not self.released:
+            await asyncio.sleep(0.01)
 
     def expire_urls(self) -> None:
         """Let an hour pass for the picture URLs handed out so far."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from services import Services
 
 from nodes.endpoints import Endpoints
@@ -33,9 +34,14 @@ class Watch:
     """A node that remembers what it was told to show."""
 
     cancel_when: Callable[[], bool] = lambda: False
+    on_look: Callable[[], Any] = lambda: None  # called whenever the node looks for news
     shown: list[Progress] = field(default_factory=list)
 
+    def partials(self) -> list[Image.Image]:
+        return [progress.partial for progress in self.shown if progress.partial]
+
     def is_cancelled(self) -> bool:
+        self.on_look()
         return self.cancel_when()
 
     def raise_cancelled(self) -> None:

@@ -24,6 +24,10 @@ OPENAI = Endpoint("openai", "https://api.openai.com/v1")
 PNG = encode(draw("x", 64, 64, 1))
 
 
+def short(text: str) -> str:
+    return repr(text[:16])
+
+
 async def test_an_error_without_end_is_read_only_so_far(studio, services):
     await studio.make(seed=9)  # everything is loaded
     services.plan(Fault.ENDLESS_ERROR, billed=False)
@@ -62,7 +66,7 @@ async def test_more_and_stranger_partial_pictures_than_asked_for_do_no_harm(stud
     watch = Watch()
     assert (await studio.make("gpt-image-2", watch=watch)).images.shape[0] == 1
     assert all(0.0 <= progress.fraction <= 1.0 for progress in watch.shown)
-    assert not any(progress.partial for progress in watch.shown)
+    assert watch.partials() == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,9 @@ def test_a_redirect_to_nowhere_is_refused():
         arrival._target("https://example.com/a", "https://[broken")
 
 
-@pytest.mark.parametrize("encoded", [base64.encodebytes(PNG).decode(), base64.b64encode(PNG).decode().rstrip("=")])
+@pytest.mark.parametrize(
+    "encoded", [base64.encodebytes(PNG).decode(), base64.b64encode(PNG).decode().rstrip("=")], ids=short
+)
 async def test_base64_with_line_breaks_or_without_padding_is_no_lost_picture(encoded):
     assert (await unpack(json.dumps({"data": [{"b64_json": encoded}]}).encode(), OPENAI)).data == PNG
 
@@ -101,7 +107,9 @@ async def test_what_is_said_beside_the_picture_cannot_keep_it_from_being_stored(
     assert states(studio) == ["done"]
 
 
-@pytest.mark.parametrize("size", ["NaNxNaN", "-1x5", "1e9x1", "", "0x0", "99999x1", "1024x1024\n512", "x" * 10**6])
+@pytest.mark.parametrize(
+    "size", ["NaNxNaN", "-1x5", "1e9x1", "", "0x0", "99999x1", "1024x1024\n512", "x" * 10**6], ids=short
+)
 async def test_sizes_that_are_none_are_refused_before_anything_is_sent(studio, services, size):
     with pytest.raises(BadSize if size != "1024x1024\n512" else (BadSize, errors.NotPossible)) as caught:
         await studio.make(size=size)
@@ -110,7 +118,7 @@ async def test_sizes_that_are_none_are_refused_before_anything_is_sent(studio, s
 
 
 @pytest.mark.parametrize(
-    "model", ["dear-model", "../../v1/files", "x\n[openai]\nbase_url = 'https://evil'", "m" * 10**6]
+    "model", ["dear-model", "../../v1/files", "x\n[openai]\nbase_url = 'https://evil'", "m" * 10**6], ids=short
 )
 async def test_a_model_that_nobody_named_is_refused_with_the_line_to_add(studio, services, model):
     with pytest.raises(errors.UnknownModel, match=r"under \[studio\] the line: models = \[") as caught:
@@ -125,7 +133,7 @@ async def test_a_deployment_cannot_lead_elsewhere_on_azure():
     assert base == "https://x.openai.azure.com/openai/deployments/..%2F..%2Fother%3Fx%3D1%23"
 
 
-@pytest.mark.parametrize("prompt", ["a \ud800 cube", "x" * 5_000_000])
+@pytest.mark.parametrize("prompt", ["a \ud800 cube", "x" * 5_000_000], ids=["half", "long"])
 async def test_prompts_that_no_endpoint_reads_are_refused_before_anything_is_sent(studio, services, prompt):
     with pytest.raises(errors.NotPossible) as caught:
         await studio.make("gpt-image-2", prompt=prompt)

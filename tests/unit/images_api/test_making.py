@@ -8,6 +8,7 @@ import pytest
 import torch
 from services import Fault
 
+from nodes.images_api import shutdowns
 from nodes.images_api.errors import BudgetReached, NotPossible
 from nodes.images_api.plan import Operation
 from nodes.images_api.settings import Settings
@@ -111,9 +112,9 @@ async def test_what_a_model_cannot_do_stops_before_it_is_sent(studio, services, 
 
 
 async def test_several_pictures_are_asked_for_side_by_side(studio, services):
-    services.take(0.15)
+    services.plan(Fault.HOLD, times=None)
     studio.fields["max_parallel"] = 3
-    made = await studio.make(n=6)
+    made = await studio.make(n=6, watch=Watch(on_look=lambda: services.busy == 3 and services.release()))
     assert made.images.shape[0] == 6
     assert services.most_busy == 3
     assert len({picture["sha256"] for picture in made.info["pictures"]}) == 6
@@ -164,11 +165,10 @@ async def test_a_lost_picture_file_is_asked_for_anew(studio, services):
 
 async def test_a_stream_shows_partial_pictures_and_counts_their_tokens(studio, services):
     studio.settings = Settings(partial_images=2)
-    services.take(0.3)
-    watch = Watch()
+    services.plan(Fault.HOLD)
+    watch = Watch(on_look=lambda: watch.partials() and services.release())
     made = await studio.make("gpt-image-2", watch=watch)
-    partials = [progress.partial for progress in watch.shown if progress.partial]
-    assert {partial.size for partial in partials} == {(64, 64)}
+    assert {partial.size for partial in watch.partials()} == {(64, 64)}
     fractions = [progress.fraction for progress in watch.shown]
     assert fractions == sorted(fractions)
     assert any("drawing" in progress.text for progress in watch.shown)
@@ -221,8 +221,9 @@ async def test_a_budget_needs_prices(studio, services):
 
 
 async def test_an_endpoint_says_when_a_model_ends(studio, services):
-    services.take(0.2)
-    made = await studio.make("gpt-image-1.5", quality="low")
+    services.plan(Fault.HOLD)
+    asked = Watch(on_look=lambda: [one for one in shutdowns._asked.values() if one.done()] and services.release())
+    made = await studio.make("gpt-image-1.5", quality="low", watch=asked)
     assert any("shut down on 2026-12-01" in note for note in made.info["mapped"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sqlite3
-import time
+import threading
 from datetime import date
 
 import pytest
@@ -46,6 +46,20 @@ async def test_a_reply_that_cannot_be_written_is_held_until_there_is_room(studio
     assert len(services.bills) == 1
 
 
+async def test_cancel_does_not_drop_a_reply_that_waits_for_room(studio, services):
+    def is_here() -> bool:
+        return any(job.phase is jobs.Phase.FETCHING for job in jobs.jobs()._under_way.values())
+
+    with pytest.MonkeyPatch.context() as full:
+        full.setattr(ledger, "write_file", no_room)
+        with pytest.raises((Cancelled, StateFailed)):
+            await studio.make(watch=Watch(cancel_when=is_here))
+        jobs.jobs().stop_watched()
+        await asyncio.sleep(0.05)
+    assert (await studio.make()).images.shape[0] == 1
+    assert len(services.bills) == 1
+
+
 async def test_while_a_reply_cannot_be_written_no_further_picture_is_paid_for(studio, services):
     studio.fields["max_parallel"] = 1
     with pytest.MonkeyPatch.context() as full:
@@ -80,11 +94,12 @@ async def test_a_locked_ledger_stops_before_sending(studio, services):
 
 async def test_a_ledger_locked_while_the_endpoint_draws_does_not_lose_the_picture(studio, services):
     await studio.make(seed=7)  # the tables are there
-    services.take(0.2)
+    services.plan(Fault.HOLD)
     making = asyncio.create_task(studio.make())
     await until(lambda: services.busy)
     other = sqlite3.connect(studio.root / "state.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    services.release()
     with pytest.raises(StateFailed, match=r"database is locked.*held in memory"):
         await making
     other.close()
@@ -95,15 +110,17 @@ async def test_a_ledger_locked_while_the_endpoint_draws_does_not_lose_the_pictur
 async def test_a_cancel_after_the_picture_came_changes_nothing(studio, services, monkeypatch):
     stored = []
     done = Ledger.done
+    go_on = threading.Event()
 
     def slow(self, *arguments):
         stored.append(done(self, *arguments))
-        time.sleep(0.2)
+        go_on.wait(10.0)
         return stored[0]
 
     monkeypatch.setattr(Ledger, "done", slow)
     with pytest.raises(Cancelled):
         await studio.make(watch=Watch(cancel_when=lambda: bool(stored)))
+    go_on.set()
     await studio.settled()
     studio.ledger.failed(stored[0], CallState.UNKNOWN, "cancelled")  # nor does one that comes later still
     assert (await studio.make()).info["cached"]
@@ -112,12 +129,13 @@ async def test_a_cancel_after_the_picture_came_changes_nothing(studio, services,
 
 async def test_what_a_thrown_away_node_has_not_sent_is_not_sent(studio, services):
     studio.fields["max_parallel"] = 1
-    services.take(0.2)
+    services.plan(Fault.HOLD)
     making = asyncio.create_task(studio.make(n=3))
     await until(lambda: services.bills)
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
+    services.release()
     await studio.settled()
     assert len(services.bills) == 1
     assert states(studio) == ["done", "unsent", "unsent"]
@@ -126,10 +144,11 @@ async def test_what_a_thrown_away_node_has_not_sent_is_not_sent(studio, services
 async def test_a_node_thrown_away_while_it_reserves_leaves_no_reservation(studio, monkeypatch):
     claim = Ledger.claim
     claimed = []
+    go_on = threading.Event()
 
     def slow(self, *arguments, **named):
         claimed.append(claim(self, *arguments, **named))
-        time.sleep(0.1)
+        go_on.wait(10.0)
         return claimed[0]
 
     monkeypatch.setattr(Ledger, "claim", slow)
@@ -138,12 +157,13 @@ async def test_a_node_thrown_away_while_it_reserves_leaves_no_reservation(studio
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
+    go_on.set()
     await until(lambda: set(states(studio)) == {"unsent"})
 
 
 async def test_a_reply_that_never_ends_is_given_up(studio, services, monkeypatch):
     monkeypatch.setattr(jobs.wire, "LATE_S", 0.0)
-    studio.fields["timeout_s"] = 0.2
+    studio.fields["timeout_s"] = 0.1
     services.plan(Fault.DRIP)
     with pytest.raises(Exception, match="may have been billed"):
         await studio.make()
