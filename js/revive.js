@@ -50,6 +50,49 @@ function oldValues(node, entry) {
 }
 
 /**
+ * Lay a link from where an old one began: a node's output, or an input of the subgraph around it.
+ * @param {any} graph
+ * @param {any} link
+ * @param {any} node
+ * @param {number} place
+ */
+function connectFrom(graph, link, node, place) {
+  if (link.origin_id === graph.inputNode?.id)
+    graph.inputNode.slots[link.origin_slot]?.connect(node.inputs[place], node);
+  else graph.getNodeById(link.origin_id)?.connect(link.origin_slot, node, place);
+}
+
+/**
+ * Lay a link to where an old one ended: a node's input, or an output of the subgraph around it.
+ * @param {any} graph
+ * @param {any} link
+ * @param {any} node
+ * @param {number} place
+ */
+function connectTo(graph, link, node, place) {
+  if (link.target_id === graph.outputNode?.id)
+    graph.outputNode.slots[link.target_slot]?.connect(node.outputs[place], node);
+  else {
+    const target = graph.getNodeById(link.target_id);
+    if (target) node.connect(place, target, link.target_slot);
+  }
+}
+
+/**
+ * A node that makes a mask of the picture that an old link brought.
+ * @param {any} graph
+ * @param {any} link
+ * @param {any} user the node that needs the mask
+ */
+function asMask(graph, link, user) {
+  const node = globalThis.LiteGraph.createNode("ImageToMask");
+  node.pos = [user.pos[0] - node.size[0] - 30, user.pos[1] + user.size[1]];
+  graph.add(node);
+  connectFrom(graph, link, node, 0);
+  return node;
+}
+
+/**
  * @param {any} graph
  * @param {any} old
  * @param {Retired} entry
@@ -57,9 +100,10 @@ function oldValues(node, entry) {
  * @returns {boolean}
  */
 function reviveNode(graph, old, entry, where) {
-  const links = [...(graph.links instanceof Map ? graph.links.values() : Object.values(graph.links))];
-  const incoming = links.filter((link) => link && link.target_id === old.id);
-  const outgoing = links.filter((link) => link && link.origin_id === old.id);
+  const links = [...(graph.links instanceof Map ? graph.links.values() : Object.values(graph.links))].filter(Boolean);
+  const places = ({ origin_id, origin_slot, target_id, target_slot }) => ({ origin_id, origin_slot, target_id, target_slot });
+  const incoming = links.filter((link) => link.target_id === old.id).map(places);
+  const outgoing = links.filter((link) => link.origin_id === old.id).map(places);
   const connected = new Set(incoming.map((link) => old.inputs[link.target_slot]?.name));
   const type = entry.without && !connected.has(entry.without.input) ? entry.without[where] : entry[where];
   const node = globalThis.LiteGraph.createNode(type);
@@ -68,9 +112,12 @@ function reviveNode(graph, old, entry, where) {
   if (old.title && !plainTitle.includes(old.title) && !/DALL.?E [23]$/.test(old.title)) node.title = old.title;
   node.pos = [...old.pos];
   node.mode = old.mode;
+  const values = oldValues(old, entry);
+  const inputs = [...(old.inputs ?? [])];
+  graph.remove(old);
+  node.id = old.id; // what else names the node, such as a widget shown on a subgraph, still finds it
   graph.add(node);
 
-  const values = oldValues(old, entry);
   const set = (name, value) => {
     const widget = node.widgets?.find((candidate) => candidate.name === name);
     if (!widget || value === undefined) return;
@@ -83,34 +130,17 @@ function reviveNode(graph, old, entry, where) {
   set("control_after_generate", values.control_after_generate);
 
   for (const link of incoming) {
-    const before = old.inputs[link.target_slot]?.name;
+    const before = inputs[link.target_slot]?.name;
     const place = node.inputs?.findIndex((candidate) => candidate.name === entry.inputs[before]) ?? -1;
     if (place < 0) continue;
-    const source = graph.getNodeById(link.origin_id);
-    if (source && entry.images_as_masks?.includes(before)) asMask(graph, source, link.origin_slot).connect(0, node, place);
-    else source?.connect(link.origin_slot, node, place);
+    if (entry.images_as_masks?.includes(before)) asMask(graph, link, node).connect(0, node, place);
+    else connectFrom(graph, link, node, place);
   }
   for (const link of outgoing) {
     const place = entry.outputs[link.origin_slot];
-    const target = graph.getNodeById(link.target_id);
-    if (target && place !== undefined) node.connect(place, target, link.target_slot);
+    if (place !== undefined) connectTo(graph, link, node, place);
   }
-  graph.remove(old);
   return true;
-}
-
-/**
- * A node that makes a mask of a picture, between the picture's node and the one that takes its place.
- * @param {any} graph
- * @param {any} source
- * @param {number} slot
- */
-function asMask(graph, source, slot) {
-  const node = globalThis.LiteGraph.createNode("ImageToMask");
-  node.pos = [source.pos[0] + source.size[0] + 20, source.pos[1]];
-  graph.add(node);
-  source.connect(slot, node, 0);
-  return node;
 }
 
 /**

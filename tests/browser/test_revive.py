@@ -68,6 +68,67 @@ def test_the_real_graphs_are_revived_whole(old_canvas, environment, name):
         assert (new["image"], new["mask"]) == ([loader, 0], [loader, 1])
 
 
+def test_a_node_inside_a_subgraph_keeps_its_links_and_its_id(old_canvas, environment):
+    workflow = samples.graph(environment, "api_openai_dall_e_2_inpaint.json")
+    old_canvas.load(workflow)
+    nodes = old_canvas.page.evaluate(
+        """() => { const graph = window.app.graph, old = graph.nodes.find(n => n.type === 'OpenAIDalle2');
+                   const { subgraph } = graph.convertToSubgraph(new Set([old]));
+                   return subgraph.nodes.map(n => [n.type, n.id]); }"""
+    )
+    if not nodes:
+        pytest.skip("this frontend drops an unknown node when it makes a subgraph")
+    ((_, inside),) = nodes
+    assert old_canvas.page.evaluate(RUN_COMMAND, LOCAL) == 1
+    graph = old_canvas.to_api()
+    (key,) = [key for key, node in graph.items() if node["class_type"] == "DalleFluxLocalEdit"]
+    (loader,) = [key for key, node in graph.items() if node["class_type"] == "LoadImage"]
+    assert key.endswith(f":{inside}")
+    assert (graph[key]["inputs"]["image"], graph[key]["inputs"]["mask"]) == ([loader, 0], [loader, 1])
+    assert only(graph, "PreviewImage")["images"] == [key, 0]
+    assert graph[key]["inputs"]["prompt"] == old_values(workflow)[0]
+
+
+def canvas_node(key: int, node_type: str, values: list, inputs: dict[str, tuple[str, int]], outputs: list[str]) -> dict:
+    """A node in canvas format; `inputs`: name → (type, link)."""
+    return {
+        "id": key, "type": node_type, "pos": [400 * key, 100], "size": [300, 200], "flags": {}, "order": key, "mode": 0,
+        "inputs": [{"name": name, "type": kind, "link": link} for name, (kind, link) in inputs.items()],
+        "outputs": [{"name": kind, "type": kind, "links": [], "slot_index": at} for at, kind in enumerate(outputs)],
+        "properties": {}, "widgets_values": values,
+    }  # fmt: skip
+
+
+def test_nodes_of_other_packs_keep_what_their_places_meant(old_canvas):
+    """Plush's prompt comes by link and has no place among its values; cleanlii's mask is a picture."""
+    plush = ["dall-e-3", "1792x1024", "standard", "vivid", 3, 77, "fixed", "default"]
+    nodes = [
+        canvas_node(1, "PrimitiveStringMultiline", ["a fox"], {}, ["STRING"]),
+        canvas_node(2, "DalleImage", plush, {"prompt": ("STRING", 1)}, ["IMAGE", "STRING", "STRING", "STRING"]),
+        canvas_node(3, "PreviewAny", [], {"source": ("*", 2)}, []),
+        canvas_node(4, "LoadImage", ["example.png", "image"], {}, ["IMAGE", "MASK"]),
+        canvas_node(5, "DalleImageEdit", ["a moon", "1024x1024", 2], {"image": ("IMAGE", 3), "mask": ("IMAGE", 4)},
+                    ["IMAGE"]),
+        canvas_node(6, "PreviewImage", [], {"images": ("IMAGE", 5)}, []),
+    ]  # fmt: skip
+    links = [[1, 1, 0, 2, 0, "STRING"], [2, 2, 1, 3, 0, "STRING"], [3, 2, 0, 5, 0, "IMAGE"], [4, 4, 0, 5, 1, "IMAGE"],
+             [5, 5, 0, 6, 0, "IMAGE"]]  # fmt: skip
+    for link, start, place, *_ in links:
+        nodes[start - 1]["outputs"][place]["links"].append(link)
+    old_canvas.load(
+        {"last_node_id": 6, "last_link_id": 5, "nodes": nodes, "links": links, "groups": [], "version": 0.4}
+    )
+    assert old_canvas.page.evaluate(RUN_COMMAND, LOCAL) == 2
+    graph = old_canvas.to_api()
+    generate, edit = graph["2"]["inputs"], graph["5"]["inputs"]
+    kept = [generate[name] for name in ("prompt", "size", "quality", "style", "n", "seed")]
+    assert kept == [["1", 0], "1792x1024", "standard", "vivid", 3, 77]
+    assert graph["3"]["inputs"]["source"] == ["2", 1]
+    assert [edit[name] for name in ("image", "prompt", "size", "n")] == [["2", 0], "a moon", "1024x1024", 2]
+    made = graph[edit["mask"][0]]
+    assert (made["class_type"], made["inputs"]["image"]) == ("ImageToMask", ["4", 0])
+
+
 def test_a_revived_graph_draws(old_canvas, environment):
     workflow = samples.graph(environment, "api_openai_dall_e_2_inpaint.json")
     old_canvas.load(workflow)
