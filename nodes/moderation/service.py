@@ -89,7 +89,7 @@ def ask(endpoint: Endpoint, request: Callable[[openai.OpenAI], Any], timeout_s: 
         base_url=endpoint.base_url,
         timeout=limit,
         max_retries=2,
-        http_client=_connections(),
+        http_client=_connections(endpoint.is_local),
     )
     deadline = time.monotonic() + limit
     try:
@@ -118,11 +118,14 @@ def ask(endpoint: Endpoint, request: Callable[[openai.OpenAI], Any], timeout_s: 
 
 
 @cache
-def _connections() -> Any:
-    """Kept open between questions; holds no key. Making one reads all certificates, 50 ms and more."""
+def _connections(is_local: bool) -> Any:
+    """Kept open between questions; holds no key. Making one reads all certificates, 50 ms and more.
+
+    What stays on this machine goes through no proxy.
+    """
     import openai
 
-    return openai.DefaultHttpxClient(follow_redirects=False)
+    return openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_local)
 
 
 def _refusal(where: str, status: int, *codes: str | None) -> CheckFailed:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..endpoints import Endpoint
 from ..errors import DalleFluxError, MissingPackage
@@ -31,6 +32,7 @@ _SCHEMA = {
 }
 _MAX_TOKENS = 4096  # room for a reasoning model's thinking; also ends a loop
 _MAY_BE_DROPPED = ("response_format", "max_tokens", "seed", "temperature")
+_MAX_REPLY = 4 * 2**20  # bytes
 _LOOK_EVERY_S = 0.2  # how soon a cancel is noticed
 _MAX_SEED = 2**31 - 1  # some servers read a signed 32-bit number
 
@@ -102,8 +104,14 @@ class EndpointRewriter:
             import openai
         except ModuleNotFoundError:
             raise MissingPackage("openai", "The prompt rewriter") from None
+        # No redirects: prompts and keys go where the user's file says and nowhere else. No proxy for this machine, and
+        # no certificates for plain http; loading them takes 50 ms.
+        encrypted = urlsplit(self.endpoint.base_url).scheme != "http"
+        connections = openai.DefaultHttpxClient(
+            follow_redirects=False, verify=encrypted, trust_env=not self.endpoint.is_local
+        )
         # max_retries 1: a dropped connection is tried once more, a slow server is not asked twice for long.
-        common: dict[str, Any] = {"timeout": self.timeout_s, "max_retries": 1}
+        common: dict[str, Any] = {"timeout": self.timeout_s, "max_retries": 1, "http_client": connections}
         key = self.endpoint.api_key() or "none"  # clients insist on one; local servers ignore it
         if self.endpoint.kind == "azure":
             return openai.AzureOpenAI(
@@ -124,16 +132,26 @@ class EndpointRewriter:
         conversation = [{"role": message.role, "content": message.content} for message in messages]
         while True:
             try:
-                reply = client.chat.completions.create(model=self.model, messages=conversation, **wanted)
+                return self._content(client, messages=conversation, **wanted)
             except Exception as error:
                 refused = _refused_parameter(error, wanted)
                 if refused is None:
                     raise
                 del wanted[refused]
-                continue
-            choices = getattr(reply, "choices", None)
-            content = choices[0].message.content if choices and choices[0].message else None
-            return content if isinstance(content, str) else ""
+
+    def _content(self, client: Any, **request: Any) -> str:
+        """What the model said; empty if the reply holds nothing of the kind."""
+        with client.chat.completions.with_streaming_response.create(model=self.model, **request) as reply:
+            data = bytearray()
+            for part in reply.iter_bytes():
+                data += part
+                if len(data) > _MAX_REPLY:
+                    raise NoAnswer(f"{self.name} sent more than {_MAX_REPLY >> 20} MB.")
+        try:
+            content = json.loads(data)["choices"][0]["message"]["content"]
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+            return ""
+        return content if isinstance(content, str) else ""
 
     def _explained(self, error: BaseException) -> BaseException:
         status = getattr(error, "status_code", None)
@@ -147,6 +165,11 @@ class EndpointRewriter:
             return RewriterUnreachable(
                 f"Nothing answers at {self.endpoint.base_url}, where endpoint '{self.endpoint.name}' should be; "
                 f"{start}, or disconnect the rewriter."
+            )
+        if status is not None and 300 <= status < 400:
+            return RewriterRefused(
+                f"Endpoint '{self.endpoint.name}' redirects elsewhere (HTTP {status}), which is not followed; correct "
+                "its base_url in your endpoints.toml."
             )
         if status in (401, 403):
             return RewriterRefused(

@@ -61,6 +61,8 @@ def running() -> Iterator[StandInLLM]:
             try:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                if 300 <= status < 400:
+                    self.send_header("Location", "http://127.0.0.1:9/v1/chat/completions")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

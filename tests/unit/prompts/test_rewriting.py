@@ -224,6 +224,7 @@ def test_a_server_that_knows_less_is_asked_with_less(llm, rewriter, state):
         (401, RewriterRefused, "key"),
         (404, RewriterRefused, "model"),
         (422, RewriterRefused, "refuses"),
+        (307, RewriterRefused, "redirects elsewhere"),
     ],
 )
 def test_what_the_user_has_to_put_right_is_an_error(llm, rewriter, state, status, error, says):
@@ -238,6 +239,12 @@ def test_a_server_that_fails_is_no_reason_to_fail(llm, rewriter, state):
     done = rewrite(ASKED, rewriter(), state)
     assert done.report.rewriting.outcome == "fell_back"
     assert "HTTP 500" in done.report.rewriting.complaints[0]
+
+
+@pytest.mark.parametrize("reply", [{}, {"choices": []}, {"choices": [{"message": None}]}, {"choices": "x" * 5_000_000}])
+def test_a_reply_that_holds_no_answer_is_none(llm, rewriter, state, reply):
+    llm.answers = [(200, reply)]
+    assert rewrite(ASKED, rewriter(), state).report.rewriting.outcome == "fell_back"
 
 
 def test_nobody_at_the_address_is_an_error_that_says_what_to_start(state):
