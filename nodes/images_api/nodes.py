@@ -313,12 +313,9 @@ def _endpoint() -> io.Combo.Input:
 
 
 def _model(default: str = LIVE_MODEL) -> io.Combo.Input:
-    of_endpoints = tuple(
-        name for endpoint in host.endpoints_to_choose_from().by_name.values() for name in endpoint.models
-    )
     return io.Combo.Input(
         "model",
-        options=[*choices(date.today()), *known_models(of_endpoints)],
+        options=[*choices(date.today()), *known_models(host.endpoints_to_choose_from())],
         default=default,
         tooltip="Image model. OpenAI retired dall-e-3 and dall-e-2; they are here for compatible servers.",
     )

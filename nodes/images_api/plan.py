@@ -23,7 +23,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..endpoints import Endpoint
+from ..endpoints import BadEndpointsFile, Endpoint, Endpoints
 from ..sizes import Size, parse_size
 from . import prices
 from .errors import NotPossible, RetiredModel, UnknownModel
@@ -277,6 +277,11 @@ def _estimate(
     )
 
 
-def known_models(endpoint_models: tuple[str, ...]) -> list[str]:
-    """Names a node can offer besides the table's own: those of the user's endpoints, each once."""
-    return [name for name in dict.fromkeys(endpoint_models) if name not in MODELS]
+def known_models(known: Endpoints) -> list[str]:
+    """Names a node can offer besides the table's own: those in the user's file, each once."""
+    names = [name for endpoint in known.by_name.values() for name in endpoint.models]
+    try:
+        own = Settings.read(known.settings)
+    except BadEndpointsFile:  # which a run will say
+        own = Settings()
+    return [name for name in dict.fromkeys([*names, *own.models, *own.prices]) if name not in MODELS]

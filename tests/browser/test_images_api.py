@@ -53,13 +53,15 @@ def ask(canvas, **values) -> None:
 
 
 def test_the_node_shows_progress_a_partial_picture_and_the_cost(studio, services, artefacts, request):
-    services.take(6.0)
+    services.take(1.0)
+    services.plan(Fault.HOLD)
     ask(studio)
     studio.page.evaluate("() => window.app.queuePrompt(0)")
     studio.page.wait_for_function(f"() => ({TEXT})().includes('drawing')", timeout=30_000)
     studio.page.wait_for_function(f"() => ({PARTIALS})() > 0", timeout=30_000)
     face = request.node.callspec.params["canvas"]
     studio.page.screenshot(path=artefacts / f"generate-running-{face}.png")
+    services.release()
     studio.page.wait_for_function(f"() => ({TEXT})().includes('1 picture · $0.0')", timeout=30_000)
     studio.page.screenshot(path=artefacts / f"generate-done-{face}.png")
     assert len(services.bills) == 1

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from services import checking, rules
 
-from nodes.endpoints import Endpoint
+from nodes.endpoints import Endpoint, Endpoints
 from nodes.images_api import prices
 from nodes.images_api.errors import NotPossible
 from nodes.images_api.models import MODELS, Family, choices, fits_freely, model_named, next_larger
-from nodes.images_api.plan import Ask, Operation, make_plan
+from nodes.images_api.plan import Ask, Operation, known_models, make_plan
 from nodes.images_api.settings import Settings
 from nodes.sizes import DALLE3_SIZES, Size
 
@@ -74,6 +74,15 @@ def test_the_nodes_offer_no_dead_gpt_model_and_keep_dalle_for_compatible_servers
     assert "gpt-image-1.5" in choices(TODAY)
     assert "gpt-image-1.5" not in choices(date(2026, 12, 1))
     assert {"dall-e-2", "dall-e-3"} < set(choices(date(2030, 1, 1)))
+
+
+def test_the_nodes_offer_every_model_that_the_users_file_names(tmp_path):
+    own = {
+        "images_api": {"models": {"my-deployment": "gpt-image-2"}, "prices": {"house-style": 0.03, "dall-e-3": 0.05}}
+    }
+    studio = Endpoint("studio", "https://images.example.com/v1", models=("house-style", "dall-e-2", "other"))
+    assert known_models(Endpoints({"studio": studio}, own, tmp_path)) == ["house-style", "other", "my-deployment"]
+    assert known_models(Endpoints({"studio": studio}, {"images_api": 3}, tmp_path)) == ["house-style", "other"]
 
 
 def test_snapshots_and_the_users_own_names_find_their_row():
