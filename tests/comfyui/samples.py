@@ -19,13 +19,19 @@ from .environment import Environment
 DALLE3_GRAPH = "api_openai_dall_e_3_t2i.json"
 DALLE3_PICTURE = "api_openai_dall_e_3_t2i-1.webp"
 FLUX_GRAPH = "flux_dev_full_text_to_image.json"
-_PACKAGES = ("comfyui_workflow_templates_media_api", "comfyui_workflow_templates_media_image")
+# Newer hosts keep the graphs apart from the pictures, in the last of these.
+_PACKAGES = (
+    "comfyui_workflow_templates_media_api", "comfyui_workflow_templates_media_image", "comfyui_workflow_templates_json",
+)  # fmt: skip
 _ARCHIVED = "comfyui-workflow-templates-media-api==0.3.14"
 
 
 @lru_cache
 def _template_folders(python: Path) -> tuple[Path, ...]:
-    code = f"import importlib.util as u; [print(u.find_spec(n).submodule_search_locations[0]) for n in {_PACKAGES!r}]"
+    code = (
+        "import importlib.util as u; "
+        f"[print(s.submodule_search_locations[0]) for n in {_PACKAGES!r} if (s := u.find_spec(n))]"
+    )
     lines = subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True).stdout.splitlines()
     return tuple(Path(line) / "templates" for line in lines)
 

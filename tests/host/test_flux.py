@@ -67,6 +67,8 @@ def official_text_to_image(environment, seed: int) -> dict[str, Any]:
     """`flux_dev_full_text_to_image.json`, as it ships with the host, in API format with our prompt and seed."""
     template = samples.graph(environment, samples.FLUX_GRAPH)
     by_type = {n["type"]: n for n in template["nodes"]}
+    if "CLIPTextEncodeFlux" not in by_type:
+        pytest.skip("this host ships the official graph in another layout than 0.3.75")
     links = {link[0]: link for link in template["links"]}
     widgets = {
         "UNETLoader": ["unet_name", "weight_dtype"],
