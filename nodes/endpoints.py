@@ -75,6 +75,12 @@ class Endpoint:
         """True if requests stay on this machine."""
         return is_loopback(urlsplit(self.base_url).hostname or "")
 
+    @property
+    def is_openai(self) -> bool:
+        """True at OpenAI itself: only there belongs what OPENAI_ORG_ID and OPENAI_PROJECT_ID say."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host == "api.openai.com" or host.endswith(".api.openai.com")
+
     def api_key(self) -> str | None:
         """The key to send, or None if this endpoint needs none.
 

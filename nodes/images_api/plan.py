@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..endpoints import BadEndpointsFile, Endpoint, Endpoints
 from ..sizes import Size, parse_size
@@ -104,8 +103,7 @@ def provider(endpoint: Endpoint) -> str:
     """Whose calendar of shutdowns holds at this endpoint: "openai", "azure" or "other"."""
     if endpoint.kind == "azure":
         return "azure"
-    host = urlsplit(endpoint.base_url).hostname or ""
-    return "openai" if host == "api.openai.com" or host.endswith(".api.openai.com") else "other"
+    return "openai" if endpoint.is_openai else "other"
 
 
 def retirement(model: Model, name: str, day: date, where: str) -> RetiredModel:

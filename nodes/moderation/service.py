@@ -90,6 +90,10 @@ def ask(endpoint: Endpoint, request: Callable[[openai.OpenAI], Any], timeout_s: 
         timeout=limit,
         max_retries=2,
         http_client=_connections(endpoint.is_local),
+        # Else the client takes them from the environment.
+        default_headers=None
+        if endpoint.is_openai
+        else {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()},
     )
     deadline = time.monotonic() + limit
     try:

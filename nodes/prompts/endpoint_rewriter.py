@@ -112,6 +112,8 @@ class EndpointRewriter:
         )
         # max_retries 1: a dropped connection is tried once more, a slow server is not asked twice for long.
         common: dict[str, Any] = {"timeout": self.timeout_s, "max_retries": 1, "http_client": connections}
+        if not self.endpoint.is_openai:  # else the client takes them from the environment
+            common["default_headers"] = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
         key = self.endpoint.api_key() or "none"  # clients insist on one; local servers ignore it
         if self.endpoint.kind == "azure":
             return openai.AzureOpenAI(

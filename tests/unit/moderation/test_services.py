@@ -79,6 +79,12 @@ def test_a_prompt_is_judged_in_thirteen_categories(services, policy):
     assert judge("a tree", policy, endpoints(services.base_url)).outcome is Outcome.ALLOW
 
 
+def test_what_belongs_to_openai_goes_nowhere_else(services, policy, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-belongs-to-openai-only")
+    judge("a tree", policy, endpoints(services.base_url))
+    assert "openai-organization" not in services.requests[-1].headers
+
+
 def test_a_picture_is_judged_in_six(services, policy):
     checks = picture_checks(policy, lambda: endpoints(services.base_url))
     batch = [Image.new("RGB", (64, 64), colour) for colour in ((0, 255, 0), (255, 0, 0), (255, 0, 255))]

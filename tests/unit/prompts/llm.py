@@ -19,6 +19,7 @@ class StandInLLM:
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []  # of each request, names in lower case
         self.knows: set[str] = {"response_format", "max_tokens", "seed", "temperature"}
         self.hang_s = 0.0
         self.base_url = ""
@@ -55,6 +56,7 @@ def running() -> Iterator[StandInLLM]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            llm.headers.append({name.lower(): value for name, value in self.headers.items()})
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             status, reply = llm.handle(body) if self.path == "/v1/chat/completions" else (404, {"error": {}})
             data = json.dumps(reply).encode()

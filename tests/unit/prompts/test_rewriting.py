@@ -247,6 +247,15 @@ def test_a_reply_that_holds_no_answer_is_none(llm, rewriter, state, reply):
     assert rewrite(ASKED, rewriter(), state).report.rewriting.outcome == "fell_back"
 
 
+def test_what_belongs_to_openai_goes_nowhere_else(llm, rewriter, state, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-belongs-to-openai-only")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nor through a proxy: the answer would not come
+    rewrite(ASKED, rewriter(), state)
+    (headers,) = llm.headers
+    assert "openai-organization" not in headers
+    assert headers["authorization"] == "Bearer none"
+
+
 def test_nobody_at_the_address_is_an_error_that_says_what_to_start(state):
     nowhere = EndpointRewriter(Endpoint("ollama", "http://127.0.0.1:9/v1"), "qwen3:4b", 0.7, 1, 20)
     with pytest.raises(RewriterUnreachable, match="start that program"):
