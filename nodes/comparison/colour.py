@@ -17,6 +17,7 @@ from . import tiles
 
 COLOURS = 6  # of a palette
 _PALETTE_EDGE = 96  # px; palettes are taken from a reduced picture
+_SETTLED = 92  # pixels, one in a hundred: k-means ends when no more than these change sides
 _XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 _WHITE = (0.95047, 1.0, 1.08883)
 _TO_WHITE = np.array(_XYZ) / np.array(_WHITE)[:, None]
@@ -133,7 +134,7 @@ def palette(picture: Image.Image) -> Palette:
     """The main colours of an RGB picture, by median cut refined with k-means (Pillow)."""
     small = picture.copy()
     small.thumbnail((_PALETTE_EDGE, _PALETTE_EDGE), Image.Resampling.BOX)
-    indexed = small.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=3)
+    indexed = small.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=_SETTLED)
     counts = indexed.histogram()[: len(indexed.palette.colors)] if indexed.palette else []
     flat = indexed.getpalette() or []
     found = sorted(((count, tuple(flat[3 * i : 3 * i + 3])) for i, count in enumerate(counts) if count), reverse=True)

@@ -84,16 +84,15 @@ def ask(endpoint: Endpoint, request: Callable[[openai.OpenAI], Any], timeout_s: 
             "the policy."
         )
     limit = min(endpoint.timeout_s, timeout_s)
+    # At OpenAI itself the client takes them from the environment.
+    elsewhere: Any = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
     client = openai.OpenAI(
         api_key=endpoint.api_key() or "none",
         base_url=endpoint.base_url,
         timeout=limit,
         max_retries=2,
         http_client=_connections(endpoint.is_local),
-        # Else the client takes them from the environment.
-        default_headers=None
-        if endpoint.is_openai
-        else {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()},
+        default_headers=None if endpoint.is_openai else elsewhere,
     )
     deadline = time.monotonic() + limit
     try:
