@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ..csv_cells import harmless
 from ..errors import DalleFluxError
 from ..state import State, StateFailed
 from .decision import Decision
@@ -231,8 +232,7 @@ def _entry(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
 
 def _cell(value: object) -> str:
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
-    # A spreadsheet would run a prompt that begins like a formula.
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return str(harmless(text))
 
 
 def _csv_line(cells: Sequence[str]) -> str:
