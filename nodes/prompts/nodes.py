@@ -14,7 +14,7 @@ from ..sizes import DALLE2_SIZES, DALLE3_SIZES
 from .targets import HOST_GUIDANCE, PromptMode, Style, Target
 
 if TYPE_CHECKING:
-    from .convert import Conversion, Request
+    from .convert import Conversion, ConversionRequest
     from .tokens import Tokenizers
 
 CATEGORY = f"{schema.CATEGORY}/Prompt"
@@ -175,9 +175,9 @@ class DalleFluxPrompt(io.ComfyNode):
         first_row: int = 1,
         rows: int = 100,
     ) -> io.NodeOutput:
-        from .convert import Request
+        from .convert import ConversionRequest
 
-        request = Request(
+        request = ConversionRequest(
             prompt, Style(style), size, Target(target), PromptMode(prompt_mode), describe_artists, frozen
         )  # fmt: skip
         if file.strip():
@@ -198,7 +198,7 @@ def shown(done: Conversion) -> dict[str, Any]:
     return {"t5xxl": done.t5xxl, "clip_l": done.clip_l, "guidance": done.guidance, "report": done.report.as_dict()}
 
 
-async def texts(request: Request, rewriter: Any = None) -> Conversion:
+async def texts(request: ConversionRequest, rewriter: Any = None) -> Conversion:
     """One prompt converted, and rewritten where there is a rewriter; other rooms' nodes use this, too."""
     from .local_rewriter import LocalRewriter
     from .rewriting import converted
@@ -211,7 +211,7 @@ async def texts(request: Request, rewriter: Any = None) -> Conversion:
     return await asyncio.to_thread(converted, request, rewriter, folders.state(), tokenizers())
 
 
-async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
+async def _whole_file(name: str, first: int, most: int, like: ConversionRequest, rewriter: Any) -> list[Conversion]:
     from .bulk import convert_rows, count, find_file, rows, telling_of_the_rest
 
     file = find_file(folders.input_folder(), name)
