@@ -175,4 +175,4 @@ def _fingerprint(array: Any) -> str:
 
 def _id(sides: Sequence[Side], prints: dict[str, list[str]]) -> str:
     text = "\n".join(f"{side.slot} {side.label} {' '.join(prints[side.slot])}" for side in sides)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

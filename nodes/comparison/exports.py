@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
+from ..csv_cells import harmless
 from .votes import SLOTS, Vote, as_json
 
 _SIDE_COLUMNS = ("label", "width", "height", "model", "seed", "style", "quality", "seconds", "cost", "sha256")
@@ -37,11 +38,5 @@ def to_csv(votes: Sequence[Vote]) -> str:
             values = {"label": side.label, "width": side.width, "height": side.height, "sha256": side.sha256}
             for name in _SIDE_COLUMNS:
                 row[f"{name}_{side.slot}"] = values.get(name, side.facts.get(name, ""))
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
+        writer.writerow({name: harmless(value) for name, value in row.items()})
     return buffer.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection")."""
-    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{value}" if risky else value

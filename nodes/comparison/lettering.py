@@ -1,7 +1,10 @@
 """Text on a picture, the same on every machine: the pack's own fonts, wrapping, and right-to-left scripts.
 
-Pillow's own shaping (raqm) exists on some machines only, so the letters are put in visual order here, by
-python-bidi and arabic-reshaper, and drawn with Pillow's basic layout, which is everywhere.
+Pillow's own shaping (raqm) is in all of its wheels, but the FriBiDi that it loads is not, and Windows and macOS come
+without one. So the letters are put in visual order here, by python-bidi and arabic-reshaper, and drawn with Pillow's
+basic layout, which is everywhere.
+
+Texts come from anywhere, so all work here grows with a text's length and no faster.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ import io
 import lzma
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
@@ -23,6 +28,8 @@ FONTS = Path(__file__).parent / "fonts"
 _RTL_CLASSES = {"R", "AL"}
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co"}  # Unicode categories
 _VARIANTS = {chr(point) for point in range(0xFE00, 0xFE10)}  # "draw the letter before as an emoji", and the like
+MAX_CHARACTERS = 4000  # of a text that are looked at for drawing it; as many as a caption keeps
+_MAX_MARKS = 8  # accents on one letter; Unicode's own limit for streams is 30, no language needs more than 4
 _NO_CHARACTER = "\u0378"  # never assigned: every font draws for it what it draws for anything it lacks
 # After which characters a line may end: spaces, and between ideographs, kana and Hangul syllables.
 _PIECES = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]+")  # fmt: skip # noqa: E501
@@ -67,41 +74,42 @@ class Lettering:
 
         Breaks at spaces and between CJK characters, and inside a word only when it alone is too wide.
         """
-        wrapped: list[str] = []
-        for paragraph in printable(text).split("\n"):
-            wrapped += self._wrap_paragraph(paragraph, width)
-            if len(wrapped) > lines:
-                break
-        if len(wrapped) <= lines:
+        shown = printable(text[:MAX_CHARACTERS])
+        broken = (line for paragraph in shown.split("\n") for line in self._broken(paragraph, width))
+        wrapped = list(islice(broken, lines + 1))
+        if len(wrapped) <= lines and len(text) <= MAX_CHARACTERS:
             return wrapped
-        last = wrapped[lines - 1]
+        *whole, last = wrapped[:lines]
         while last and self.width(last + "…") > width:
             last = last[:-1]
-        return [*wrapped[: lines - 1], last.rstrip() + "…"]
+        return [*whole, last.rstrip() + "…"]
 
-    def _wrap_paragraph(self, paragraph: str, width: float) -> list[str]:
-        done: list[str] = []
+    def _broken(self, paragraph: str, width: float) -> Iterator[str]:
+        """The lines of one paragraph, each made when it is asked for."""
         line = ""
         for piece in _PIECES.findall(paragraph):
             if self.width((line + piece).rstrip()) <= width:
                 line += piece
                 continue
             if line.strip():
-                done.append(line.rstrip())
+                yield line.rstrip()
             line = piece.lstrip()
-            while self.width(line) > width and len(line) > 1:
-                fits = self._fitting(line, width)
-                done.append(line[:fits])
+            while (fits := self._fitting(line, width)) < len(line):
+                yield line[:fits]
                 line = line[fits:]
-        return [*done, line.rstrip()] if line.strip() or not done else done
+        if line.strip() or not paragraph.strip():
+            yield line.rstrip()
 
     def _fitting(self, text: str, width: float) -> int:
-        """How many characters of `text` fit, at least one."""
-        low, high = 1, len(text)
+        """How many characters of `text` fit, at least one if it has one; looks little further than those."""
+        low, high = 1, 2
+        while high < len(text) and self.width(text[:high]) <= width:
+            low, high = high, 2 * high
+        high = min(high, len(text))
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if self.width(text[:middle]) <= width else (low, middle - 1)
-        return low
+        return high
 
     def _font(self, script: Script) -> ImageFont.FreeTypeFont:
         return _font(script, self.bold, self.size)
@@ -117,9 +125,18 @@ def is_rtl(text: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Text without control and invisible formatting characters; line breaks stay, tabs become spaces."""
+    """Text without control and invisible formatting characters; line breaks stay, tabs become spaces.
+
+    Of a heap of accents on one letter only the first few stay: sorting and drawing a long one takes for ever.
+    """
     flat = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    kept = (c for c in flat if c == "\n" or (unicodedata.category(c) not in _INVISIBLE and c not in _VARIANTS))
+    seen = (c for c in flat if c == "\n" or (unicodedata.category(c) not in _INVISIBLE and c not in _VARIANTS))
+    kept: list[str] = []
+    marks = 0
+    for letter in seen:
+        marks = marks + 1 if unicodedata.category(letter)[0] == "M" else 0
+        if marks <= _MAX_MARKS:
+            kept.append(letter)
     return unicodedata.normalize("NFC", "".join(kept))
 
 

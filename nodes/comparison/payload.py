@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import pictures
 from .align import RULES
 from .compare import Comparison, Request
-from .lettering import lacking
+from .lettering import MAX_CHARACTERS, lacking
 from .metrics import CAUTION, MEANINGS
 from .report import Figure
 
@@ -74,7 +74,7 @@ def _boxes(request: Request) -> list[str]:
     """What is said when the sheet's fonts lack letters of its labels and captions."""
     captions = [caption for side in request.sides for caption in side.captions] if request.captions else []
     texts = [*(side.label for side in request.sides), *(f"{one.line} {one.prompt}" for one in captions)]
-    missing = lacking(" ".join(texts))
+    missing = lacking(" ".join(text[:MAX_CHARACTERS] for text in dict.fromkeys(texts)))
     more = " …" if len(missing) > _NAMED else ""
     return [BOXES.format(" ".join(missing[:_NAMED]) + more)] if missing else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def lpips() -> tuple[Lpips | None, str]:
             "LPIPS is installed but its AlexNet weights are not; fetch them once with "
             "`python -c \"import lpips; lpips.LPIPS(net='alex')\"` in ComfyUI's Python."
         )
-    network = importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
+    network = _alexnet()
 
     def measure(a: torch.Tensor, b: torch.Tensor) -> float:
         with torch.inference_mode():
@@ -44,6 +45,12 @@ def lpips() -> tuple[Lpips | None, str]:
             return float(network(*planes))
 
     return measure, ""
+
+
+@functools.cache
+def _alexnet() -> Any:
+    """The network, made once and kept: its convolutions are 10 MB, but making it reads a file of 240 MB."""
+    return importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
 
 
 def adherence(prompt: torch.Tensor, pictures: torch.Tensor) -> list[float]:
@@ -60,28 +67,3 @@ def adherence(prompt: torch.Tensor, pictures: torch.Tensor) -> list[float]:
             "are not halves of one model; load clip_l.safetensors and the vision part of CLIP ViT-L/14."
         )
     return [float(value) for value in cosine_similarity(pictures.float(), prompt.float(), dim=-1)]
-
-
-def clip_prompt_vector(clip: Any, prompt: str) -> torch.Tensor | None:
-    """CLIP-L's projected vector of the first 77 tokens of a prompt, `[1,768]`; None without a CLIP-L in ComfyUI's CLIP.
-
-    Asked of the encoder itself: a FLUX text encoder would also run T5, and leaves the projection out.
-    """
-    encoder = getattr(clip.cond_stage_model, "clip_l", None)
-    tokens = clip.tokenize(prompt)
-    if encoder is None or "l" not in tokens:
-        return None
-    clip.load_model()
-    encoder.reset_clip_options()
-    encoder.set_clip_options({"projected_pooled": True})
-    try:
-        vector: torch.Tensor = encoder.encode_token_weights(tokens["l"][:1])[1].cpu()
-    finally:
-        encoder.reset_clip_options()
-    return vector
-
-
-def clip_picture_vectors(clip_vision: Any, images: torch.Tensor) -> torch.Tensor:
-    """The projected vector that ComfyUI's CLIP_VISION gives each picture of an IMAGE batch, `[B,D]`."""
-    vectors: torch.Tensor = clip_vision.encode_image(images)["image_embeds"].cpu()
-    return vectors

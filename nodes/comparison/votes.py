@@ -102,7 +102,7 @@ def read_vote(body: object) -> Vote:
     if not isinstance(pair, int) or isinstance(pair, bool) or not 0 < pair <= _MAX_PAIR:
         raise BadVote("A vote needs `pair`, the number of the row from 1; run the comparison again.")
     return Vote(
-        comparison=comparison,
+        comparison=_text(comparison),
         pair=pair,
         choice=choice,
         blind=body.get("blind") is True,
@@ -119,7 +119,7 @@ def _candidate(side: object) -> Candidate:
     if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
         raise BadVote("A picture of a vote has no width and height; run the comparison again.")
     facts = side.get("facts")
-    known = {str(name)[:40]: _text(value) for name, value in facts.items()} if isinstance(facts, Mapping) else {}
+    known = {_text(name, 40): _text(value) for name, value in facts.items()} if isinstance(facts, Mapping) else {}
     return Candidate(
         slot=str(side["slot"]),
         label=_text(side.get("label"), _MAX_LABEL) or str(side["slot"]).upper(),
@@ -131,7 +131,8 @@ def _candidate(side: object) -> Candidate:
 
 
 def _text(value: object, limit: int = _MAX_TEXT) -> str:
-    return value[:limit] if isinstance(value, str) else ""
+    """A text that can be stored; half a character (a lone surrogate), which JSON can hold, becomes a question mark."""
+    return value[:limit].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def store(state: State, vote: Vote) -> Vote:

@@ -158,6 +158,25 @@ def test_lpips_is_left_out_in_silence_when_its_package_is_not_there(monkeypatch)
     assert note == ""
 
 
+def test_the_network_of_lpips_is_made_once(monkeypatch, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "alexnet-owt-7be5be79.pth").touch()
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "lpips.py").write_text(
+        "import torch\nmade = []\n"
+        "class LPIPS(torch.nn.Module):\n"
+        "    def __init__(self, net, verbose):\n        super().__init__()\n        made.append(net)\n"
+        "    def forward(self, a, b):\n        return (a - b).abs().mean()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lpips", raising=False)
+    aligned = align(torch.zeros(16, 16, 3), torch.ones(16, 16, 3), Align.FIT)
+    for _ in range(3):
+        measured, note = measurer()
+        assert (measured(aligned)["lpips"], note) == (2.0, "")
+    assert sys.modules["lpips"].made == ["alex"]
+
+
 def test_ciede2000_gives_the_published_values():
     table = np.array([[float(word) for word in line.split()] for line in SHARMA.strip().splitlines()])
     columns = table.T

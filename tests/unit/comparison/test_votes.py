@@ -77,6 +77,14 @@ def test_what_is_no_vote_is_refused(change):
         read_vote(cast("a") | change)
 
 
+def test_half_a_character_is_stored_as_a_question_mark(state):
+    sides = [side | {"label": "\ud800B", "facts": {"mo\udc00del": "\udfff"}} for side in cast("b")["sides"]]
+    store(state, read_vote(cast("b", comparison="c\ud800", prompt="a \ud800 fox", category="\udc00", sides=sides)))
+    (vote,) = votes(state)
+    assert (vote.comparison, vote.prompt, vote.category, vote.sides[1].label) == ("c?", "a ? fox", "?", "?B")
+    assert vote.sides[0].facts == {"mo?del": "?"}
+
+
 @pytest.mark.parametrize("body", [None, [], "vote", 3])
 def test_a_vote_is_an_object(body):
     with pytest.raises(BadVote):
