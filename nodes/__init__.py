@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
-    from . import host
     from .comparison.nodes import DalleFluxCompare
     from .comparison.routes import register as serve_votes
     from .flux.nodes import (
@@ -20,6 +19,7 @@ async def comfy_entrypoint() -> ComfyExtension:
         DalleFluxSettings,
     )
     from .flux.routes import register as revive_old_graphs
+    from .host import schema
     from .images_api.nodes import DalleFluxEdit, DalleFluxGenerate, DalleFluxVariation
     from .moderation.nodes import DalleFluxModerateImage, DalleFluxModeratePrompt, DalleFluxModerationPolicy
     from .moderation.routes import register as serve_moderation_record
@@ -30,7 +30,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     serve_prompt_conversion()
     serve_moderation_record()
     serve_votes()
-    return host.extension(
+    return schema.extension(
         [
             DalleFluxGenerate,
             DalleFluxEdit,

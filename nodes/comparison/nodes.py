@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .. import host
+from ..host import folders, running, schema
 from ..state import write_file
 from .align import RULES, Align
 
 if TYPE_CHECKING:
     from .compare import Side
 
-CATEGORY = f"{host.CATEGORY}/Compare"
+CATEGORY = f"{schema.CATEGORY}/Compare"
 SLOTS = "abcd"
 
 
@@ -45,24 +45,24 @@ class DalleFluxCompare(io.ComfyNode):
                 io.Image.Input("image_d", optional=True, tooltip="A fourth picture or batch."),
                 io.String.Input("label_c", default="C", optional=True, tooltip="Name of C."),
                 io.String.Input("label_d", default="D", optional=True, tooltip="Name of D."),
-                host.advanced(io.Combo.Input(
+                schema.advanced(io.Combo.Input(
                     "theme", options=["dark", "light"], default="dark", optional=True,
                     tooltip="Colours of the sheet: dark for screens, light for print.",
                 )),
-                host.advanced(io.Boolean.Input(
+                schema.advanced(io.Boolean.Input(
                     "captions", default=True, optional=True,
                     tooltip="Write model, seed, seconds, cost and the prompt really used below the pictures of the "
                     "sheet, as far as info_a … info_d tell them.",
                 )),
-                host.advanced(io.Int.Input(
+                schema.advanced(io.Int.Input(
                     "cell_size", default=768, min=64, max=4096, step=8, optional=True,
                     tooltip="Width of a picture on the sheet, in pixels.",
                 )),
-                host.advanced(io.Boolean.Input(
+                schema.advanced(io.Boolean.Input(
                     "measure", default=True, optional=True,
                     tooltip="Compute the metrics. Switch off for large batches that only need the sheet.",
                 )),
-                host.advanced(io.Boolean.Input(
+                schema.advanced(io.Boolean.Input(
                     "html_report", default=False, optional=True,
                     tooltip="Write a self-contained, printable HTML report with the pictures to the output folder; "
                     "`metrics` says where.",
@@ -98,7 +98,7 @@ class DalleFluxCompare(io.ComfyNode):
                     for slot in SLOTS
                 ),
             ],
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["image compare", "image comparer", "before after", "side by side", "ssim", "psnr",
                                 "contact sheet", "difference", "A/B test", "slider"],
             ),
@@ -145,18 +145,18 @@ class DalleFluxCompare(io.ComfyNode):
         ]
         request = Request(sides, Align(align), theme, captions, cell_size, measure)
         numbers, note = measurer()
-        progress = host.Progress()
-        done = await host.in_thread(lambda: compare(request, numbers, progress.at), progress)
+        progress = running.Progress()
+        done = await running.in_thread(lambda: compare(request, numbers, progress.at), progress)
         followed = _adherence(clip, clip_vision, prompt, sides)
         notes = [sentence for sentence in (note, _clip_note(clip, clip_vision, prompt)) if sentence]
         metrics = metrics_json(request, done, adherence=followed, notes=notes)
         if html_report:
             html = comparison_report(report_rows(request, done), metrics, prompt)
-            metrics["html_report"] = await host.in_thread(lambda: _write_report(html))
+            metrics["html_report"] = await running.in_thread(lambda: _write_report(html))
         shown = payload(
-            request, done, metrics, prompt=prompt, category=category, save=lambda batch: host.temp_previews(cls, batch)
+            request, done, metrics, prompt=prompt, category=category, save=lambda batch: _previews(cls, batch)
         )
-        passed_on = [host.block() if pictures is None else pictures for pictures in images]
+        passed_on = [running.block() if pictures is None else pictures for pictures in images]
         return io.NodeOutput(
             done.sheet,
             done.difference,
@@ -164,6 +164,17 @@ class DalleFluxCompare(io.ComfyNode):
             *passed_on,
             ui={"dalle_flux_compare": [shown]},
         )
+
+
+def _previews(node: type[io.ComfyNode], images: Any) -> list[dict[str, str]]:
+    """Save an IMAGE batch to the host's temp folder for the widget to show.
+
+    Returns:
+        One `{filename, subfolder, type}` a picture, to be fetched at `/view`.
+    """
+    from comfy_api.latest import ui
+
+    return ui.PreviewImage(images, cls=node).as_dict()["images"]
 
 
 def _side(slot: str, label: str, images: Any, info: str) -> Side:
@@ -175,14 +186,14 @@ def _side(slot: str, label: str, images: Any, info: str) -> Side:
 
 
 def _adherence(clip: Any, clip_vision: Any, prompt: str, sides: list[Side]) -> dict[str, list[float]]:
-    from .perception import ClipMismatch, adherence
+    from .perception import ClipMismatch, adherence, clip_picture_vectors, clip_prompt_vector
 
     if clip is None or clip_vision is None or not prompt.strip():
         return {}
-    vector = host.clip_prompt_vector(clip, prompt)
+    vector = clip_prompt_vector(clip, prompt)
     if vector is None:
         raise ClipMismatch("`clip` holds no CLIP-L text model; connect one loaded from clip_l.safetensors.")
-    return {side.slot: adherence(vector, host.clip_picture_vectors(clip_vision, side.images)) for side in sides}
+    return {side.slot: adherence(vector, clip_picture_vectors(clip_vision, side.images)) for side in sides}
 
 
 def _clip_note(clip: Any, clip_vision: Any, prompt: str) -> str:
@@ -199,7 +210,7 @@ def _clip_note(clip: Any, clip_vision: Any, prompt: str) -> str:
 
 def _write_report(html: str) -> str:
     """Write the report to the output folder under the next free number; returns its path."""
-    folder, name, counter = host.output_place("dalle_flux_compare", 0, 0)
+    folder, name, counter = folders.output_place("dalle_flux_compare", 0, 0)
     while True:
         path = Path(folder) / f"{name}_{counter:05}_.html"
         if not path.exists():

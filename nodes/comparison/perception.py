@@ -67,3 +67,28 @@ def adherence(prompt: torch.Tensor, pictures: torch.Tensor) -> list[float]:
             "are not halves of one model; load clip_l.safetensors and the vision part of CLIP ViT-L/14."
         )
     return [float(value) for value in cosine_similarity(pictures.float(), prompt.float(), dim=-1)]
+
+
+def clip_prompt_vector(clip: Any, prompt: str) -> torch.Tensor | None:
+    """CLIP-L's projected vector of the first 77 tokens of a prompt, `[1,768]`; None without a CLIP-L in ComfyUI's CLIP.
+
+    Asked of the encoder itself: a FLUX text encoder would also run T5, and leaves the projection out.
+    """
+    encoder = getattr(clip.cond_stage_model, "clip_l", None)
+    tokens = clip.tokenize(prompt)
+    if encoder is None or "l" not in tokens:
+        return None
+    clip.load_model()
+    encoder.reset_clip_options()
+    encoder.set_clip_options({"projected_pooled": True})
+    try:
+        vector: torch.Tensor = encoder.encode_token_weights(tokens["l"][:1])[1].cpu()
+    finally:
+        encoder.reset_clip_options()
+    return vector
+
+
+def clip_picture_vectors(clip_vision: Any, images: torch.Tensor) -> torch.Tensor:
+    """The projected vector that ComfyUI's CLIP_VISION gives each picture of an IMAGE batch, `[B,D]`."""
+    vectors: torch.Tensor = clip_vision.encode_image(images)["image_embeds"].cpu()
+    return vectors

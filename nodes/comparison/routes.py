@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from server import PromptServer
 
-from .. import host
+from ..host import folders
 from ..replies import BadRequest, answer, attachment, read_object, refuse
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def list_votes(request: web.Request) -> web.Response:
     from .votes import as_json, votes
 
     comparison = request.query.get("comparison")
-    return await answer(lambda: {"votes": [as_json(vote) for vote in votes(host.state(), comparison)]}, _ABOUT)
+    return await answer(lambda: {"votes": [as_json(vote) for vote in votes(folders.state(), comparison)]}, _ABOUT)
 
 
 async def cast_vote(request: web.Request) -> web.Response:
@@ -60,7 +60,7 @@ async def cast_vote(request: web.Request) -> web.Response:
     except (BadRequest, BadVote) as error:
         return refuse(400, error.code, str(error))
     files = [side.get("file") for side in body["sides"]]
-    return await answer(lambda: {"vote": as_json(store(host.state(), _with_copies(vote, files)))}, _ABOUT)
+    return await answer(lambda: {"vote": as_json(store(folders.state(), _with_copies(vote, files)))}, _ABOUT)
 
 
 async def withdraw_vote(request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ async def withdraw_vote(request: web.Request) -> web.Response:
     comparison, pair = request.query.get("comparison", ""), request.query.get("pair", "")
     if not comparison or not pair.isdecimal() or len(pair) > 9:
         return refuse(400, "bad_vote", "To withdraw a vote, name its comparison and pair.")
-    return await answer(lambda: {"withdrawn": withdraw(host.state(), comparison, int(pair))}, _ABOUT)
+    return await answer(lambda: {"withdrawn": withdraw(folders.state(), comparison, int(pair))}, _ABOUT)
 
 
 async def summary(request: web.Request) -> web.Response:
@@ -81,7 +81,7 @@ async def summary(request: web.Request) -> web.Response:
     by = request.query.get("by", "")
     if by not in GROUPINGS:
         return refuse(400, "bad_grouping", f"Votes can be grouped by {', '.join(GROUPINGS[1:])}, or not at all.")
-    return await answer(lambda: {"groups": [_tally(tally) for tally in tallies(votes(host.state()), by)]}, _ABOUT)
+    return await answer(lambda: {"groups": [_tally(tally) for tally in tallies(votes(folders.state()), by)]}, _ABOUT)
 
 
 async def as_csv(request: web.Request) -> web.StreamResponse:
@@ -89,7 +89,7 @@ async def as_csv(request: web.Request) -> web.StreamResponse:
     from .exports import to_csv
     from .votes import votes
 
-    return await attachment(request, "text/csv", "votes.csv", lambda: iter([to_csv(votes(host.state()))]), _ABOUT)
+    return await attachment(request, "text/csv", "votes.csv", lambda: iter([to_csv(votes(folders.state()))]), _ABOUT)
 
 
 async def as_jsonl(request: web.Request) -> web.StreamResponse:
@@ -98,7 +98,7 @@ async def as_jsonl(request: web.Request) -> web.StreamResponse:
     from .votes import votes
 
     return await attachment(
-        request, "application/jsonl", "votes.jsonl", lambda: iter([to_jsonl(votes(host.state()))]), _ABOUT
+        request, "application/jsonl", "votes.jsonl", lambda: iter([to_jsonl(votes(folders.state()))]), _ABOUT
     )
 
 
@@ -109,7 +109,7 @@ async def as_html(request: web.Request) -> web.StreamResponse:
     from .votes import votes
 
     def work() -> Iterator[str]:
-        cast = votes(host.state())
+        cast = votes(folders.state())
         headings = {"All votes": "", "By style": "style", "By size": "size", "By category": "category"}
         groups = {heading: tallies(cast, by) for heading, by in headings.items()}
         return iter([votes_report(cast, groups, _kept)])
@@ -124,14 +124,14 @@ def _with_copies(vote: Vote, files: list[Any]) -> Vote:
 
     sides = []
     for side, file in zip(vote.sides, files, strict=True):
-        path = host.temp_picture(file)
-        copy = host.state().keep(jpeg(pictures.decode(path.read_bytes()))) if path else ""
+        path = folders.temp_picture(file)
+        copy = folders.state().keep(jpeg(pictures.decode(path.read_bytes()))) if path else ""
         sides.append(replace(side, kept=copy))
     return replace(vote, sides=tuple(sides))
 
 
 def _kept(sha256: str) -> bytes | None:
-    path = host.state().kept(sha256)
+    path = folders.state().kept(sha256)
     return path.read_bytes() if path.is_file() else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..prompts.convert import Request
+from ..prompts.convert import ConversionRequest
 from ..prompts.targets import PromptMode
 from ..sizes import Size, parse_size
 from . import graphs, masks
@@ -49,7 +49,7 @@ class Edit:
             return dataclasses.replace(settings, canvas=kontext_canvas(self.own, self.asked))
         return settings
 
-    def request(self, prompt: str) -> Request:
+    def request(self, prompt: str) -> ConversionRequest:
         """What is to be done to the prompt: Fill's describes the result, Kontext's is an instruction."""
         mode = PromptMode.AS_IS if self.family is Family.KONTEXT else PromptMode.CONVERT
         return prompt_request(prompt, mode, None, str(self.drawn), self.family)

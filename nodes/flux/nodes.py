@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
-from .. import host
+from ..host import schema
+from ..host.models import device_memory, model_files
 from ..moderation.nodes import hold_back_prompt, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ..moderation.policy import Policy
     from .installed import Inventory
 
-CATEGORY = f"{host.CATEGORY}/FLUX"
+CATEGORY = f"{schema.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
 _DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
@@ -155,7 +156,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
             ],
             outputs=_outputs(),
             enable_expand=True,
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["dall-e", "dalle 3", "openai image", "text to image", "flux dev", "local dalle"]
             ),
         )
@@ -195,7 +196,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         if rewriter is not None:
             await hold_back_prompt(prompt_used.revised_prompt, policy)
         seeds = seeds_for(seed, n)
-        batches = batches_for(seeds, settings.canvas, host.device_memory())
+        batches = batches_for(seeds, settings.canvas, device_memory())
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
@@ -246,7 +247,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
             ],
             outputs=_outputs(),
             enable_expand=True,
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["inpaint", "outpaint", "dall-e 2 edit", "flux fill", "kontext", "openai image edit"]
             ),
         )
@@ -344,7 +345,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
             ],
             outputs=_outputs(),
             enable_expand=True,
-            **host.schema_extras(search_aliases=["dall-e variation", "redux", "image variation", "remix"]),
+            **schema.schema_extras(search_aliases=["dall-e variation", "redux", "image variation", "remix"]),
         )
 
     @classmethod
@@ -377,7 +378,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
         loading = loading_for(installed, _DRAWING, model=model, clip=clip, vae=vae)
         settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
         seeds = seeds_for(seed, n)
-        batches = batches_for(seeds, settings.canvas, host.device_memory())
+        batches = batches_for(seeds, settings.canvas, device_memory())
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
@@ -447,7 +448,7 @@ class DalleFluxSettings(io.ComfyNode):
                 io.Int.Output(display_name="steps", tooltip="Sampling steps."),
                 io.Float.Output(display_name="guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance."),
             ],
-            **host.schema_extras(search_aliases=["dall-e size", "dalle quality", "hd", "vivid", "flux settings"]),
+            **schema.schema_extras(search_aliases=["dall-e size", "dalle quality", "hd", "vivid", "flux settings"]),
         )
 
     @classmethod
@@ -475,7 +476,7 @@ def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
 def _installed() -> Inventory:
     from .installed import FOLDERS, take_inventory
 
-    return take_inventory(host.model_files(FOLDERS))
+    return take_inventory(model_files(FOLDERS))
 
 
 def _held_to(policy: Policy | None, graph: GraphBuilder, images: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import host
+from ..host import running
 from .nodes import DalleFluxLocalEdit, DalleFluxLocalGenerate, DalleFluxLocalVariation
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ async def register() -> None:
     for old, entry in retired_nodes().items():
         if entry.values or entry.images_as_masks:
             continue  # the registry can translate neither; /prompt and the menu command can
-        await host.register_replacement(
+        await running.register_replacement(
             old,
             entry.new,
             widgets=entry.widgets,
@@ -35,6 +35,6 @@ async def register() -> None:
         )
 
     def change(graph: Graph) -> Graph:
-        return revive(graph, sockets, host.node_types())
+        return revive(graph, sockets, running.node_types())
 
-    host.on_prompt(change)
+    running.on_prompt(change)

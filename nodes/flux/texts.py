@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..prompts.convert import Conversion, Request
+from ..prompts.convert import Conversion, ConversionRequest
 from ..prompts.targets import PromptMode, Style, Target
 from .graphs import Texts
 from .settings import BadSetting, Family
@@ -37,7 +37,7 @@ class PromptUsed:
         }
 
 
-def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, family: Family) -> Request:
+def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, family: Family) -> ConversionRequest:
     """What the room `prompts` is to convert.
 
     Args:
@@ -48,4 +48,4 @@ def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, 
     """
     if not prompt.strip():
         raise BadSetting("The prompt is empty; write what to draw.")
-    return Request(prompt, Style(style) if style else Style.NONE, size, Target(family.value), mode)
+    return ConversionRequest(prompt, Style(style) if style else Style.NONE, size, Target(family.value), mode)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .. import host
+from ..host import folders, running, schema
 from ..moderation.nodes import hold_back_pictures, hold_back_prompt, policy_input
 from .models import LIVE_MODEL, choices
 from .plan import MAX_N, known_models
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .making import Made, Progress
     from .plan import Ask
 
-CATEGORY = f"{host.CATEGORY}/Images API"
+CATEGORY = f"{schema.CATEGORY}/Images API"
 SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", "512x512", "256x256"]
 QUALITIES = ["standard", "hd", "low", "medium", "high", "xhigh", "max", "auto"]
 STYLES = ["vivid", "natural"]
@@ -69,7 +69,7 @@ class DalleFluxGenerate(io.ComfyNode):
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
-            **host.schema_extras(search_aliases=ALIASES),
+            **schema.schema_extras(search_aliases=ALIASES),
         )
 
     @classmethod
@@ -127,7 +127,7 @@ class DalleFluxEdit(io.ComfyNode):
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
-            **host.schema_extras(search_aliases=[*ALIASES, "inpaint", "outpaint", "images edit", "OpenAIDalle2"]),
+            **schema.schema_extras(search_aliases=[*ALIASES, "inpaint", "outpaint", "images edit", "OpenAIDalle2"]),
         )
 
     @classmethod
@@ -181,7 +181,7 @@ class DalleFluxVariation(io.ComfyNode):
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
-            **host.schema_extras(search_aliases=[*ALIASES, "variation", "similar picture"]),
+            **schema.schema_extras(search_aliases=[*ALIASES, "variation", "similar picture"]),
         )
 
     @classmethod
@@ -227,15 +227,15 @@ async def _run(
     from .plan import make_plan
 
     if filename_prefix.strip():
-        host.output_place(filename_prefix, 1, 1)  # what it refuses is refused before anything is paid
+        folders.output_place(filename_prefix, 1, 1)  # what it refuses is refused before anything is paid
     if ask.prompt:
         await hold_back_prompt(ask.prompt, policy)
-    known = host.endpoints()
+    known = folders.endpoints()
     settings = Settings.read(known.settings)
     plan = make_plan(ask, known.get(endpoint), settings, date.today())
     sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
-    made = await make_pictures(plan, sent, Ledger(host.state()), settings, _NodeWatch(node), again=again)
-    host.show_text(node.hidden.unique_id, _summary(made))
+    made = await make_pictures(plan, sent, Ledger(folders.state()), settings, _NodeWatch(node), again=again)
+    running.show_text(node.hidden.unique_id, _summary(made))
     await hold_back_pictures(made.images, policy)
     await _leave_traces(node, made, filename_prefix)
     return io.NodeOutput(made.images, made.revised_prompt, json.dumps(made.info, ensure_ascii=False))
@@ -248,14 +248,14 @@ class _NodeWatch:
         self._node_id = node.hidden.unique_id
 
     def is_cancelled(self) -> bool:
-        return host.is_cancelled()
+        return running.is_cancelled()
 
     def raise_cancelled(self) -> None:
-        host.raise_if_cancelled()
+        running.raise_if_cancelled()
 
     async def show(self, progress: Progress) -> None:
-        host.show_text(self._node_id, progress.text)
-        await host.show_progress(progress.fraction, 1.0, progress.partial)
+        running.show_text(self._node_id, progress.text)
+        await running.show_progress(progress.fraction, 1.0, progress.partial)
 
 
 def _summary(made: Made) -> str:
@@ -294,7 +294,7 @@ def _save(images: torch.Tensor, found: list[dict[str, Any]], filename_prefix: st
 
     opened = to_pil(images)
     with _saving:
-        folder, name, counter = host.output_place(filename_prefix, *opened[0].size)
+        folder, name, counter = folders.output_place(filename_prefix, *opened[0].size)
         for offset, (picture, record) in enumerate(zip(opened, found, strict=True)):
             save(picture, record, Path(folder) / f"{name}_{counter + offset:05}_.png", text)
 
@@ -306,7 +306,7 @@ def _prompt(tooltip: str) -> io.String.Input:
 def _endpoint() -> io.Combo.Input:
     return io.Combo.Input(
         "endpoint",
-        options=host.endpoints_to_choose_from().names(),
+        options=folders.endpoints_to_choose_from().names(),
         default="openai",
         tooltip="Name of an endpoint in your endpoints.toml. Addresses and keys stay there; a workflow never has them.",
     )
@@ -315,7 +315,7 @@ def _endpoint() -> io.Combo.Input:
 def _model(default: str = LIVE_MODEL) -> io.Combo.Input:
     return io.Combo.Input(
         "model",
-        options=[*choices(date.today()), *known_models(host.endpoints_to_choose_from())],
+        options=[*choices(date.today()), *known_models(folders.endpoints_to_choose_from())],
         default=default,
         tooltip="Image model. OpenAI retired dall-e-3 and dall-e-2; they are here for compatible servers.",
     )

@@ -1,6 +1,6 @@
 """Ask, decide and record in one call: what the gate nodes, the one-node generators and the HTTP endpoint use.
 
-decision = moderate_prompt(text, policy, Desk(host.endpoints, host.state()))
+decision = moderate_prompt(text, policy, Desk(folders.endpoints, folders.state()))
 if not decision.allowed:
     raise ContentRefused([decision])
 """

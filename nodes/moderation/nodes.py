@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .. import host
+from ..host import folders, running, schema
 from .gate import OnFlag
 from .obscure import Cover
 from .policy import IMAGE_CHECKS, TEXT_CHECKS, BadPolicy, OnError, Policy, Preset, choices, make_policy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .decision import Decision
     from .moderate import Desk
 
-CATEGORY = f"{host.CATEGORY}/Moderation"
+CATEGORY = f"{schema.CATEGORY}/Moderation"
 PolicySocket = io.Custom("DALLE_FLUX_POLICY")
 
 # Raised by one whenever a check gave no answer, so that the host does not keep that outcome in its cache.
@@ -29,7 +29,7 @@ _unanswered = 0
 class DalleFluxModerationPolicy(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        names = host.endpoints_to_choose_from().names()
+        names = folders.endpoints_to_choose_from().names()
         return io.Schema(
             node_id="DalleFluxModerationPolicy",
             display_name="Moderation Policy",
@@ -110,7 +110,7 @@ class DalleFluxModerationPolicy(io.ComfyNode):
                 ),
             ],
             outputs=[PolicySocket.Output(display_name="policy", tooltip="For the gates and the generators.")],
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["moderation policy", "safety policy", "content policy", "nsfw policy"]
             ),
         )
@@ -191,7 +191,7 @@ class DalleFluxModeratePrompt(io.ComfyNode):
                 ),
             ],
             hidden=[io.Hidden.unique_id],
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["moderation", "safety check", "nsfw filter", "content filter", "omni-moderation"]
             ),
         )
@@ -209,15 +209,15 @@ class DalleFluxModeratePrompt(io.ComfyNode):
         policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
         if wanted is OnFlag.REPLACE and not replacement.strip():
             raise BadPolicy("The gate is to replace prompts that are held back; fill in `replacement`, or use block.")
-        decision = await host.in_thread(lambda: moderate_prompt(prompt, policy, desk, wanted))
+        decision = await running.in_thread(lambda: moderate_prompt(prompt, policy, desk, wanted))
         _announce(cls, [decision])
         match OnFlag.STOP if wanted is OnFlag.DROP else wanted:
             case _ if decision.allowed:
                 return io.NodeOutput(prompt, True, report([decision], "pass", decision.policy))
             case OnFlag.BLOCK:
-                return io.NodeOutput(host.block(), False, report([decision], "block", decision.policy))
+                return io.NodeOutput(running.block(), False, report([decision], "block", decision.policy))
             case OnFlag.REPLACE:
-                instead = await host.in_thread(lambda: moderate_prompt(replacement, policy, desk))
+                instead = await running.in_thread(lambda: moderate_prompt(replacement, policy, desk))
                 if not instead.allowed:
                     raise ContentRefused([instead])
                 return io.NodeOutput(replacement, False, report([decision], "replace", decision.policy))
@@ -263,7 +263,7 @@ class DalleFluxModerateImage(io.ComfyNode):
                 ),
             ],
             hidden=[io.Hidden.unique_id],
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["nsfw detector", "nudenet", "safety checker", "image moderation", "nsfw filter"]
             ),
         )
@@ -294,7 +294,7 @@ class DalleFluxModerateImage(io.ComfyNode):
             case OnFlag.DROP if kept:
                 return io.NodeOutput(images[kept], False, report(decisions, "drop", policy.as_json()))
             case OnFlag.DROP | OnFlag.BLOCK:
-                return io.NodeOutput(host.block(), False, report(decisions, "block", policy.as_json()))
+                return io.NodeOutput(running.block(), False, report(decisions, "block", policy.as_json()))
             case _:
                 raise ContentRefused(decisions)
 
@@ -319,7 +319,7 @@ async def hold_back_prompt(prompt: str, policy: Policy | None) -> None:
     if policy is None:
         return
     desk = _desk()
-    decision = await host.in_thread(lambda: moderate_prompt(prompt, policy, desk))
+    decision = await running.in_thread(lambda: moderate_prompt(prompt, policy, desk))
     if not decision.allowed:
         raise ContentRefused([decision])
 
@@ -343,14 +343,14 @@ async def hold_back_pictures(images: torch.Tensor, policy: Policy | None) -> Non
 def _desk() -> Desk:
     from .moderate import Desk
 
-    return Desk(host.endpoints, host.state())
+    return Desk(folders.endpoints, folders.state())
 
 
 async def _judged(pictures: Sequence[Image.Image], policy: Policy, on_flag: OnFlag) -> list[Decision]:
     """One decision a picture; the node's bar moves along."""
     from .moderate import moderate_pictures
 
-    desk, progress = _desk(), host.Progress(total=len(pictures))
+    desk, progress = _desk(), running.Progress(total=len(pictures))
 
     def one_by_one() -> Iterator[Image.Image]:
         for picture in pictures:
@@ -358,7 +358,7 @@ async def _judged(pictures: Sequence[Image.Image], policy: Policy, on_flag: OnFl
                 yield picture
                 progress.done += 1
 
-    return await host.in_thread(lambda: moderate_pictures(one_by_one(), policy, desk, on_flag), progress)
+    return await running.in_thread(lambda: moderate_pictures(one_by_one(), policy, desk, on_flag), progress)
 
 
 def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
@@ -369,7 +369,7 @@ def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
     marked = any(decision.outcome.value == "review" for decision in decisions)
     line = "; ".join(dict.fromkeys(d.reason() for d in held)) or ("passed, marked for review" if marked else "passed")
     of = f"{len(held)} of {len(decisions)} " if held and len(decisions) > 1 else ""
-    host.show_text(node.hidden.unique_id, f"{of}held back: {line}" if held else line)
+    running.show_text(node.hidden.unique_id, f"{of}held back: {line}" if held else line)
 
 
 def _covered(

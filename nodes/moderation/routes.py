@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from server import PromptServer
 
-from .. import host
+from ..host import folders
 from ..replies import BadRequest, answer, attachment, read_object, refuse
 
 if TYPE_CHECKING:
@@ -79,4 +79,4 @@ async def as_jsonl(request: web.Request) -> web.StreamResponse:
 def _record() -> Record:
     from .moderate import Desk
 
-    return Desk(host.endpoints, host.state()).record()
+    return Desk(folders.endpoints, folders.state()).record()

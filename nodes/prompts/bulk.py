@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 from ..errors import DalleFluxError
 from ..sizes import BadSize, parse_size
-from .convert import Conversion, Request, convert
-from .rule import Warning
+from .convert import Conversion, ConversionRequest, convert
+from .rule import Notice
 from .targets import Style, Target
 from .tokens import ESTIMATE, Tokenizers
 
@@ -35,11 +35,11 @@ class BadPromptFile(DalleFluxError):
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptRow:
     """One prompt of a file, with what its row says about it."""
 
     number: int  # counted from 1 among the prompts
-    request: Request
+    request: ConversionRequest
 
 
 def find_file(folder: Path, name: str) -> Path:
@@ -58,7 +58,7 @@ def find_file(folder: Path, name: str) -> Path:
     return file
 
 
-def rows(file: Path, like: Request, *, first: int = 1, most: int | None = None) -> Iterator[Row]:
+def rows(file: Path, like: ConversionRequest, *, first: int = 1, most: int | None = None) -> Iterator[PromptRow]:
     """The prompts of a file in order; nothing is kept in memory but the row at hand.
 
     Args:
@@ -72,7 +72,7 @@ def rows(file: Path, like: Request, *, first: int = 1, most: int | None = None) 
     stop = None if most is None else first - 1 + most
     with closing(_told(file)) as told:
         for number, (line, fields) in islice(enumerate(told, 1), first - 1, stop):
-            yield Row(number, _request(file, line, fields, like))
+            yield PromptRow(number, _request(file, line, fields, like))
 
 
 def count(file: Path) -> int:
@@ -81,7 +81,9 @@ def count(file: Path) -> int:
         return sum(1 for _ in told)
 
 
-def convert_rows(wanted: Iterator[Row], tokenizers: Tokenizers = ESTIMATE) -> Iterator[tuple[Row, Conversion]]:
+def convert_rows(
+    wanted: Iterator[PromptRow], tokenizers: Tokenizers = ESTIMATE
+) -> Iterator[tuple[PromptRow, Conversion]]:
     """Each row converted, one at a time."""
     for row in wanted:
         yield row, convert(row.request, tokenizers)
@@ -97,7 +99,7 @@ def telling_of_the_rest(done: list[Conversion], first: int, in_file: int) -> lis
     following = first + len(done)
     if not done or following > in_file:
         return done
-    rest = Warning(
+    rest = Notice(
         "more_rows",
         f"Rows {first} to {following - 1} of {in_file} were converted; set first_row to {following} for the next run.",
     )
@@ -169,7 +171,7 @@ def _json_lines(file: Path, text: TextIO) -> Iterator[tuple[int, dict[str, Any]]
         yield number, fields
 
 
-def _request(file: Path, line: int, fields: dict[str, Any], like: Request) -> Request:
+def _request(file: Path, line: int, fields: dict[str, Any], like: ConversionRequest) -> ConversionRequest:
     request = replace(like, prompt=str(fields["prompt"]), frozen="")
     try:
         if said := str(fields.get("style") or "").strip():

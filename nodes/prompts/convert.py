@@ -16,7 +16,7 @@ from .frozen import thaw
 from .language import READABLE_BY_T5, language_of
 from .quoting import MARK, clean, protect, render, restore, unescape
 from .report import Lost, Report, Tokens
-from .rule import Change, Desk, Warning
+from .rule import Change, Notice, RuleContext
 from .rules import in_order
 from .rules.cues import split_cues
 from .targets import CLIP_LIMIT, PromptMode, Style, Target
@@ -34,7 +34,7 @@ _CHECKED = 20_000  # characters up to which a result is checked item by item
 
 
 @dataclass(frozen=True)
-class Request:
+class ConversionRequest:
     """What to convert, and for what."""
 
     prompt: str
@@ -61,56 +61,56 @@ class Conversion:
         return unescape(self.t5xxl)
 
 
-def convert(request: Request, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
+def convert(request: ConversionRequest, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
     """Convert by rules, or take the frozen texts where there are some.
 
     Raises:
         BadSize: `request.size` is no size.
         BadFrozenText: `request.frozen` is no text this pack wrote.
     """
-    desk = _desk(request)
+    context = _context(request)
     source = clean(request.prompt)
     frozen = thaw(request.frozen, request.prompt)
     if frozen:
-        text, desk.quotes = protect(frozen.t5xxl)
-        desk.warnings += frozen.warnings
-        return _finish(request, desk, text, tokenizers, mode="frozen", short=frozen.clip_l)
-    text, desk.quotes = protect(source)
-    desk.language = language_of(source)
+        text, context.quotes = protect(frozen.t5xxl)
+        context.warnings += frozen.warnings
+        return _finish(request, context, text, tokenizers, mode="frozen", short=frozen.clip_l)
+    text, context.quotes = protect(source)
+    context.language = language_of(source)
     if request.mode is PromptMode.AS_IS:
-        desk.verbatim = True
-        return _finish(request, desk, text.strip(), tokenizers, mode="as_is")
-    text = _apply(text, desk)
-    if not desk.verbatim and (any(change.rule not in _FINAL for change in desk.changes) or not _is_plain(source)):
-        text = _until_settled(text, desk)
-    return _finish(request, desk, text, tokenizers, mode="as_is" if desk.verbatim else "rules")
+        context.verbatim = True
+        return _finish(request, context, text.strip(), tokenizers, mode="as_is")
+    text = _apply(text, context)
+    if not context.verbatim and (any(change.rule not in _FINAL for change in context.changes) or not _is_plain(source)):
+        text = _until_settled(text, context)
+    return _finish(request, context, text, tokenizers, mode="as_is" if context.verbatim else "rules")
 
 
 def _is_plain(text: str) -> bool:
     return "--" not in text and _PLAIN.match(text) is not None
 
 
-def _desk(request: Request) -> Desk:
+def _context(request: ConversionRequest) -> RuleContext:
     size: Size | None = parse_size(request.size) if request.size.strip() else None
-    return Desk(request.style, size, request.target, describe_artists=request.describe_artists)
+    return RuleContext(request.style, size, request.target, describe_artists=request.describe_artists)
 
 
-def _apply(text: str, desk: Desk) -> str:
+def _apply(text: str, context: RuleContext) -> str:
     """Every rule once, in order. A rule that would leave nothing is not let."""
     if not _says_something(text):
         return text.strip()
     for rule in in_order:
-        if rule.english and desk.language != "en":
+        if rule.english and context.language != "en":
             continue
-        desk.rule = rule.name
-        changes, quotes = len(desk.changes), desk.quotes
-        after = rule.apply(text, desk)
+        context.rule = rule.name
+        changes, quotes = len(context.changes), context.quotes
+        after = rule.apply(text, context)
         if after != text and not _says_something(after) and _says_something(text):
-            del desk.changes[changes:]
-            desk.quotes = quotes
+            del context.changes[changes:]
+            context.quotes = quotes
             continue
         text = after
-        if desk.verbatim:
+        if context.verbatim:
             return text.strip()
     return text
 
@@ -120,24 +120,30 @@ def _says_something(text: str) -> bool:
     return any(character.isalnum() or ord(character) > 0x2000 for character in text[:4000]) or bool(MARK.search(text))
 
 
-def _until_settled(text: str, desk: Desk) -> str:
+def _until_settled(text: str, context: RuleContext) -> str:
     """Apply the rules to their own result until it stands, so that converting twice changes nothing."""
     for _ in range(_MOST_PASSES):
-        again, desk.quotes = protect(clean(render(text, desk.quotes)))
-        language = language_of(restore(again, desk.quotes))
-        desk.language = language
-        after = _apply(again, desk)
-        if render(after, desk.quotes) == render(again, desk.quotes):
+        again, context.quotes = protect(clean(render(text, context.quotes)))
+        language = language_of(restore(again, context.quotes))
+        context.language = language
+        after = _apply(again, context)
+        if render(after, context.quotes) == render(again, context.quotes):
             return after
         text = after
     return text
 
 
 def _finish(
-    request: Request, desk: Desk, text: str, tokenizers: Tokenizers, *, mode: str, short: str | None = None
+    request: ConversionRequest,
+    context: RuleContext,
+    text: str,
+    tokenizers: Tokenizers,
+    *,
+    mode: str,
+    short: str | None = None,
 ) -> Conversion:
     def read(part: str) -> str:
-        return restore(part, desk.quotes)
+        return restore(part, context.quotes)
 
     limit = request.target.text_limit
     if mode == "rules":
@@ -146,27 +152,31 @@ def _finish(
     else:
         left_out, t5_tokens = (), tokenizers.t5(read(text)) if len(text) < _CHECKED else limit + 1
         if t5_tokens > limit:
-            desk.warn("long", f"The text is longer than the {limit} tokens that {request.target.value} learned from.")
+            context.warn(
+                "long", f"The text is longer than the {limit} tokens that {request.target.value} learned from."
+            )
     if short is None:
-        short = render(compose_short(text, CLIP_LIMIT, lambda part: tokenizers.clip(read(part)), read), desk.quotes)
-    t5xxl = render(text, desk.quotes)
-    _hint(request, desk, t5xxl, tokenizers)
+        short = render(compose_short(text, CLIP_LIMIT, lambda part: tokenizers.clip(read(part)), read), context.quotes)
+    t5xxl = render(text, context.quotes)
+    _hint(request, context, t5xxl, tokenizers)
     clip_tokens = tokenizers.clip(unescape(short)) if len(short) < _CHECKED else CLIP_LIMIT + 1
     if left_out:
-        desk.warn("shortened", f"{len(left_out)} part(s) did not fit into {limit} tokens and were left out.")
+        context.warn("shortened", f"{len(left_out)} part(s) did not fit into {limit} tokens and were left out.")
     report = Report(
         mode=mode,
         target=request.target,
-        language=desk.language,
-        changes=tuple(desk.changes),
-        warnings=tuple(desk.warnings),
-        not_kept=_not_kept(request.prompt, t5xxl, desk.changes, left_out, desk.language) if mode == "rules" else (),
+        language=context.language,
+        changes=tuple(context.changes),
+        warnings=tuple(context.warnings),
+        not_kept=_not_kept(request.prompt, t5xxl, context.changes, left_out, context.language)
+        if mode == "rules"
+        else (),
         left_out=left_out,
         tokens=Tokens(t5_tokens, limit, clip_tokens, CLIP_LIMIT, tokenizers.measured),
         guidance=request.target.guidance(request.style),
         steps=request.target.steps,
-        size=str(desk.asked.get("size") or request.size),
-        asked=dict(desk.asked),
+        size=str(context.asked.get("size") or request.size),
+        asked=dict(context.asked),
     )
     return Conversion(t5xxl, short, report.guidance, report)
 
@@ -196,20 +206,20 @@ def _why(item: Item, changes: list[Change], left_out: tuple[str, ...]) -> str:
     return "shortened" if any(item.text in part for part in left_out) else "unexplained"
 
 
-def _hint(request: Request, desk: Desk, t5xxl: str, tokenizers: Tokenizers) -> None:
+def _hint(request: ConversionRequest, context: RuleContext, t5xxl: str, tokenizers: Tokenizers) -> None:
     plain = unescape(t5xxl[:_CHECKED])
     if not plain.strip():
-        desk.warnings.append(Warning("empty", "The prompt is empty; FLUX will draw something of its own."))
+        context.warnings.append(Notice("empty", "The prompt is empty; FLUX will draw something of its own."))
         return
     if "embedding:" in plain and _EMBEDDING.search(plain):
-        desk.warn("embedding", "ComfyUI takes “embedding:…” for the name of a file; there is no way to escape it.")
-    if desk.language not in READABLE_BY_T5:
-        desk.warn(
+        context.warn("embedding", "ComfyUI takes “embedding:…” for the name of a file; there is no way to escape it.")
+    if context.language not in READABLE_BY_T5:
+        context.warn(
             "language",
-            f"The prompt seems to be in '{desk.language}', which FLUX's text encoders read badly or not at all; "
+            f"The prompt seems to be in '{context.language}', which FLUX's text encoders read badly or not at all; "
             "connect a prompt rewriter to have it translated.",
         )
     elif not plain.isascii() or any(character in plain for character in "{}~^`<\\"):
         unknown = tokenizers.t5_unknown(plain)
         if unknown:
-            desk.warn("unreadable", f"{unknown} place(s) of the text hold characters that T5 cannot read.")
+            context.warn("unreadable", f"{unknown} place(s) of the text hold characters that T5 cannot read.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import DalleFluxError
 from .quoting import clean, escape, unescape
-from .rule import Warning
+from .rule import Notice
 
 _LONGEST = 200_000  # characters
 
@@ -29,7 +29,7 @@ class Frozen:
 
     t5xxl: str
     clip_l: str | None  # None: to be composed from the long one
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def prompt_key(prompt: str) -> str:
@@ -60,9 +60,9 @@ def thaw(frozen: str, prompt: str) -> Frozen | None:
             'The field `frozen` holds JSON without the texts; write {"t5xxl": "…", "clip_l": "…"}, plain text, '
             "or clear it to convert the prompt anew."
         ) from None
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if isinstance(key, str) and key != prompt_key(prompt):
-        warnings = (Warning("frozen_stale", "The prompt has changed since these texts were frozen; they are used."),)
+        warnings = (Notice("frozen_stale", "The prompt has changed since these texts were frozen; they are used."),)
     return Frozen(_hosts(clean(long)), _hosts(clean(short)) if short and short.strip() else None, warnings)
 
 

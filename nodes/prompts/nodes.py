@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .. import host
 from ..errors import DalleFluxError
+from ..host import folders, models, running, schema
 from ..sizes import DALLE2_SIZES, DALLE3_SIZES
 from .targets import HOST_GUIDANCE, PromptMode, Style, Target
 
 if TYPE_CHECKING:
-    from .convert import Conversion, Request
+    from .convert import Conversion, ConversionRequest
     from .tokens import Tokenizers
 
-CATEGORY = f"{host.CATEGORY}/Prompt"
+CATEGORY = f"{schema.CATEGORY}/Prompt"
 Rewriter = io.Custom("DALLE_FLUX_REWRITER")
 SIZES = list(dict.fromkeys([*DALLE3_SIZES, *reversed(DALLE2_SIZES), "1536x1024", "1024x1536"]))
 _SHOW_EVERY = 50  # rows of a file between two steps of the progress bar
@@ -32,9 +32,12 @@ class CannotRewrite(DalleFluxError):
 @lru_cache(maxsize=1)
 def tokenizers() -> Tokenizers:
     """The host's own tokenizers of FLUX; loading them takes part of a second, once."""
+    from comfy.text_encoders.flux import FluxTokenizer
+
     from .tokens import measured
 
-    t5, clip = host.flux_tokenizers()
+    both = FluxTokenizer()
+    t5, clip = both.t5xxl.tokenizer, both.clip_l.tokenizer
     return measured(t5, clip, t5.unk_token_id)
 
 
@@ -148,7 +151,7 @@ class DalleFluxPrompt(io.ComfyNode):
                     is_output_list=True,
                 ),
             ],
-            **host.schema_extras(
+            **schema.schema_extras(
                 search_aliases=["dalle prompt", "prompt converter", "flux prompt", "clip_l t5xxl", "prompt rules"]
             ),
         )
@@ -172,9 +175,9 @@ class DalleFluxPrompt(io.ComfyNode):
         first_row: int = 1,
         rows: int = 100,
     ) -> io.NodeOutput:
-        from .convert import Request
+        from .convert import ConversionRequest
 
-        request = Request(
+        request = ConversionRequest(
             prompt, Style(style), size, Target(target), PromptMode(prompt_mode), describe_artists, frozen
         )  # fmt: skip
         if file.strip():
@@ -195,24 +198,24 @@ def shown(done: Conversion) -> dict[str, Any]:
     return {"t5xxl": done.t5xxl, "clip_l": done.clip_l, "guidance": done.guidance, "report": done.report.as_dict()}
 
 
-async def texts(request: Request, rewriter: Any = None) -> Conversion:
+async def texts(request: ConversionRequest, rewriter: Any = None) -> Conversion:
     """One prompt converted, and rewritten where there is a rewriter; other rooms' nodes use this, too."""
     from .local_rewriter import LocalRewriter
     from .rewriting import converted
 
     if rewriter is None:
-        return converted(request, None, host.state(), tokenizers())
+        return converted(request, None, folders.state(), tokenizers())
     if isinstance(rewriter, LocalRewriter):  # the host's models want the host's own thread
-        return converted(request, rewriter, host.state(), tokenizers())
+        return converted(request, rewriter, folders.state(), tokenizers())
     # The rewriter itself looks whether the user cancelled, and hangs up.
-    return await asyncio.to_thread(converted, request, rewriter, host.state(), tokenizers())
+    return await asyncio.to_thread(converted, request, rewriter, folders.state(), tokenizers())
 
 
-async def _whole_file(name: str, first: int, most: int, like: Request, rewriter: Any) -> list[Conversion]:
+async def _whole_file(name: str, first: int, most: int, like: ConversionRequest, rewriter: Any) -> list[Conversion]:
     from .bulk import convert_rows, count, find_file, rows, telling_of_the_rest
 
-    file = find_file(host.input_folder(), name)
-    in_file = await host.in_thread(lambda: count(file))
+    file = find_file(folders.input_folder(), name)
+    in_file = await running.in_thread(lambda: count(file))
     total = max(0, min(most, in_file - first + 1))
     wanted = rows(file, like, first=first, most=most)
     done: list[Conversion] = []
@@ -220,13 +223,13 @@ async def _whole_file(name: str, first: int, most: int, like: Request, rewriter:
         for _, one in convert_rows(wanted, tokenizers()):
             done.append(one)
             if len(done) % _SHOW_EVERY == 0:
-                host.raise_if_cancelled()
-                await host.show_progress(len(done), total)
+                running.raise_if_cancelled()
+                await running.show_progress(len(done), total)
     else:
         for row in wanted:
-            host.raise_if_cancelled()
+            running.raise_if_cancelled()
             done.append(await texts(row.request, rewriter))
-            await host.show_progress(len(done), total)
+            await running.show_progress(len(done), total)
     if not done:
         raise DalleFluxError(f"{file.name} holds no prompt from row {first} on; lower `first_row` or check the file.")
     return telling_of_the_rest(done, first, in_file)
@@ -261,7 +264,7 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "endpoint",
-                    options=host.endpoints_to_choose_from().names(),
+                    options=folders.endpoints_to_choose_from().names(),
                     default="ollama",
                     tooltip="Name of an endpoint in your endpoints.toml; keys and addresses stay there.",
                 ),
@@ -282,7 +285,7 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
                 ),
             ],
             outputs=[Rewriter.Output(display_name="rewriter", tooltip="For DALL·E Prompt to FLUX.")],
-            **host.schema_extras(search_aliases=["chatgpt prompt", "ollama", "lm studio", "llm", "prompt enhancer"]),
+            **schema.schema_extras(search_aliases=["chatgpt prompt", "ollama", "lm studio", "llm", "prompt enhancer"]),
         )
 
     @classmethod
@@ -295,7 +298,7 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
     ) -> io.NodeOutput:
         from .endpoint_rewriter import EndpointRewriter
 
-        named = host.endpoints().get(endpoint)
+        named = folders.endpoints().get(endpoint)
         model = model.strip() or next(iter(named.models), "")
         if not model:
             raise CannotRewrite(
@@ -303,7 +306,7 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
                 "qwen3:4b."
             )
         return io.NodeOutput(
-            EndpointRewriter(named, model, temperature, seed, timeout_s, check_cancelled=host.raise_if_cancelled)
+            EndpointRewriter(named, model, temperature, seed, timeout_s, check_cancelled=running.raise_if_cancelled)
         )
 
 
@@ -321,14 +324,14 @@ class DalleFluxRewriterLocal(io.ComfyNode):
                 *_rewriters_inputs("The same seed and prompt give the same text."),
             ],
             outputs=[Rewriter.Output(display_name="rewriter", tooltip="For DALL·E Prompt to FLUX.")],
-            **host.schema_extras(search_aliases=["qwen", "gemma", "local llm", "prompt enhancer", "text generate"]),
+            **schema.schema_extras(search_aliases=["qwen", "gemma", "local llm", "prompt enhancer", "text generate"]),
         )
 
     @classmethod
     def execute(cls, clip: Any, temperature: float, seed: int) -> io.NodeOutput:
-        from .local_rewriter import LocalRewriter
+        from .local_rewriter import LocalRewriter, text_generator
 
-        generate = host.text_generator(clip)
+        generate = text_generator(clip, models.leave_device)
         if generate is None:
             raise CannotRewrite(
                 "This ComfyUI, or this text encoder, cannot generate text; update ComfyUI and load a generative "

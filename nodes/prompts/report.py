@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .fidelity import Item
-from .rule import Change, Warning, shorten_for_report
+from .rule import Change, Notice, shorten_for_report
 from .targets import Target
 
 VERSION = 1
@@ -51,7 +51,7 @@ class Report:
     target: Target
     language: str
     changes: tuple[Change, ...]
-    warnings: tuple[Warning, ...]
+    warnings: tuple[Notice, ...]
     not_kept: tuple[Lost, ...]
     left_out: tuple[str, ...]
     tokens: Tokens

@@ -18,7 +18,7 @@ from typing import Protocol
 from ..errors import DalleFluxError
 from ..state import State
 from .answers import find, store
-from .convert import Conversion, Request, convert
+from .convert import Conversion, ConversionRequest, convert
 from .fidelity import Item, items, missing
 from .language import language_of
 from .quoting import clean
@@ -97,13 +97,15 @@ def instructions(state: State) -> str:
 
 
 def converted(
-    request: Request, rewriter: Rewriter | None, state: State, tokenizers: Tokenizers = ESTIMATE
+    request: ConversionRequest, rewriter: Rewriter | None, state: State, tokenizers: Tokenizers = ESTIMATE
 ) -> Conversion:
     """`rewrite` where there is a rewriter, else `convert`."""
     return rewrite(request, rewriter, state, tokenizers) if rewriter else convert(request, tokenizers)
 
 
-def rewrite(request: Request, rewriter: Rewriter, state: State, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
+def rewrite(
+    request: ConversionRequest, rewriter: Rewriter, state: State, tokenizers: Tokenizers = ESTIMATE
+) -> Conversion:
     """Convert by rules, have the result written out, check it, and convert that; the rules' result if it fails.
 
     Raises:
@@ -195,7 +197,7 @@ def _loops(text: str) -> bool:
     return any(times >= 3 for times in runs.values())
 
 
-def _task(source: str, request: Request) -> str:
+def _task(source: str, request: ConversionRequest) -> str:
     lines = [f"Request:\n{source}", f"Image model: {request.target.value}"]
     if request.style is not Style.NONE:
         lines.append(f"Style: {request.style.value}")
@@ -215,7 +217,9 @@ def _key(rewriter: Rewriter, messages: tuple[Message, ...]) -> str | None:
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
 
 
-def _written(text: str, request: Request, ruled: Conversion, done: Rewriting, tokenizers: Tokenizers) -> Conversion:
+def _written(
+    text: str, request: ConversionRequest, ruled: Conversion, done: Rewriting, tokenizers: Tokenizers
+) -> Conversion:
     """The rewritten text through the rules: cues, escapes, lengths; the report tells both stories."""
     result = convert(replace(request, prompt=text), tokenizers)
     report = replace(

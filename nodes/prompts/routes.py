@@ -19,7 +19,7 @@ from ..replies import read_object, refuse
 from .targets import PromptMode, Style, Target
 
 if TYPE_CHECKING:
-    from .convert import Request
+    from .convert import ConversionRequest
 
 ADDRESS = "/dalle_flux/prompt"
 _LONGEST = 4_000_000  # bytes of a request
@@ -41,10 +41,10 @@ async def converted(request: web.Request) -> web.Response:
         return refuse(400, error.code, str(error))
 
 
-def _asked(data: Mapping[str, Any]) -> Request:
-    from .convert import Request
+def _asked(data: Mapping[str, Any]) -> ConversionRequest:
+    from .convert import ConversionRequest
 
-    return Request(
+    return ConversionRequest(
         prompt=str(data.get("prompt", "")),
         style=Style(data.get("style", Style.VIVID.value)),
         size=str(data.get("size", "1024x1024")),
@@ -55,7 +55,7 @@ def _asked(data: Mapping[str, Any]) -> Request:
     )
 
 
-def _converted(request: Request) -> dict[str, Any]:
+def _converted(request: ConversionRequest) -> dict[str, Any]:
     from .convert import convert
     from .frozen import prompt_key
     from .nodes import shown, tokenizers  # here, since loading them is put off until somebody looks

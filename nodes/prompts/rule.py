@@ -1,4 +1,4 @@
-"""What a rule is, and the desk it works at."""
+"""What a rule is, and the context it works at."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Warning:
+class Notice:
     """Something a person should know, with a stable code for programs."""
 
     code: str
@@ -32,7 +32,7 @@ class Warning:
 
 
 @dataclass
-class Desk:
+class RuleContext:
     """One prompt on its way through the rules: what it is for, and what has been found so far."""
 
     style: Style
@@ -43,7 +43,7 @@ class Desk:
     quotes: Quotes = field(default_factory=Quotes)
     verbatim: bool = False
     changes: list[Change] = field(default_factory=list)
-    warnings: list[Warning] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
     asked: dict[str, str | int | float] = field(default_factory=dict)  # settings written in the prompt
     rule: str = ""  # the one at work
 
@@ -63,7 +63,7 @@ class Desk:
 
     def warn(self, code: str, message: str) -> None:
         """Tell the person, once."""
-        warning = Warning(code, message)
+        warning = Notice(code, message)
         if warning not in self.warnings:
             self.warnings.append(warning)
 
@@ -85,12 +85,12 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RewriteRule:
     """One named rule: what it is called, why it exists, what it does."""
 
     name: str
     reason: str
-    apply: Callable[[str, Desk], str]
+    apply: Callable[[str, RuleContext], str]
     english: bool = False  # True: knows English words, and is left out for other languages
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from nodes.prompts.convert import Request, convert  # noqa: E402
+from nodes.prompts.convert import ConversionRequest, convert  # noqa: E402
 
 DATA = HERE.parent / "unit" / "prompts" / "data"
 TARGET_PER_S = 2000
@@ -32,7 +32,7 @@ def per_second(prompts: list[str]) -> float:
     for _ in range(ROUNDS):
         started = time.thread_time()
         for prompt in prompts:
-            convert(Request(prompt))
+            convert(ConversionRequest(prompt))
         best = max(best, len(prompts) / (time.thread_time() - started))
     return best
 
@@ -54,14 +54,14 @@ def main() -> int:
           f"{per_second(short):,.0f}/s short, {per_second(long):,.0f}/s upsampled")  # fmt: skip
     print(f"         one conversion costs as much as {splits / mixed:,.0f} calls of str.split on 300 characters")
     once = time.thread_time()
-    convert(Request(" ".join(f"Fox number {n} runs over the hill." for n in range(30_000))))
+    convert(ConversionRequest(" ".join(f"Fox number {n} runs over the hill." for n in range(30_000))))
     print(f"         one prompt of a megabyte: {time.thread_time() - once:.2f} s")
     several = (short + long) * (MANY // 400)
     gc.collect()
     tracemalloc.start()
     marks = []
     for number, prompt in enumerate(several[: 20_000 if "--quick" in sys.argv else MANY], 1):
-        convert(Request(prompt))
+        convert(ConversionRequest(prompt))
         if number % 10_000 == 0:
             gc.collect()
             marks.append(tracemalloc.get_traced_memory()[0])

@@ -84,7 +84,7 @@ sys.path[:0] = [sys.argv[1], sys.argv[2]]
 from comfy.cli_args import args
 args.cpu = True
 from comfy.text_encoders.flux import FluxTokenizer
-from nodes.prompts.convert import Request, convert
+from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.targets import Target
 from nodes.prompts.tokens import ESTIMATE, measured
 
@@ -99,7 +99,7 @@ def as_host_reads(text):
 
 literal = {}
 for prompt in json.loads(sys.stdin.readline()):
-    done = convert(Request(prompt), counts)
+    done = convert(ConversionRequest(prompt), counts)
     weights, text, chunks = as_host_reads(done.t5xxl)
     literal[prompt] = {"weights": weights, "text": text, "plain": done.text,
                        "clip_chunks": as_host_reads(done.clip_l)[2], "clip_weights": as_host_reads(done.clip_l)[0]}
@@ -107,8 +107,8 @@ exact = all(counts.clip(text) == len(host.clip_l.tokenizer(text)["input_ids"]) -
             ["", "Caf\\u00e9  au\\u00a0lait, it's 3.5\\n\\u732b\\u732b \\U0001f98a ok?!", "x" * 3000, "a " + "y" * 60])
 worst, ratios = {"t5": 0, "clip": 0, "schnell": 0}, []
 for prompt in json.loads(sys.stdin.readline()):
-    done = convert(Request(prompt), counts)
-    short = convert(Request(prompt, target=Target.SCHNELL), counts)
+    done = convert(ConversionRequest(prompt), counts)
+    short = convert(ConversionRequest(prompt, target=Target.SCHNELL), counts)
     worst["t5"] = max(worst["t5"], counts.t5(done.text))
     worst["schnell"] = max(worst["schnell"], counts.t5(short.text))
     worst["clip"] = max(worst["clip"], as_host_reads(done.clip_l)[2])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..rule import Rule
+from ..rule import RewriteRule
 from . import artists, boilerplate, colours, cues, host_syntax, markup, negatives, parameters, tidying, wrappers
 
-in_order: tuple[Rule, ...] = (
+in_order: tuple[RewriteRule, ...] = (
     wrappers.TOOL_CALL,
     markup.MARKDOWN,
     wrappers.AS_IS,

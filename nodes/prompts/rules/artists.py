@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 # Name as written (a regular expression) → (movement or era, medium, three adjectives). The shape of the description is
 # the one DALL·E 3's own policy asked GPT-4 for (source: public reports on its image policy); the words are ours.
@@ -77,15 +77,15 @@ def _described(match: re.Match[str]) -> str:
     return f"in {_with_article(movement)} style, {adjectives}, {medium}"
 
 
-def _artists(text: str, desk: Desk) -> str:
-    if not desk.describe_artists:
+def _artists(text: str, context: RuleContext) -> str:
+    if not context.describe_artists:
         return text
-    text = desk.replace(_STYLE_OF, _described, text)
-    text = desk.replace(_ADJECTIVE, lambda match: f"{_row(match)[3]} {_row(match)[1]}-style", text)
-    return desk.replace(_BY, lambda match: ", " + _described(match), text)
+    text = context.replace(_STYLE_OF, _described, text)
+    text = context.replace(_ADJECTIVE, lambda match: f"{_row(match)[3]} {_row(match)[1]}-style", text)
+    return context.replace(_BY, lambda match: ", " + _described(match), text)
 
 
-ARTISTS = Rule(
+ARTISTS = RewriteRule(
     "artists",
     "An artist's name becomes the movement, the medium and three adjectives, as DALL·E did for artists of the last "
     "hundred years. A person who is the subject of the picture keeps the name.",

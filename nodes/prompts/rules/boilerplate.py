@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 _VERY = r"(?:very|ultra|extremely|super|hyper|insanely|incredibly|highly|intricately|really|absolutely)"
 _TAG = (
@@ -38,15 +38,15 @@ _HINTS = (
 _NUMBERED = re.compile(r"\d[- ]?k|0p", re.IGNORECASE)
 
 
-def _quality(text: str, desk: Desk) -> str:
+def _quality(text: str, context: RuleContext) -> str:
     lower = text.lower()
     if not any(map(lower.__contains__, _HINTS)) and not _NUMBERED.search(text):
         return text
-    text = desk.replace(_TRAILING, "", text)
-    return desk.replace(_TAGS, r"\1", text)
+    text = context.replace(_TRAILING, "", text)
+    return context.replace(_TAGS, r"\1", text)
 
 
-QUALITY = Rule(
+QUALITY = RewriteRule(
     "quality_words",
     "“masterpiece, 8k, highly detailed” was needed by older models; FLUX draws at its best without, and the words take "
     "room in the short text. Only free-standing ones go: a highly detailed map stays one.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 # Names people use, with the colour they mean (sRGB). Mostly CSS Color Level 4, which took them from X11.
 NAMED: dict[str, int] = {
@@ -58,15 +58,15 @@ def _distance(a: int, b: int) -> float:
     return (2 + red / 256) * dr * dr + 4 * dg * dg + (2 + (255 - red) / 256) * db * db
 
 
-def _hex(text: str, desk: Desk) -> str:
-    if desk.target.reads_hex or "#" not in text:
+def _hex(text: str, context: RuleContext) -> str:
+    if context.target.reads_hex or "#" not in text:
         return text
-    text = desk.replace(_AFTER_NAME, r"\1\2", text)
-    text = desk.replace(_BEFORE_NAME, r"\2", text)
-    return desk.replace(_ALONE, lambda match: name_of(match[1].upper()), text)
+    text = context.replace(_AFTER_NAME, r"\1\2", text)
+    text = context.replace(_BEFORE_NAME, r"\2", text)
+    return context.replace(_ALONE, lambda match: name_of(match[1].upper()), text)
 
 
-HEX = Rule(
+HEX = RewriteRule(
     "hex_colours",
     "FLUX.1 does not know #RRGGBB; the nearest name says the same. Where a name stands beside "
     "the code, the name stays. "

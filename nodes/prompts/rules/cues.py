@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..quoting import is_ended
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 from ..targets import Style
 
 # Chosen so that they contradict nothing the prompt says: light is left out where the prompt has its own, colour where
@@ -121,14 +121,14 @@ def short_form(cue: str) -> str:
     return _SHORT[cue]
 
 
-def _append(text: str, cue: str, desk: Desk) -> str:
-    joint = "" if not text else " " if is_ended(desk.read(text[-20:])) else ". "
-    desk.note(len(text), "", cue)
+def _append(text: str, cue: str, context: RuleContext) -> str:
+    joint = "" if not text else " " if is_ended(context.read(text[-20:])) else ". "
+    context.note(len(text), "", cue)
     return text + joint + cue
 
 
-def _style(text: str, desk: Desk) -> str:
-    if desk.style is Style.NONE or any(cue[0] in text for cue in STYLE_CUES.values()):
+def _style(text: str, context: RuleContext) -> str:
+    if context.style is Style.NONE or any(cue[0] in text for cue in STYLE_CUES.values()):
         return text
     lower = text.lower()
     if _hinted("bare", lower) and _BARE.search(lower):
@@ -139,14 +139,14 @@ def _style(text: str, desk: Desk) -> str:
     else:
         lit = _hinted("lit", lower) and _LIT.search(lower)
         kind = "lit mono" if lit and mono else "lit" if lit else "mono" if mono else "free"
-    return _append(text, STYLE_CUES[desk.style, kind][0], desk)
+    return _append(text, STYLE_CUES[context.style, kind][0], context)
 
 
 def _hinted(kind: str, lower: str) -> bool:
     return any(map(lower.__contains__, _HINTS[kind]))
 
 
-STYLE = Rule(
+STYLE = RewriteRule(
     "style_cue",
     "DALL·E 3's style knob in words: vivid leaned to the dramatic, natural to the plain. Nothing is said of light or "
     "colour where the prompt says it itself.",
@@ -155,21 +155,23 @@ STYLE = Rule(
 )
 
 
-def _format(text: str, desk: Desk) -> str:
-    if desk.size is None:
+def _format(text: str, context: RuleContext) -> str:
+    if context.size is None:
         return text
-    width, height = desk.size
+    width, height = context.size
     shape = "wide" if width > height * 1.1 else "tall" if height > width * 1.1 else "square"
     lower = text.lower()
     stated = [name for name, pattern in _FORMATS.items() if _hinted(name, lower) and pattern.search(lower)]
     if stated:
         if shape not in stated:
-            desk.warn("format", f"The prompt describes a {stated[0]} picture and the size {width}x{height} is {shape}.")
+            context.warn(
+                "format", f"The prompt describes a {stated[0]} picture and the size {width}x{height} is {shape}."
+            )
         return text
-    return _append(text, {"wide": WIDE, "tall": TALL, "square": SQUARE}[shape][0], desk)
+    return _append(text, {"wide": WIDE, "tall": TALL, "square": SQUARE}[shape][0], context)
 
 
-FORMAT = Rule(
+FORMAT = RewriteRule(
     "format_cue",
     "The shape of the picture in words, so that the composition fills it: wide, tall or square.",
     _format,

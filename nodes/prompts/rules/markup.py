@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*\w{0,20}[ \t]*$\n?", re.MULTILINE)
 _IMAGE_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:https?:|/|data:|sandbox:)[^()\s]{0,2000}\)")
@@ -23,31 +23,31 @@ _OPEN_END = re.compile(r"\b(?:of|with|and|or|in|on|by|for|featuring|showing|incl
 _ENDED = re.compile(r"[.!?:;,。！？，、；：]\Z")
 
 
-def _markdown(text: str, desk: Desk) -> str:
+def _markdown(text: str, context: RuleContext) -> str:
     if "```" in text or "~~~" in text:
-        text = desk.cut(_FENCE, text)
+        text = context.cut(_FENCE, text)
     if "](" in text:
-        text = desk.replace(_IMAGE_LINK, r"\1", text)
+        text = context.replace(_IMAGE_LINK, r"\1", text)
     if "#" in text:
-        text = desk.cut(_HEADING, text)
+        text = context.cut(_HEADING, text)
     if "*" in text:
-        text = desk.replace(_ITALIC, r"\1", desk.replace(_BOLD, r"\1", text))
+        text = context.replace(_ITALIC, r"\1", context.replace(_BOLD, r"\1", text))
     if "`" in text:
-        text = desk.replace(_CODE, r"\1", text)
+        text = context.replace(_CODE, r"\1", text)
     if "<" in text:
-        text = desk.replace(_TAG, " ", text)
+        text = context.replace(_TAG, " ", text)
     if "&" in text:
-        text = desk.protect(desk.replace(_ENTITY, lambda match: _ENTITIES[match[1]], text))
+        text = context.protect(context.replace(_ENTITY, lambda match: _ENTITIES[match[1]], text))
     if "\n" in text:
-        text = _one_paragraph(text, desk)
+        text = _one_paragraph(text, context)
     return text
 
 
-def _one_paragraph(text: str, desk: Desk) -> str:
+def _one_paragraph(text: str, context: RuleContext) -> str:
     """Lines become one paragraph: items of a list are joined by commas, paragraphs by full stops."""
-    text = desk.cut(_RULE_LINE, text)
+    text = context.cut(_RULE_LINE, text)
     if ">" in text:
-        text = desk.cut(_BLOCK_QUOTE, text)
+        text = context.cut(_BLOCK_QUOTE, text)
     parts: list[str] = []
     gap = False  # an empty line stood before this one
     after_item = False
@@ -58,7 +58,7 @@ def _one_paragraph(text: str, desk: Desk) -> str:
             gap = bool(parts)
             continue
         if bullet:
-            desk.note(0, bullet[0], "")
+            context.note(0, bullet[0], "")
         if parts and not _ENDED.search(parts[-1]):
             if bullet and not gap:
                 parts[-1] += "," if after_item else "" if _OPEN_END.search(parts[-1]) else ":"
@@ -69,7 +69,7 @@ def _one_paragraph(text: str, desk: Desk) -> str:
     return " ".join(parts)
 
 
-MARKDOWN = Rule(
+MARKDOWN = RewriteRule(
     "markdown",
     "Asterisks, headings, bullets and tags are for the eye; FLUX reads one paragraph of prose.",
     _markdown,

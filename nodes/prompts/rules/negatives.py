@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 
 from ..quoting import MARK
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 # What is not wanted (a regular expression for the noun, singular or plural) → what is to be seen instead, said so that
 # it fits after a comma. Order matters where two could match: the longer comes first.
@@ -118,7 +118,7 @@ def positive_for(thing: str) -> str | None:
     return POSITIVES[int((match.lastgroup or "n0")[1:])][1] if match else None
 
 
-def _negatives(text: str, desk: Desk) -> str:
+def _negatives(text: str, context: RuleContext) -> str:
     lower = text.lower()
     if not any(hint in lower for hint in _HINTS) or not _SUSPECTS.search(text):
         return text
@@ -142,13 +142,13 @@ def _negatives(text: str, desk: Desk) -> str:
             return lead + phrase[0].upper() + phrase[1:]
         return (lead if lead.strip() == "(" else ", ") + phrase
 
-    text = desk.replace(_PHRASE, turn, text)
-    text = desk.replace(_NOBODY, ", empty and deserted", text)
+    text = context.replace(_PHRASE, turn, text)
+    text = context.replace(_NOBODY, ", empty and deserted", text)
     if len(text) < 20_000:
         for left in islice(_LEFT.finditer(text), 8):
-            desk.warn(
+            context.warn(
                 "negative_kept",
-                f"“{desk.read(left[0])}” stays as it is: FLUX tends to draw what is named, so say what is "
+                f"“{context.read(left[0])}” stays as it is: FLUX tends to draw what is named, so say what is "
                 f"there instead.",
             )
     return text
@@ -158,7 +158,7 @@ def _joined(phrases: list[str]) -> str:
     return phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " and " + phrases[-1]
 
 
-NEGATIVES = Rule(
+NEGATIVES = RewriteRule(
     "negatives",
     "FLUX has no negative prompt and draws what it reads, so “no people” brings people; an empty street does not.",
     _negatives,

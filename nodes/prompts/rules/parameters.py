@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 from .negatives import positive_for
 
 # Midjourney's (source: docs.midjourney.com, "Parameter list"), by whether a value follows.
@@ -38,54 +38,54 @@ _SETTING_OF_FLAG = {
 }
 
 
-def _other_tools(text: str, desk: Desk) -> str:
+def _other_tools(text: str, context: RuleContext) -> str:
     if "Steps:" in text:
-        text = desk.replace(_A1111, lambda match: _keep_a1111(match, desk), text)
+        text = context.replace(_A1111, lambda match: _keep_a1111(match, context), text)
     if "egative" in text or "EGATIVE" in text:
-        text = desk.replace(_NEGATIVE_PART, lambda match: _as_negatives(match["things"], desk), text)
+        text = context.replace(_NEGATIVE_PART, lambda match: _as_negatives(match["things"], context), text)
     if "--" in text or "—" in text or "–" in text:
-        text = desk.replace(_NO_FLAG, lambda match: _as_negatives(match["things"], desk), text)
-        text = desk.replace(_FLAG, lambda match: _keep_flag(match, desk), text)
+        text = context.replace(_NO_FLAG, lambda match: _as_negatives(match["things"], context), text)
+        text = context.replace(_FLAG, lambda match: _keep_flag(match, context), text)
     if "://" in text:
-        text = desk.cut(_WEB_ADDRESS, text)
+        text = context.cut(_WEB_ADDRESS, text)
     if "<" in text:
-        text = desk.cut(_NETWORK, text)
+        text = context.cut(_NETWORK, text)
     if "BREAK" in text or "ADD" in text:
-        text = desk.replace(_BREAK, ". ", text)
+        text = context.replace(_BREAK, ". ", text)
     return text
 
 
-def _keep_flag(match: re.Match[str], desk: Desk) -> str:
+def _keep_flag(match: re.Match[str], context: RuleContext) -> str:
     name, value = match["name"].lower(), match["value"]
     if match[0].lstrip()[0] in "—–" and not value:
         return match[0]  # a dash before an ordinary word
     if name in _SETTING_OF_FLAG and value:
-        desk.asked[_SETTING_OF_FLAG[name]] = value
+        context.asked[_SETTING_OF_FLAG[name]] = value
     return ""
 
 
-def _keep_a1111(match: re.Match[str], desk: Desk) -> str:
-    desk.asked["steps"] = int(match["steps"])
+def _keep_a1111(match: re.Match[str], context: RuleContext) -> str:
+    context.asked["steps"] = int(match["steps"])
     names = {"Sampler": "sampler", "CFG scale": "cfg", "Seed": "seed", "Size": "size"}
     for name, value in _A1111_PAIR.findall(match[0]):
-        desk.asked[names[name]] = value.strip()
+        context.asked[names[name]] = value.strip()
     return ""
 
 
-def _as_negatives(things: str, desk: Desk) -> str:
+def _as_negatives(things: str, context: RuleContext) -> str:
     """A list of what is not wanted, in the words that the rule `negatives` reads."""
     wanted_not = [thing.strip(" .\n") for thing in re.split(r"[,;\n]+", things)[:60]]
-    known = [thing for thing in wanted_not if thing and desk.language == "en" and positive_for(thing)]
+    known = [thing for thing in wanted_not if thing and context.language == "en" and positive_for(thing)]
     unknown = [thing for thing in wanted_not if thing and thing not in known]
     if unknown:
-        desk.warn(
+        context.warn(
             "negative_dropped",
-            f"FLUX has no negative prompt; left out without a replacement: {desk.read(', '.join(unknown))[:300]}.",
+            f"FLUX has no negative prompt; left out without a replacement: {context.read(', '.join(unknown))[:300]}.",
         )
     return f". No {', no '.join(known)}." if known else ""
 
 
-OTHER_TOOLS = Rule(
+OTHER_TOOLS = RewriteRule(
     "other_tools",
     "Midjourney's --flags, Stable Diffusion's negative prompt, LoRA tags and generation line, and web addresses mean "
     "nothing to FLUX; what is a setting is kept in the report.",
@@ -99,21 +99,21 @@ _DOUBLE = re.compile(rf"\({{2,6}}([^()]{{1,300}}?)(?:{_NUMBER})?\){{2,6}}")
 _PART_WEIGHT = re.compile(r"(?<=\w)::(?:-?\d{0,3}(?:\.\d{1,3})?)(?=[\s,]|\Z)")
 
 
-def _weights(text: str, desk: Desk) -> str:
+def _weights(text: str, context: RuleContext) -> str:
     if "((" in text:
-        text = desk.replace(_DOUBLE, r"\1", text)
+        text = context.replace(_DOUBLE, r"\1", text)
     if "(" in text and ":" in text:
         for _ in range(6):  # weights inside weights
-            lighter = desk.replace(_WEIGHT, r"\1", text)
+            lighter = context.replace(_WEIGHT, r"\1", text)
             if lighter == text:
                 break
             text = lighter
     if "::" in text:
-        text = desk.replace(_PART_WEIGHT, ",", text)
+        text = context.replace(_PART_WEIGHT, ",", text)
     return text
 
 
-WEIGHTS = Rule(
+WEIGHTS = RewriteRule(
     "weights",
     "(word:1.3), ((word)) and word::2 are weights of other tools; FLUX reads emphasis from the words themselves.",
     _weights,
@@ -139,33 +139,33 @@ _DALLE = re.compile(
 )
 
 
-def _size_and_quality(text: str, desk: Desk) -> str:
+def _size_and_quality(text: str, context: RuleContext) -> str:
     lower = text.lower()
     if _TIMES.search(text):
-        text = desk.replace(_PIXELS, lambda match: _keep_size(match, desk), text)
+        text = context.replace(_PIXELS, lambda match: _keep_size(match, context), text)
     if ":" in text and ("ratio" in lower or "format" in lower or "aspect" in lower):
-        text = desk.replace(_RATIO, lambda match: _keep_ratio(match, desk), text)
+        text = context.replace(_RATIO, lambda match: _keep_ratio(match, context), text)
     if "=" in text or "quality" in lower or "style" in lower or "seed" in lower:
-        text = desk.replace(_DALLE, lambda match: _keep_dalle(match, desk), text)
+        text = context.replace(_DALLE, lambda match: _keep_dalle(match, context), text)
     return text
 
 
-def _keep_size(match: re.Match[str], desk: Desk) -> str:
-    desk.asked["size"] = f"{match[1]}x{match[2]}"
+def _keep_size(match: re.Match[str], context: RuleContext) -> str:
+    context.asked["size"] = f"{match[1]}x{match[2]}"
     return ""
 
 
-def _keep_ratio(match: re.Match[str], desk: Desk) -> str:
-    desk.asked["aspect_ratio"] = f"{match[1] or match[3]}:{match[2] or match[4]}"
+def _keep_ratio(match: re.Match[str], context: RuleContext) -> str:
+    context.asked["aspect_ratio"] = f"{match[1] or match[3]}:{match[2] or match[4]}"
     return ""
 
 
-def _keep_dalle(match: re.Match[str], desk: Desk) -> str:
-    desk.asked.update({name: value for name, value in match.groupdict().items() if value})
+def _keep_dalle(match: re.Match[str], context: RuleContext) -> str:
+    context.asked.update({name: value for name, value in match.groupdict().items() if value})
     return ""
 
 
-SIZE_AND_QUALITY = Rule(
+SIZE_AND_QUALITY = RewriteRule(
     "size_and_quality",
     "“1792x1024”, “16:9 aspect ratio”, “quality: hd” are settings, set on the nodes; as words they are drawn.",
     _size_and_quality,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 _WHITE = r" \t\n\xa0\u2000-\u200a\u202f\u205f\u3000"
 _SPACES = re.compile(rf" [{_WHITE}]+|[{_WHITE[1:]}][{_WHITE}]*")
@@ -41,7 +41,7 @@ def _needs(text: str) -> bool:
     return bool(text) and (text[0] in _EDGES or text[-1] in _EDGES[:-3])
 
 
-def _punctuation(text: str, desk: Desk) -> str:
+def _punctuation(text: str, context: RuleContext) -> str:
     tidy = text
     for _ in range(3):
         if not _needs(tidy):
@@ -67,14 +67,14 @@ def _punctuation(text: str, desk: Desk) -> str:
             tidy = _TRAILING.sub("", tidy)
         if tidy == before:
             break
-    if desk.language == "en":
+    if context.language == "en":
         tidy = _LOWER_START.sub(_capital, tidy)
     if tidy != text and len(text) < 20_000:
-        _note_difference(text, tidy, desk)
+        _note_difference(text, tidy, context)
     return tidy
 
 
-def _note_difference(before: str, after: str, desk: Desk) -> None:
+def _note_difference(before: str, after: str, context: RuleContext) -> None:
     """Write down the one stretch from the first difference to the last, whole words."""
     if _words(before) == _words(after):
         return  # spaces and capitals alone
@@ -82,7 +82,7 @@ def _note_difference(before: str, after: str, desk: Desk) -> None:
     start = before.rfind(" ", 0, start) + 1
     room = min(len(before), len(after)) - start
     end = _shared(lambda length: before.endswith(after[len(after) - length :]), room)
-    desk.note(start, before[start : len(before) - end], after[start : len(after) - end])
+    context.note(start, before[start : len(before) - end], after[start : len(after) - end])
 
 
 def _shared(fits: Callable[[int], bool], most: int) -> int:
@@ -106,7 +106,7 @@ def _words(text: str) -> str:
     return "".join(text.split()).lower()
 
 
-PUNCTUATION = Rule(
+PUNCTUATION = RewriteRule(
     "punctuation",
     "Doubled commas, stops and spaces that were left over, a bracket without its partner, and sentences that begin "
     "small.",
@@ -116,7 +116,7 @@ PUNCTUATION = Rule(
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def _repetition(text: str, desk: Desk) -> str:
+def _repetition(text: str, context: RuleContext) -> str:
     if ". " not in text:
         return text
     seen: set[str] = set()
@@ -124,14 +124,14 @@ def _repetition(text: str, desk: Desk) -> str:
     for sentence in _SENTENCE_END.split(text):
         key = sentence.lower().strip(" .!?")
         if key in seen and key.count(" ") >= 2:
-            desk.note(0, sentence, "")
+            context.note(0, sentence, "")
             continue
         seen.add(key)
         kept.append(sentence)
     return " ".join(kept)
 
 
-REPETITION = Rule(
+REPETITION = RewriteRule(
     "repetition",
     "The same sentence twice says nothing more.",
     _repetition,

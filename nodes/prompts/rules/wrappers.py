@@ -7,13 +7,13 @@ import re
 from typing import Any
 
 from ..quoting import MARK
-from ..rule import Desk, Rule
+from ..rule import RewriteRule, RuleContext
 
 _MAX_JSON = 200_000  # characters; a tool call is far shorter
 
 
-def _tool_call(text: str, desk: Desk) -> str:
-    whole = desk.read(text).strip()
+def _tool_call(text: str, context: RuleContext) -> str:
+    whole = context.read(text).strip()
     if not (whole.startswith(("{", "[")) and whole.endswith(("}", "]"))) or len(whole) > _MAX_JSON:
         return text
     try:
@@ -23,14 +23,14 @@ def _tool_call(text: str, desk: Desk) -> str:
     if isinstance(data, dict) and isinstance(data.get("prompt"), str) and data["prompt"].strip():
         for name in ("size", "n", "quality", "style", "seed"):
             if isinstance(data.get(name), (str, int)) and not isinstance(data.get(name), bool):
-                desk.asked[name] = data[name]
+                context.asked[name] = data[name]
         prose = data["prompt"]
     else:
         prose = ". ".join(sentence for sentence in _sentences(data, "") if sentence)
     if not prose.strip():
         return text
-    desk.note(0, text, prose)
-    return desk.protect(prose)
+    context.note(0, text, prose)
+    return context.protect(prose)
 
 
 def _sentences(data: Any, label: str) -> list[str]:
@@ -51,7 +51,7 @@ def _sentences(data: Any, label: str) -> list[str]:
     ]
 
 
-TOOL_CALL = Rule(
+TOOL_CALL = RewriteRule(
     "tool_call",
     "A prompt saved as JSON, such as ChatGPT's call of DALL·E, is read: its text becomes the prompt, its size a "
     "setting. FLUX.1 reads prose, not JSON.",
@@ -71,16 +71,16 @@ _AS_IS = re.compile(
 )
 
 
-def _as_is(text: str, desk: Desk) -> str:
+def _as_is(text: str, context: RuleContext) -> str:
     match = _AS_IS.match(text[:600])
     if not match or not text[match.end() :].strip():
         return text
-    desk.note(0, match[0], "")
-    desk.verbatim = True
+    context.note(0, match[0], "")
+    context.verbatim = True
     return text[match.end() :]
 
 
-AS_IS = Rule(
+AS_IS = RewriteRule(
     "as_is",
     "The AS-IS idiom kept GPT-4 from rewriting a prompt; here it means the same: the rest is used to the letter.",
     _as_is,
@@ -108,16 +108,16 @@ _CHAT_ENDINGS = re.compile(
 _ENDING_HINTS = ("please", "pls", "thank", "let me know", "i hope", "would you like", "feel free")
 
 
-def _chat(text: str, desk: Desk) -> str:
+def _chat(text: str, context: RuleContext) -> str:
     for _ in range(6):
         shorter = text
         whole = MARK.fullmatch(text.strip())
-        if whole and len(desk.read(text).split()) >= 5:  # a prompt in quotation marks, not a text to draw
-            inner = desk.read(text).strip()[1:-1]
-            desk.note(0, text, inner)
-            shorter = desk.protect(inner)
+        if whole and len(context.read(text).split()) >= 5:  # a prompt in quotation marks, not a text to draw
+            inner = context.read(text).strip()[1:-1]
+            context.note(0, text, inner)
+            shorter = context.protect(inner)
         elif (match := _CHAT_OPENINGS.match(text[:300])) and match.end() and _says_something(text[match.end() :]):
-            desk.note(0, match[0], "")
+            context.note(0, match[0], "")
             shorter = text[match.end() :]
         else:
             # Endings stand in the last few words; looking there alone keeps long prompts fast.
@@ -125,7 +125,7 @@ def _chat(text: str, desk: Desk) -> str:
             lower = tail.lower()
             match = _CHAT_ENDINGS.search(tail) if any(hint in lower for hint in _ENDING_HINTS) else None
             if match and match[0] and _says_something(head + tail[: match.start()]):
-                desk.note(len(head) + match.start(), match[0], "")
+                context.note(len(head) + match.start(), match[0], "")
                 shorter = head + tail[: match.start()]
         if shorter == text:
             break
@@ -137,7 +137,7 @@ def _says_something(text: str) -> bool:
     return any(character.isalnum() for character in text[:2000]) or bool(MARK.search(text))
 
 
-CHAT = Rule(
+CHAT = RewriteRule(
     "chat",
     "Greetings, thanks and ChatGPT's own “Here is …:” are talk, not picture.",
     _chat,
@@ -183,23 +183,23 @@ _THE_IMAGE_SHOWS = re.compile(
 )
 
 
-def _request(text: str, desk: Desk) -> str:
+def _request(text: str, context: RuleContext) -> str:
     for pattern in (_BEFORE_VERB, _VERB, _IMAGE_OF):
         head = pattern.match(text[:400])
         if head and _says_something(text[head.end() :]):
-            desk.note(0, head[0], "")
+            context.note(0, head[0], "")
             text = text[head.end() :]
     medium = _PAINT.match(text[:100])
     if medium:
         word = "A painting of " if "paint" in medium[0].lower() else "An illustration of "
-        desk.note(0, medium[0], word)
+        context.note(0, medium[0], word)
         text = word + text[medium.end() :]
     if "mage" in text or "icture" in text or "cene" in text or "isual" in text or "rtwork" in text:
-        text = desk.replace(_THE_IMAGE_SHOWS, "", text)
+        text = context.replace(_THE_IMAGE_SHOWS, "", text)
     return text
 
 
-REQUEST = Rule(
+REQUEST = RewriteRule(
     "request",
     "“Create an image of …” tells an assistant what to do; FLUX does nothing else, and would spend its first and "
     "most effective words on it. Media such as photo or painting stay.",

@@ -7,10 +7,10 @@ import tracemalloc
 import pytest
 
 from nodes.prompts.bulk import BadPromptFile, convert_rows, count, find_file, rows, telling_of_the_rest
-from nodes.prompts.convert import Request
+from nodes.prompts.convert import ConversionRequest
 from nodes.prompts.targets import Style, Target
 
-LIKE = Request("", Style.NONE, "")
+LIKE = ConversionRequest("", Style.NONE, "")
 
 
 def prompts(file, **options) -> list[str]:
@@ -30,8 +30,8 @@ def test_a_csv_file_with_a_header_sets_style_size_and_target(tmp_path):
         'Prompt,style,size,target\n"a fox, red",natural,1792x1024,FLUX.1-schnell\n"a ""wolf""\nin snow",,,\n', "utf-8"
     )
     first, second = (row.request for row in rows(file, LIKE))
-    assert first == Request("a fox, red", Style.NATURAL, "1792x1024", Target.SCHNELL)
-    assert second == Request('a "wolf"\nin snow', Style.NONE, "")
+    assert first == ConversionRequest("a fox, red", Style.NATURAL, "1792x1024", Target.SCHNELL)
+    assert second == ConversionRequest('a "wolf"\nin snow', Style.NONE, "")
 
 
 def test_a_csv_file_without_a_header_has_its_prompts_first(tmp_path):

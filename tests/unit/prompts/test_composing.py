@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodes.prompts.composing import clauses_of, compose_long, compose_short, sentences
-from nodes.prompts.convert import Request, convert
+from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.quoting import protect, restore
 from nodes.prompts.targets import CLIP_LIMIT, Style
 from nodes.prompts.tokens import ESTIMATE, measured
@@ -34,12 +34,12 @@ def test_sentences_end_where_sentences_end():
 
 
 def test_a_short_prompt_is_both_texts():
-    done = convert(Request("a fox in snow"))
+    done = convert(ConversionRequest("a fox in snow"))
     assert done.clip_l == done.t5xxl
 
 
 def test_the_short_text_keeps_subject_style_and_cue():
-    done = convert(Request(UPSAMPLED))
+    done = convert(ConversionRequest(UPSAMPLED))
     assert done.clip_l.startswith("A yellow book and a red vase")
     assert "oil painting" in done.clip_l
     assert "Vivid colors" in done.clip_l
@@ -48,18 +48,18 @@ def test_the_short_text_keeps_subject_style_and_cue():
 
 
 def test_the_short_text_is_composed_of_whole_clauses():
-    done = convert(Request(UPSAMPLED, Style.NONE, ""))
+    done = convert(ConversionRequest(UPSAMPLED, Style.NONE, ""))
     for sentence in done.clip_l.rstrip(".").split(". "):
         assert sentence in UPSAMPLED
 
 
 def test_a_quoted_text_late_in_the_prompt_is_in_the_short_text():
-    done = convert(Request(UPSAMPLED + ' On the wall hangs a sign that says "READING ROOM".'))
+    done = convert(ConversionRequest(UPSAMPLED + ' On the wall hangs a sign that says "READING ROOM".'))
     assert '"READING ROOM"' in done.clip_l
 
 
 def test_adjectives_stay_with_their_noun():
-    done = convert(Request("A white, sleek sports car is parked on a meadow. " + UPSAMPLED, Style.NONE, ""))
+    done = convert(ConversionRequest("A white, sleek sports car is parked on a meadow. " + UPSAMPLED, Style.NONE, ""))
     assert done.clip_l.startswith("A white, sleek sports car is parked on a meadow")
 
 
@@ -93,7 +93,7 @@ def test_a_quoted_text_comes_with_what_says_it():
 
 
 def test_a_quoted_sentence_needs_no_second_stop():
-    done = convert(Request(f'A fox holds a sign that reads "COME HOME." {UPSAMPLED}'))
+    done = convert(ConversionRequest(f'A fox holds a sign that reads "COME HOME." {UPSAMPLED}'))
     assert '"COME HOME." A' in done.clip_l
 
 
@@ -133,7 +133,7 @@ def test_what_is_left_out_is_told_and_nothing_else_is_gone():
 
 def test_cues_survive_shortening():
     text = " ".join(f"Sentence {n} describes one more small house by the river." for n in range(200))
-    done = convert(Request(text, Style.NATURAL, "1792x1024"))
+    done = convert(ConversionRequest(text, Style.NATURAL, "1792x1024"))
     assert done.t5xxl.endswith("understated colors. Wide landscape composition.")
     assert done.report.tokens.t5xxl <= 512
 

@@ -11,7 +11,7 @@ import os
 import pytest
 from unit.prompts import golden
 
-from nodes.prompts.convert import Conversion, Request, convert
+from nodes.prompts.convert import Conversion, ConversionRequest, convert
 from nodes.prompts.fidelity import items, missing
 from nodes.prompts.targets import Style, Target
 
@@ -20,7 +20,7 @@ TEXTS = [(source, number, text) for source in golden.SOURCES for number, text in
 
 @pytest.fixture(scope="module")
 def conversions() -> list[tuple[str, int, str, Conversion]]:
-    return [(source, number, text, convert(Request(text))) for source, number, text in TEXTS]
+    return [(source, number, text, convert(ConversionRequest(text))) for source, number, text in TEXTS]
 
 
 def test_all_400_are_as_they_were_recorded(conversions):
@@ -65,7 +65,7 @@ def test_the_words_stay_in_place(conversions):
 
 def test_converting_again_changes_nothing(conversions):
     for source, number, _, done in conversions:
-        again = convert(Request(done.t5xxl))
+        again = convert(ConversionRequest(done.t5xxl))
         assert (again.t5xxl, again.clip_l) == (done.t5xxl, done.clip_l), f"{source}:{number}"
 
 
@@ -73,6 +73,6 @@ def test_converting_again_changes_nothing(conversions):
 @pytest.mark.parametrize("style", list(Style))
 def test_every_target_and_style_keeps_within_its_limits(target, style):
     for _, _, text in TEXTS[::29]:
-        done = convert(Request(text, style, "1792x1024", target))
+        done = convert(ConversionRequest(text, style, "1792x1024", target))
         assert 0 < done.report.tokens.t5xxl <= target.text_limit
         assert 0 < done.report.tokens.clip_l <= 75

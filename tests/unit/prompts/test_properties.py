@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nodes.prompts.convert import Request, convert
+from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.quoting import escape, unescape
 from nodes.prompts.targets import CLIP_LIMIT, PromptMode, Style, Target
 from nodes.prompts.tokens import ESTIMATE
@@ -34,7 +34,7 @@ anything = st.one_of(
     st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), max_size=20).map(" ".join),
 )
 requests = st.builds(
-    Request,
+    ConversionRequest,
     prompt=anything,
     style=st.sampled_from(Style),
     size=st.sampled_from(["1024x1024", "1792x1024", "1024x1792", ""]),
@@ -78,7 +78,7 @@ def test_converting_twice_changes_nothing(request):
     once = convert(request)
     if once.report.mode == "as_is":
         return  # the idiom that said so is gone; see the next test
-    again = convert(Request(once.t5xxl, request.style, request.size, request.target, PromptMode.CONVERT,
+    again = convert(ConversionRequest(once.t5xxl, request.style, request.size, request.target, PromptMode.CONVERT,
                             request.describe_artists))  # fmt: skip
     assert again.t5xxl == once.t5xxl
 
@@ -86,8 +86,8 @@ def test_converting_twice_changes_nothing(request):
 @MANY
 @given(anything)
 def test_an_as_is_text_stays_as_it_is(text):
-    once = convert(Request(text, mode=PromptMode.AS_IS))
-    assert convert(Request(once.t5xxl, mode=PromptMode.AS_IS)).t5xxl == once.t5xxl
+    once = convert(ConversionRequest(text, mode=PromptMode.AS_IS))
+    assert convert(ConversionRequest(once.t5xxl, mode=PromptMode.AS_IS)).t5xxl == once.t5xxl
 
 
 @MANY
@@ -123,7 +123,7 @@ QUOTABLE = st.text(
 @example("Create an image of #FF0000", "“{}”", Target.DEV)
 def test_a_quoted_text_is_kept_to_the_letter(text, marks, target):
     quoted = marks.format(text)
-    done = convert(Request(f"A neon sign that says {quoted} above a diner door", target=target))
+    done = convert(ConversionRequest(f"A neon sign that says {quoted} above a diner door", target=target))
     assert quoted in done.text
     if ESTIMATE.clip(quoted) <= CLIP_LIMIT - 15:  # else there is no room for it and its subject
         assert quoted in unescape(done.clip_l)
@@ -135,7 +135,7 @@ def test_escaping_is_undone_by_the_host(text):
 
 
 def test_the_same_input_gives_the_same_output():
-    request = Request("Create an image of two (old) owls, no people, #0047AB --ar 3:2", Style.NATURAL)
+    request = ConversionRequest("Create an image of two (old) owls, no people, #0047AB --ar 3:2", Style.NATURAL)
     assert {convert(request).report.json() for _ in range(20)} == {convert(request).report.json()}
 
 
@@ -148,7 +148,7 @@ BIG = [
 
 @pytest.mark.parametrize("piece", BIG)
 def test_a_long_prompt_of_one_thing_stays_within_limits(piece):
-    done = convert(Request(piece * (20_000 // len(piece)), describe_artists=True))
+    done = convert(ConversionRequest(piece * (20_000 // len(piece)), describe_artists=True))
     assert done.report.tokens.t5xxl <= 512
     assert done.report.tokens.clip_l <= CLIP_LIMIT
 
@@ -164,7 +164,7 @@ def test_a_megabyte_takes_linear_time():
             return ESTIMATE.t5(text)
 
         sentences = (f"Fox number {n} runs over the hill." for n in range(size // 32))
-        convert(Request(" ".join(sentences)), replace(ESTIMATE, t5=count))
+        convert(ConversionRequest(" ".join(sentences)), replace(ESTIMATE, t5=count))
         calls[size] = sum(counted)
     assert calls[1_000_000] <= calls[100_000] * 1.5
 
@@ -172,7 +172,7 @@ def test_a_megabyte_takes_linear_time():
 def test_a_long_prompt_is_shortened_at_sentence_ends_and_says_so():
     sentences = [f"Sentence number {n} describes a small house beside a quiet river." for n in range(100)]
     sentences[70] = 'On the roof stands the word "HARBOR" in blue letters.'
-    done = convert(Request(" ".join(sentences), Style.NONE, ""))
+    done = convert(ConversionRequest(" ".join(sentences), Style.NONE, ""))
     kept = done.t5xxl.split(". ")
     assert done.t5xxl.startswith(sentences[0])
     assert '"HARBOR"' in done.t5xxl, "a text to draw is kept before others"
@@ -184,16 +184,16 @@ def test_a_long_prompt_is_shortened_at_sentence_ends_and_says_so():
 
 def test_schnell_gets_half_the_room():
     text = " ".join(f"Sentence number {n} describes a small house beside a quiet river." for n in range(60))
-    assert convert(Request(text, target=Target.SCHNELL)).report.tokens.t5xxl <= 256
+    assert convert(ConversionRequest(text, target=Target.SCHNELL)).report.tokens.t5xxl <= 256
 
 
 def test_memory_stays_flat_over_many_prompts():
     for n in range(200):
-        convert(Request(f"a fox number {n} in #{n:06X} with no people"))
+        convert(ConversionRequest(f"a fox number {n} in #{n:06X} with no people"))
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for n in range(400):
-        convert(Request(f"a fox number {n} in #{n:06X} with no people"))
+        convert(ConversionRequest(f"a fox number {n} in #{n:06X} with no people"))
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 2_000_000, "bytes; caches are bounded"

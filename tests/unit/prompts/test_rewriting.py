@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nodes.endpoints import Endpoint
-from nodes.prompts.convert import Request, convert
+from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.endpoint_rewriter import EndpointRewriter, RewriterRefused, RewriterUnreachable
 from nodes.prompts.local_rewriter import LocalRewriter
 from nodes.prompts.rewriting import OWN_INSTRUCTIONS, BadInstructions, converted, instructions, prompt_in, rewrite
@@ -23,7 +23,7 @@ _spec.loader.exec_module(_module)
 
 PROMPT = 'Create an image of two red owls left of a sign "OPEN"'
 GOOD = 'Two red owls perch to the left of a wooden sign that reads "OPEN", in warm evening light on a quiet street.'
-ASKED = Request(PROMPT, Style.NONE, "")
+ASKED = ConversionRequest(PROMPT, Style.NONE, "")
 
 
 def as_json(text: str) -> str:
@@ -59,7 +59,7 @@ def test_a_good_answer_is_used_and_reported(llm, rewriter, state):
 
 
 def test_the_llm_is_asked_for_nested_json_with_our_instructions(llm, rewriter, state):
-    rewrite(Request(PROMPT, Style.NATURAL, "1792x1024"), rewriter(seed=2**64 - 1), state)
+    rewrite(ConversionRequest(PROMPT, Style.NATURAL, "1792x1024"), rewriter(seed=2**64 - 1), state)
     (asked,) = llm.requests
     assert asked["response_format"]["json_schema"]["schema"]["required"] == ["prompt"]
     assert asked["response_format"]["json_schema"]["strict"] is True
@@ -163,7 +163,7 @@ def test_whatever_matters_asks_anew(llm, rewriter, state, change):
     rewrite(ASKED, rewriter(), state)
     if change == "instructions":
         (state.root / OWN_INSTRUCTIONS).write_text("Be brief.", "utf-8")
-    asked = Request(PROMPT + " at night", Style.NONE, "") if change == "prompt" else ASKED
+    asked = ConversionRequest(PROMPT + " at night", Style.NONE, "") if change == "prompt" else ASKED
     llm.answers = [as_json(GOOD.replace("evening", "night"))]
     rewrite(asked, rewriter(seed=5 if change == "seed" else 1, model="x" if change == "model" else "qwen3:4b"), state)
     assert len(llm.requests) == 2
@@ -184,7 +184,10 @@ def test_a_user_can_replace_the_instructions(llm, rewriter, state):
         instructions(state)
 
 
-@pytest.mark.parametrize("request_", [Request(PROMPT, mode=PromptMode.AS_IS), Request("x", frozen="mine"), Request("")])
+@pytest.mark.parametrize(
+    "request_",
+    [ConversionRequest(PROMPT, mode=PromptMode.AS_IS), ConversionRequest("x", frozen="mine"), ConversionRequest("")],
+)
 def test_what_is_meant_to_the_letter_is_not_rewritten(llm, rewriter, state, request_):
     done = rewrite(request_, rewriter(), state)
     assert done.t5xxl == convert(request_).t5xxl
@@ -194,13 +197,13 @@ def test_what_is_meant_to_the_letter_is_not_rewritten(llm, rewriter, state, requ
 
 def test_style_and_format_are_added_to_the_rewritten_text_and_it_is_escaped(llm, rewriter, state):
     llm.answers = [as_json(GOOD + " (seen from afar)")]
-    done = rewrite(Request(PROMPT, Style.VIVID, "1792x1024"), rewriter(), state)
+    done = rewrite(ConversionRequest(PROMPT, Style.VIVID, "1792x1024"), rewriter(), state)
     assert "\\(seen from afar\\)" in done.t5xxl
     assert done.t5xxl.endswith("Wide landscape composition.")
 
 
 def test_another_language_may_be_translated_but_its_quotes_stay(llm, rewriter, state):
-    german = Request("Zwei rote Eulen mit einem Schild „OFFEN“ und 3 Kerzen auf dem Dach", Style.NONE, "")
+    german = ConversionRequest("Zwei rote Eulen mit einem Schild „OFFEN“ und 3 Kerzen auf dem Dach", Style.NONE, "")
     llm.answers = [
         as_json('Two red owls with a sign "OPEN" and three candles.'),
         as_json("Two red owls with a sign „OFFEN“ and three candles on the roof."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodes.prompts.convert import Request, convert
+from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.rules import in_order
 from nodes.prompts.rules.negatives import POSITIVES, positive_for
 from nodes.prompts.targets import PromptMode, Style, Target
@@ -12,7 +12,7 @@ from nodes.prompts.targets import PromptMode, Style, Target
 
 def plain(prompt: str, target: Target = Target.DEV, **options) -> str:
     """The long text without style and format sentences, as the host wants it."""
-    return convert(Request(prompt, Style.NONE, "", target, **options)).t5xxl
+    return convert(ConversionRequest(prompt, Style.NONE, "", target, **options)).t5xxl
 
 
 TABLE: dict[str, list[tuple[str, str]]] = {
@@ -189,7 +189,7 @@ def test_every_rule_has_a_name_a_reason_and_examples():
 
 @pytest.mark.parametrize(("rule", "before"), [(rule, rows[0][0]) for rule, rows in TABLE.items()])
 def test_a_rule_says_what_it_changed(rule, before):
-    report = convert(Request(before, Style.NONE, "")).report.as_dict()
+    report = convert(ConversionRequest(before, Style.NONE, "")).report.as_dict()
     told = {entry["rule"]: entry for entry in report["rules"]}
     assert rule in told
     assert told[rule]["reason"]
@@ -197,22 +197,24 @@ def test_a_rule_says_what_it_changed(rule, before):
 
 
 def test_a_name_that_the_host_takes_for_a_file_is_reported():
-    done = convert(Request('a sign "my embedding:fox"', Style.NONE, ""))
+    done = convert(ConversionRequest('a sign "my embedding:fox"', Style.NONE, ""))
     assert "embedding" in [warning.code for warning in done.report.warnings]
-    assert "embedding" not in [warning.code for warning in convert(Request("embedding:fox runs")).report.warnings]
+    assert "embedding" not in [
+        warning.code for warning in convert(ConversionRequest("embedding:fox runs")).report.warnings
+    ]
 
 
 def test_settings_written_in_the_prompt_are_reported():
-    report = convert(Request("a fox --ar 16:9 --seed 7, quality: hd", Style.NONE)).report.as_dict()
+    report = convert(ConversionRequest("a fox --ar 16:9 --seed 7, quality: hd", Style.NONE)).report.as_dict()
     assert report["asked"] == {"aspect_ratio": "16:9", "seed": "7", "quality": "hd"}
-    report = convert(Request("a fox, 1792x1024", Style.NONE)).report.as_dict()
+    report = convert(ConversionRequest("a fox, 1792x1024", Style.NONE)).report.as_dict()
     assert report["suggested"]["size"] == "1792x1024"
 
 
 def test_what_is_not_wanted_and_has_no_positive_is_reported():
-    kept = convert(Request("a kitchen without a fridge", Style.NONE, ""))
+    kept = convert(ConversionRequest("a kitchen without a fridge", Style.NONE, ""))
     assert [warning.code for warning in kept.report.warnings] == ["negative_kept"]
-    dropped = convert(Request("a kitchen --no unicorns", Style.NONE, ""))
+    dropped = convert(ConversionRequest("a kitchen --no unicorns", Style.NONE, ""))
     assert dropped.t5xxl == "a kitchen"
     assert [warning.code for warning in dropped.report.warnings] == ["negative_dropped"]
 
@@ -245,7 +247,7 @@ def test_artists_are_described_when_asked(prompt, described):
 
 
 def styled(prompt: str, style: Style, size: str = "") -> str:
-    return convert(Request(prompt, style, size)).t5xxl
+    return convert(ConversionRequest(prompt, style, size)).t5xxl
 
 
 @pytest.mark.parametrize(
@@ -288,31 +290,31 @@ def test_a_black_and_white_animal_is_no_black_and_white_picture():
     ],
 )
 def test_a_format_is_said_once(size, cue):
-    once = convert(Request("a fox.", Style.NONE, size))
+    once = convert(ConversionRequest("a fox.", Style.NONE, size))
     assert once.t5xxl == f"a fox. {cue}"
-    assert convert(Request(once.t5xxl, Style.NONE, size)).t5xxl == once.t5xxl
+    assert convert(ConversionRequest(once.t5xxl, Style.NONE, size)).t5xxl == once.t5xxl
 
 
 def test_a_format_in_the_prompt_stays_and_a_contradiction_is_reported():
-    done = convert(Request("a vertical poster of a fox", Style.NONE, "1792x1024"))
+    done = convert(ConversionRequest("a vertical poster of a fox", Style.NONE, "1792x1024"))
     assert done.t5xxl == "a vertical poster of a fox"
     assert [warning.code for warning in done.report.warnings] == ["format"]
 
 
 def test_a_thing_in_the_picture_is_no_format():
     for prompt in ("a fox under a retro banner", "a fox at panoramic windows"):
-        done = convert(Request(prompt, Style.NONE, "1024x1024"))
+        done = convert(ConversionRequest(prompt, Style.NONE, "1024x1024"))
         assert done.t5xxl == f"{prompt}. Balanced square composition."
         assert done.report.warnings == ()
 
 
 def test_a_cue_follows_a_quoted_sentence_without_a_second_stop():
-    done = convert(Request('a banner that reads "Class of 69."', Style.NONE, "1024x1024"))
+    done = convert(ConversionRequest('a banner that reads "Class of 69."', Style.NONE, "1024x1024"))
     assert done.t5xxl == 'a banner that reads "Class of 69." Balanced square composition.'
 
 
 def test_as_is_mode_changes_nothing_but_escapes():
-    done = convert(Request("Create an image of a fox (red), no people, 8k", mode=PromptMode.AS_IS))
+    done = convert(ConversionRequest("Create an image of a fox (red), no people, 8k", mode=PromptMode.AS_IS))
     assert done.t5xxl == r"Create an image of a fox \(red\), no people, 8k"
     assert done.report.mode == "as_is"
 
@@ -330,7 +332,7 @@ def test_as_is_mode_changes_nothing_but_escapes():
     ],
 )
 def test_other_languages_pass_intact(text, language):
-    done = convert(Request(text))
+    done = convert(ConversionRequest(text))
     assert done.text.replace(", 8k", "") == text.replace(", 8k", "")
     assert done.report.language == language
     hinted = "language" in [warning.code for warning in done.report.warnings]
@@ -340,12 +342,12 @@ def test_other_languages_pass_intact(text, language):
 def test_emoji_and_direction_marks_stay():
     text = "a family 👨‍👩‍👧 waving 👋🏽 under \u202bשלום\u202c"
     assert plain(text) == text
-    assert "unreadable" in [warning.code for warning in convert(Request(text)).report.warnings]
+    assert "unreadable" in [warning.code for warning in convert(ConversionRequest(text)).report.warnings]
 
 
 def test_guidance_follows_target_and_style():
     def guidance(target: Target, style: Style) -> float | None:
-        return convert(Request("a fox", style, "", target)).guidance
+        return convert(ConversionRequest("a fox", style, "", target)).guidance
 
     assert guidance(Target.DEV, Style.VIVID) == 3.5
     assert guidance(Target.DEV, Style.NATURAL) == 2.5
@@ -355,6 +357,6 @@ def test_guidance_follows_target_and_style():
 
 
 def test_an_empty_prompt_stays_empty_and_says_so():
-    done = convert(Request("  \n "))
+    done = convert(ConversionRequest("  \n "))
     assert (done.t5xxl, done.clip_l) == ("", "")
     assert [warning.code for warning in done.report.warnings] == ["empty"]

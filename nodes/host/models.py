@@ -1,0 +1,33 @@
+"""Model files as this host finds them, and the memory its models live in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import folder_paths
+
+
+def model_files(folders: Iterable[str]) -> Iterator[tuple[str, str, Path]]:
+    """Every file in those model folders as (folder, name, path); extra_model_paths.yaml's places included."""
+    for folder in folders:
+        if folder in folder_paths.folder_names_and_paths:
+            for name in folder_paths.get_filename_list(folder):
+                if path := folder_paths.get_full_path(folder, name):
+                    yield folder, name, Path(path)
+
+
+def device_memory() -> int:
+    """Bytes of the device that samples."""
+    import comfy.model_management
+
+    return int(comfy.model_management.get_total_memory(comfy.model_management.get_torch_device()))
+
+
+def leave_device(clip: Any) -> None:
+    """Move a CLIP's weights off the device that samples, so that what runs next finds it empty."""
+    import comfy.model_management as memory
+
+    others = [loaded for loaded in memory.current_loaded_models if loaded.model is not clip.patcher]
+    memory.free_memory(1e30, clip.patcher.load_device, others)
