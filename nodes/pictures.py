@@ -24,6 +24,9 @@ MAX_BYTES = 64 * 2**20  # an API picture of 3840x2160 stays well below
 MAX_PIXELS = 40_000_000  # four times the largest size an image API offers
 
 
+BROKEN_EXIF = "dalle_flux_broken_exif"  # in `Image.info`: how to turn the picture could not be read
+
+
 class BadPicture(DalleFluxError):
     """Bytes that are no whole, ordinary picture, or more of it than is safe to open."""
 
@@ -57,7 +60,11 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         picture.load()
     except Exception:
         raise BadPicture(f"The {picture.format} picture is damaged or cut short; get it again.") from None
-    picture = ImageOps.exif_transpose(picture)
+    try:
+        picture = ImageOps.exif_transpose(picture)
+    except Exception:  # Pillow raises all sorts; the pixels are good, and may have been paid for
+        picture.info.pop("exif", None)
+        picture.info[BROKEN_EXIF] = True
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         grey = np.asarray(picture, dtype=np.float32)
         picture = Image.fromarray((grey / 257.0).clip(0, 255).round().astype(np.uint8))

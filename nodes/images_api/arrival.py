@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import ipaddress
-import json
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin
 
 from PIL import Image
 
 from .. import pictures
 from ..endpoints import Endpoint
+from ..services import reading
+from ..services.addresses import Pinned, Unsafe, check_address, is_own_origin, public_addresses
+from ..services.client import is_encoded
+from ..services.scrub import scrub
 from .errors import BadReply, NetworkFailure, UnsafeAddress
 
 DOWNLOAD_S = 120.0  # the whole download
 MAX_REDIRECTS = 3
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ _BILLED = "; it may have been billed, so look at what the endpoint sent (it is k
 def _read(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The reply, and in it the item with the picture: `data[0]`, or the completed event itself."""
     try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
+        reply = reading.parse(body)
+    except ValueError:
         raise BadReply(f"The endpoint's reply is not JSON{_sounds_like(body)}{_BILLED}", maybe_billed=True) from None
     if isinstance(reply, Mapping):
         if "b64_json" in reply:
@@ -119,14 +119,24 @@ async def download(url: str, endpoint: Endpoint) -> bytes:
     import aiohttp
 
     for _ in range(MAX_REDIRECTS + 1):
-        parts = check_address(url, endpoint)
-        resolver: Any = None if _same_origin(parts, endpoint) else _Pinned(await _public_addresses(parts))
+        try:
+            parts = check_address(url, endpoint)
+            resolver: Any = None if is_own_origin(parts, endpoint) else Pinned(await public_addresses(parts))
+        except Unsafe as what:
+            raise _unsafe(str(what)) from None
+        except OSError:
+            raise NetworkFailure(
+                f"The picture's host {scrub(url.partition('//')[2])[:80]} cannot be found; run the node again, it is "
+                "not billed a second time."
+            ) from None
         connector = aiohttp.TCPConnector(resolver=resolver)
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
-                session.get(url, allow_redirects=False) as reply,
+                aiohttp.ClientSession(
+                    connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
+                ) as session,
+                session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as reply,
             ):
                 if reply.status in (301, 302, 303, 307, 308):
                     url = _target(url, reply.headers.get("Location", ""))
@@ -158,101 +168,15 @@ def _target(url: str, location: str) -> str:
 
 async def _limited(reply: Any) -> bytes:
     data = bytearray()
+    if is_encoded(reply.headers):
+        raise BadReply(
+            f"The picture comes packed (Content-Encoding) though nobody asked for that{_BILLED}", maybe_billed=True
+        )
     async for chunk in reply.content.iter_chunked(65536):
         data += chunk
         if len(data) > pictures.MAX_BYTES:
             raise BadReply(f"The picture is larger than {pictures.MAX_BYTES // 2**20} MB{_BILLED}", maybe_billed=True)
     return bytes(data)
-
-
-def check_address(url: str, endpoint: Endpoint) -> SplitResult:
-    """Refuse what can be refused without asking the network.
-
-    Raises:
-        UnsafeAddress: not https and not the endpoint's own origin, or an address literal that is not public.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise _unsafe("an address that cannot be read") from None
-    if "\\" in url or not url.isprintable() or " " in url:  # programs do not agree on what host this is
-        raise _unsafe("an address that cannot be read")
-    if parts.username or parts.password:
-        raise _unsafe("an address with a password in it")
-    if parts.scheme not in ("http", "https") or not host:
-        raise _unsafe(f"an address that begins with '{parts.scheme[:20]}:'")
-    if _same_origin(parts, endpoint):
-        return parts
-    if parts.scheme != "https":
-        raise _unsafe(f"an unencrypted address at {host[:80]}")
-    try:
-        literal = ipaddress.ip_address(host)
-    except ValueError:
-        return parts
-    if not is_public(literal):
-        raise _unsafe(f"an address in a private network ({host})")
-    return parts
-
-
-def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """True if the address belongs to the open internet."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return is_public(address.ipv4_mapped)
-        if address.sixtofour:
-            return is_public(address.sixtofour)
-        if address in _NAT64:
-            return False
-    return address.is_global and not address.is_multicast
-
-
-async def _public_addresses(parts: SplitResult) -> list[str]:
-    """All addresses of a host; one private among them and none is used."""
-    host, port = parts.hostname or "", parts.port or 443
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:  # no name that could be asked for
-        raise _unsafe("an address that cannot be read") from None
-    except OSError:
-        raise NetworkFailure(
-            f"The picture's host {host[:80]} cannot be found; run the node again, it is not billed a second time."
-        ) from None
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    if not addresses or not all(is_public(ipaddress.ip_address(address)) for address in addresses):
-        raise _unsafe(f"{host[:80]}, which lies in a private network")
-    return addresses
-
-
-class _Pinned:
-    """Resolves every name to the addresses that were checked (an `aiohttp.abc.AbstractResolver`)."""
-
-    def __init__(self, addresses: list[str]):
-        self._addresses = addresses
-
-    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[dict[str, Any]]:
-        return [
-            {
-                "hostname": host,
-                "host": address,
-                "port": port,
-                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
-                "proto": 0,
-                "flags": socket.AI_NUMERICHOST,
-            }
-            for address in self._addresses
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
-def _same_origin(parts: SplitResult, endpoint: Endpoint) -> bool:
-    own = urlsplit(endpoint.base_url)
-    ports = {"http": 80, "https": 443}
-    return (parts.scheme, parts.hostname, parts.port or ports.get(parts.scheme)) == (
-        own.scheme, own.hostname, own.port or ports.get(own.scheme),
-    )  # fmt: skip
 
 
 def _unsafe(what: str) -> UnsafeAddress:

@@ -5,6 +5,8 @@ Every type has a `code` for programs and says whether money may have been spent.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import DalleFluxError
 
 
@@ -25,12 +27,6 @@ class NotPossible(ImagesApiError):
     code = "not_possible"
 
 
-class BudgetReached(ImagesApiError):
-    """The user's own budget does not allow it. Nothing was sent."""
-
-    code = "budget_reached"
-
-
 class RetiredModel(ImagesApiError):
     """The model was shut down."""
 
@@ -42,12 +38,10 @@ class RefusedByPolicy(ImagesApiError):
 
     code = "refused_by_policy"
 
-    def __init__(
-        self, message: str, *, categories: tuple[str, ...] = (), stage: str = "unknown", request_id: str | None = None
-    ):
+    def __init__(self, message: str, *, categories: tuple[str, ...] = (), stage: str = "unknown", **more: Any):
         self.categories = categories  # as the endpoint names them; empty if it does not
         self.stage = stage  # "input", "output" or "unknown"
-        super().__init__(message, request_id=request_id)
+        super().__init__(message, **more)
 
 
 class RateLimited(ImagesApiError):
@@ -55,9 +49,9 @@ class RateLimited(ImagesApiError):
 
     code = "rate_limited"
 
-    def __init__(self, message: str, *, seconds: float | None, request_id: str | None = None):
+    def __init__(self, message: str, *, seconds: float | None = None, **more: Any):
         self.seconds = seconds  # until the endpoint takes requests again; None if it did not say
-        super().__init__(message, request_id=request_id)
+        super().__init__(message, **more)
 
 
 class Overloaded(RateLimited):
@@ -96,16 +90,16 @@ class TooLarge(ImagesApiError):
     code = "too_large"
 
 
-class UnknownModel(ImagesApiError):
-    """A workflow names a model that neither this pack nor the user's file knows. Nothing was sent."""
-
-    code = "unknown_model"
-
-
 class RequestRefused(ImagesApiError):
     """The endpoint does not accept a parameter or its value."""
 
     code = "request_refused"
+
+
+class StillAtWork(ImagesApiError):
+    """The endpoint has this very request already and is not done with it."""
+
+    code = "in_progress"
 
 
 class NetworkFailure(ImagesApiError):

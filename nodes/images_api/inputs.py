@@ -14,7 +14,7 @@ from PIL import Image
 from .. import pictures
 from ..sizes import Size
 from .errors import NotPossible, TooLarge
-from .models import Family, Model
+from .models import Model, ModelFamily
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +56,10 @@ def files_for(model: Model, images: torch.Tensor, mask: torch.Tensor | None, siz
         TooLarge: a file above what the model takes.
         NotPossible: a mask that changes nothing.
     """
+    if images.numel() == 0:
+        raise NotPossible("No picture came to be changed; connect a batch of at least one.")
+    if mask is not None and mask.numel() == 0:
+        raise NotPossible("The mask has no pixels; connect a mask of the picture's size, or none.")
     opened = pictures.to_pil(images)
     notes: tuple[str, ...] = ()
     masked = None
@@ -68,7 +72,7 @@ def files_for(model: Model, images: torch.Tensor, mask: torch.Tensor | None, siz
         if planes.shape[:0:-1] != opened[0].size:
             notes += (f"the mask is scaled to {opened[0].width}x{opened[0].height}, the picture's size.",)
     frame: Frame | None = None
-    if model.family is Family.DALLE2:
+    if model.family is ModelFamily.DALLE2:
         edge = size.width
         if opened[0].width != opened[0].height:
             notes += (f"dall-e-2 takes squares: the picture is padded to {edge}x{edge} and the reply cropped back.",)
@@ -86,7 +90,7 @@ def files_for(model: Model, images: torch.Tensor, mask: torch.Tensor | None, siz
     files = [File("image", f"image-{number}.png", pictures.encode_png(one)) for number, one in enumerate(opened, 1)]
     if masked is not None:
         files.append(File("mask", "mask.png", pictures.encode_png(masked)))
-    limit = MAX_DALLE2_FILE if model.family is Family.DALLE2 else MAX_FILE
+    limit = MAX_DALLE2_FILE if model.family is ModelFamily.DALLE2 else MAX_FILE
     for file in files:
         if len(file.data) >= limit:
             raise TooLarge(

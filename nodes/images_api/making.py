@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PIL import Image
 
 from .. import pictures
-from .errors import ImagesApiError, TimedOut
+from ..services.ledger import Call, Ledger
+from ..services.spending import Account
+from .errors import ImagesApiError
+from .failures import timed_out
 from .inputs import Sent, cropped_back
-from .jobs import Job, Phase, jobs
-from .ledger import Call, Ledger
+from .job import Job, Phase
+from .jobs import jobs
 from .models import SUCCESSOR
 from .plan import Plan
 from .prices import is_published
-from .settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +34,7 @@ _TICK_S = 0.1  # how often a node looks for cancel and for news
 
 
 @dataclass(frozen=True)
-class Progress:
+class PictureProgress:
     """What a node can show while it waits."""
 
     finished: int
@@ -51,7 +54,7 @@ class Watch(Protocol):
     def raise_cancelled(self) -> None:
         """Raise the host's own interrupt."""
 
-    async def show(self, progress: Progress) -> None:
+    async def show(self, progress: PictureProgress) -> None:
         """Show it; called when something changed, and every second."""
 
 
@@ -64,34 +67,28 @@ class Made:
     info: dict[str, Any]
 
 
-async def make_pictures(
-    plan: Plan, sent: Sent, ledger: Ledger, settings: Settings, watch: Watch, *, again: bool = False
-) -> Made:
+async def make_pictures(plan: Plan, sent: Sent, account: Account, watch: Watch, *, again: bool = False) -> Made:
     """Get n pictures, from disk or from the endpoint.
 
     Raises:
         ImagesApiError: the first failure; pictures that did come are kept and the message says so.
     """
     began = time.monotonic()
-    crew = jobs()
     begun = await asyncio.wrap_future(
-        asyncio.run_coroutine_threadsafe(crew.begin(ledger, plan, sent, settings, again=again), crew.loop)
+        asyncio.run_coroutine_threadsafe(jobs().begin(plan, sent, account, again=again), jobs().loop)
     )
     waiting = [one for one in begun if isinstance(one, Job)]
     try:
-        await _watch(waiting, begun, watch, began, plan.endpoint.timeout_s)
+        await _watch(waiting, plan, watch, began)
     finally:
         for job in waiting:
-            crew.let_go(job)
-    calls = [_result(one) for one in begun]
+            jobs().let_go(job)
     _raise_first_failure(begun, plan.endpoint)
-    rows = [call for call in calls if call is not None]
-    return await asyncio.to_thread(_gather, plan, sent, ledger, begun, rows, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return await asyncio.to_thread(_gather, plan, sent, account.ledger, begun, seconds)
 
 
-async def _watch(
-    waiting: Sequence[Job], begun: Sequence[Call | Job], watch: Watch, began: float, timeout_s: float
-) -> None:
+async def _watch(waiting: Sequence[Job], plan: Plan, watch: Watch, began: float) -> None:
     """Wait until every job has finished or is overdue; stop all within a moment of a cancel."""
     shown: tuple[object, ...] = ()
     partials_shown = 0
@@ -105,21 +102,25 @@ async def _watch(
             for job in open_jobs:
                 job.halted_by = trouble  # those not yet sent are not sent; those sent are paid for and waited for
         stuck = any(job.stuck for job in open_jobs)  # keeps its place, so those behind it cannot come to an end
-        if all(job.stuck or job.overdue(began, timeout_s) or (stuck and job.is_halted) for job in open_jobs):
+        if all(
+            job.stuck or job.overdue(began, plan.endpoint.timeout_s) or (stuck and job.is_halted) for job in open_jobs
+        ):
             break
         seconds = time.monotonic() - began
         partials = sum(job.partials for job in waiting)
         now = (tuple(job.phase for job in waiting), int(seconds), partials)
         if now != shown:
-            partial = await asyncio.to_thread(_newest_partial, waiting) if partials != partials_shown else None
+            # A job that another node began may have previews which this one is not to show.
+            is_new = plan.partial_images > 0 and partials != partials_shown
+            partial = await asyncio.to_thread(_newest_partial, waiting) if is_new else None
             shown, partials_shown = now, partials
-            await watch.show(_progress(waiting, len(begun), seconds, partial))
+            await watch.show(_progress(waiting, plan.n, seconds, partial))
         await asyncio.wait(
             [endings[id(job)] for job in open_jobs], timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED
         )
 
 
-def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image.Image | None) -> Progress:
+def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image.Image | None) -> PictureProgress:
     open_jobs = [job for job in waiting if not job.finished]
     finished = total - len(open_jobs)
     steps = [job.partials / (job.plan.partial_images + 1) if job.plan.partial_images else 0.0 for job in open_jobs]
@@ -132,7 +133,7 @@ def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image
         what = open_jobs[0].phase.value
     of = f"{finished} of {total} · " if total > 1 else ""
     fraction = (finished + sum(min(1.0, step) for step in steps)) / total
-    return Progress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", fraction, partial)
+    return PictureProgress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", fraction, partial)
 
 
 def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
@@ -148,10 +149,6 @@ def _newest_partial(waiting: Sequence[Job]) -> Image.Image | None:
     return None
 
 
-def _result(one: Call | Job) -> Call | None:
-    return one if isinstance(one, Call) else one.result
-
-
 def _raise_first_failure(begun: Sequence[Call | Job], endpoint: Endpoint) -> None:
     failed = [one for one in begun if isinstance(one, Job) and one.result is None]
     if not failed:
@@ -163,25 +160,21 @@ def _raise_first_failure(begun: Sequence[Call | Job], endpoint: Endpoint) -> Non
     coming = sum(job.sent_at is not None and not job.finished for job in failed)
     error = next((job.error or job.stuck for job in failed if job.error or job.stuck), None)
     if error is None:
-        error = TimedOut(
-            f"Endpoint '{endpoint.name}' did not answer within {endpoint.timeout_s:g} s and the picture may have been "
-            "billed; the reply is still waited for, so run the node again in a while to get it without paying twice.",
-            maybe_billed=True,
-        )
+        error = timed_out(endpoint)
     elif isinstance(error, ImagesApiError) and len(begun) > 1:
         text = str(error).rstrip(".")
         late = f", {coming} may still come" if coming else ""
+        error = copy.copy(error)  # the same job may have failed another node, which has its own count
         error.args = (f"{text}; {kept} of {len(begun)} pictures came{late} and cost nothing when you run this again.",)
     raise error
 
 
-def _gather(
-    plan: Plan, sent: Sent, ledger: Ledger, begun: Sequence[Call | Job], rows: Sequence[Call], seconds: float
-) -> Made:
+def _gather(plan: Plan, sent: Sent, ledger: Ledger, begun: Sequence[Call | Job], seconds: float) -> Made:
     """Open the kept pictures one after the other into one batch, and account for them."""
     import numpy as np
     import torch
 
+    rows = [row for one in begun if (row := one if isinstance(one, Call) else one.result)]
     batch: np.ndarray | None = None
     notes = [*plan.notes, *sent.notes]
     target: tuple[int, int] | None = None
@@ -189,6 +182,8 @@ def _gather(
     for position, (one, row) in enumerate(zip(begun, rows, strict=True)):
         picture = _opened(one) or pictures.decode(ledger.state.kept(row.image_sha256 or "").read_bytes())
         came = picture.size
+        if pictures.BROKEN_EXIF in picture.info:
+            notes.append(f"picture {position + 1} has damaged EXIF data; it is taken as it is stored, not turned.")
         picture = cropped_back(picture, sent.frame)
         if tuple(came) == tuple(plan.sent_size) and plan.sent_size != plan.asked_size and plan.model.sizes is None:
             picture = picture.resize((plan.asked_size.width, plan.asked_size.height), Image.Resampling.LANCZOS)

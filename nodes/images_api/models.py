@@ -8,6 +8,7 @@ and Microsoft's retirement notice (azure-ai-docs, `dall-e-retirement.md`).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,11 +26,12 @@ MIN_PIXELS = 655_360
 MAX_PIXELS = 8_294_400
 MAX_RATIO = 3.0
 
+_DATED = re.compile(r"-20[0-9]{2}-[01][0-9]-[0-3][0-9]\Z")  # a snapshot of a model: gpt-image-2-2026-04-21
 GPT1_SIZES = ("1024x1024", "1536x1024", "1024x1536")
 GPT_QUALITIES = ("low", "medium", "high", "auto")
 
 
-class Family(Enum):
+class ModelFamily(Enum):
     """Which dialect of the Images API a model speaks."""
 
     DALLE2 = "dall-e-2"
@@ -43,7 +45,7 @@ class Model:
     """One row."""
 
     name: str
-    family: Family
+    family: ModelFamily
     max_prompt: int | None  # characters; None: nobody knows
     sizes: tuple[str, ...] | None  # None: free
     qualities: tuple[str, ...]
@@ -64,7 +66,7 @@ class Model:
 def _gpt(name: str, *, shutdown: date | None = None, free: bool = True, newest: bool = False) -> Model:
     return Model(
         name,
-        Family.GPT,
+        ModelFamily.GPT,
         max_prompt=32_000,
         sizes=None if free else GPT1_SIZES,
         qualities=(*GPT_QUALITIES, "xhigh", "max") if newest else GPT_QUALITIES,
@@ -87,12 +89,12 @@ MODELS: Mapping[str, Model] = {
         _gpt("gpt-image-2.5-sunburst", newest=True),
         _gpt("gpt-image-2.5-flare", newest=True),
         Model(
-            "dall-e-3", Family.DALLE3, 4000, DALLE3_SIZES, ("standard", "hd"),
+            "dall-e-3", ModelFamily.DALLE3, 4000, DALLE3_SIZES, ("standard", "hd"),
             has_style=True, has_response_format=True,
             shutdown={"openai": _DALLE_SHUTDOWN, "azure": date(2026, 3, 4)},
         ),
         Model(
-            "dall-e-2", Family.DALLE2, 1000, DALLE2_SIZES, ("standard",),
+            "dall-e-2", ModelFamily.DALLE2, 1000, DALLE2_SIZES, ("standard",),
             has_response_format=True, max_inputs=1, has_variations=True,
             shutdown={"openai": _DALLE_SHUTDOWN, "azure": date(2025, 1, 27)},
         ),
@@ -113,12 +115,12 @@ def model_named(name: str, aliases: Mapping[str, str] | None = None) -> Model:
     name = (aliases or {}).get(name, name)
     if name in MODELS:
         return MODELS[name]
-    family = [known for known in MODELS if name.startswith(f"{known}-2")]  # -2026-04-21
-    if family:
-        return MODELS[max(family, key=len)]
+    undated = _DATED.sub("", name)
+    if undated in MODELS:
+        return MODELS[undated]
     return Model(
         name,
-        Family.UNKNOWN,
+        ModelFamily.UNKNOWN,
         max_prompt=None,
         sizes=None,
         qualities=(),
@@ -134,7 +136,7 @@ def choices(today: date) -> list[str]:
     return [
         model.name
         for model in MODELS.values()
-        if model.family is not Family.GPT or not model.retired_on("openai", today)
+        if model.family is not ModelFamily.GPT or not model.retired_on("openai", today)
     ]
 
 

@@ -16,13 +16,12 @@ from ..host import folders, running, schema
 from ..moderation.nodes import hold_back_pictures, hold_back_prompt, policy_input
 from .models import LIVE_MODEL, choices
 from .plan import MAX_N, known_models
-from .settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
     from ..moderation.policy import Policy
-    from .making import Made, Progress
+    from .making import Made, PictureProgress
     from .plan import Ask
 
 CATEGORY = f"{schema.CATEGORY}/Images API"
@@ -221,8 +220,8 @@ async def _run(
     image: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
 ) -> io.NodeOutput:
+    from ..services.spending import Account
     from .inputs import Sent, files_for
-    from .ledger import Ledger
     from .making import make_pictures
     from .plan import make_plan
 
@@ -231,10 +230,12 @@ async def _run(
     if ask.prompt:
         await hold_back_prompt(ask.prompt, policy)
     known = folders.endpoints()
-    settings = Settings.read(known.settings)
-    plan = make_plan(ask, known.get(endpoint), settings, date.today())
+    account = Account.of(known)
+    # What has to be judged is not shown before: no previews.
+    previews = policy is None or not policy.image_checks
+    plan = make_plan(ask, known.get(endpoint), account.settings, date.today(), previews=previews)
     sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
-    made = await make_pictures(plan, sent, Ledger(folders.state()), settings, _NodeWatch(node), again=again)
+    made = await make_pictures(plan, sent, account, _NodeWatch(node), again=again)
     running.show_text(node.hidden.unique_id, _summary(made))
     await hold_back_pictures(made.images, policy)
     await _leave_traces(node, made, filename_prefix)
@@ -253,7 +254,7 @@ class _NodeWatch:
     def raise_cancelled(self) -> None:
         running.raise_if_cancelled()
 
-    async def show(self, progress: Progress) -> None:
+    async def show(self, progress: PictureProgress) -> None:
         running.show_text(self._node_id, progress.text)
         await running.show_progress(progress.fraction, 1.0, progress.partial)
 

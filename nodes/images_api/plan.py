@@ -23,12 +23,14 @@ from enum import Enum
 from typing import Any
 
 from ..endpoints import BadEndpointsFile, Endpoint, Endpoints
+from ..services.ledger import Wanted
+from ..services.settings import ServiceSettings
+from ..services.spending import check_known, is_free
 from ..sizes import Size, parse_size
 from . import prices
-from .errors import NotPossible, RetiredModel, UnknownModel
+from .errors import NotPossible, RetiredModel
 from .inputs import Sent
-from .models import MAX_EDGE, MODELS, SUCCESSOR, Family, Model, fits_freely, model_named, next_larger
-from .settings import Settings
+from .models import MAX_EDGE, MODELS, SUCCESSOR, Model, ModelFamily, fits_freely, model_named, next_larger
 
 MAX_N = 10
 STYLE_SENTENCES = {
@@ -85,14 +87,34 @@ class Plan:
         """The text really sent; empty for a variation."""
         return str(self.parameters.get("prompt", ""))
 
-    def key(self, index: int, sent: Sent) -> str:
+    def wanted(self, sent: Sent) -> list[Wanted]:
+        """The n requests, for the ledger."""
+        files = [hashlib.sha256(file.data).hexdigest() for file in sent.files]
+        return [
+            Wanted(
+                key=self._key(index, files),
+                endpoint=self.endpoint.name,
+                operation=self.operation.value,
+                model=self.model_name,
+                estimate_usd=self.estimate_usd,
+                what="picture",
+                price_line=f'under [settings.images_api.prices] the line: "{self.model_name}" = 0.04  (USD a picture)',
+                parameters=self.parameters,
+                inputs=files,
+                seed=self.seed,
+                index=index,
+            )
+            for index in range(self.n)
+        ]
+
+    def _key(self, index: int, files: list[str]) -> str:
         """What makes picture `index` the same picture as one made before, as 64 hex digits."""
         same = {
             "endpoint": self.endpoint.name,
             "base_url": self.endpoint.base_url,
             "operation": self.operation.value,
             "parameters": dict(self.parameters),
-            "files": [hashlib.sha256(file.data).hexdigest() for file in sent.files],
+            "files": files,
             "seed": self.seed,
             "index": index,
         }
@@ -115,8 +137,11 @@ def retirement(model: Model, name: str, day: date, where: str) -> RetiredModel:
     return RetiredModel(f"{title} was retired by {who} on {date_text}; switch `model` to {SUCCESSOR}{local}.")
 
 
-def make_plan(ask: Ask, endpoint: Endpoint, settings: Settings, today: date) -> Plan:
+def make_plan(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: date, *, previews: bool = True) -> Plan:
     """Decide what to send.
+
+    Args:
+        previews: False where somebody has to judge a picture before anybody may see it.
 
     Raises:
         RetiredModel, NotPossible: this cannot be asked of this model; the message says what can.
@@ -125,12 +150,8 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: Settings, today: date) -> 
     """
     model = model_named(ask.model, settings.models)
     where = provider(endpoint)
-    if model.family is Family.UNKNOWN and ask.model not in {*endpoint.models, *settings.models, *settings.prices}:
-        raise UnknownModel(
-            f"This workflow wants the model {ask.model[:64]!r}, which this pack does not know and you have not named; "
-            f"if you want to pay for it at endpoint '{endpoint.name}', add in endpoints.toml under [{endpoint.name}] "
-            f'the line: models = ["{ask.model[:64] if ask.model.isprintable() else "its-name"}"].'
-        )
+    if model.family is ModelFamily.UNKNOWN:
+        check_known(ask.model, endpoint, {*settings.models, *settings.prices})
     if day := model.retired_on(where, today):
         raise retirement(model, ask.model, day, where)
     if not 1 <= ask.n <= MAX_N:
@@ -152,7 +173,7 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: Settings, today: date) -> 
         parameters["moderation"] = ask.moderation
     if ask.n > 1:
         notes.append(f"n={ask.n} is sent as {ask.n} requests for one picture, side by side.")
-    partials = settings.partial_images if model.streams else 0
+    partials = settings.partial_images if model.streams and previews else 0
     return Plan(
         operation=ask.operation,
         endpoint=endpoint,
@@ -190,12 +211,12 @@ def _check_operation(ask: Ask, model: Model, where: str) -> None:
                 f"'{ask.model}' edits at most {model.max_inputs} picture(s) at once and {ask.pictures} came; "
                 "send fewer pictures of the batch."
             )
-        if model.family is Family.DALLE2 and not ask.has_mask:
+        if model.family is ModelFamily.DALLE2 and not ask.has_mask:
             raise NotPossible("dall-e-2 edits only where a mask says so; connect `mask` (1 = change).")
 
 
 def _size(asked: Size, model: Model, notes: list[str]) -> Size:
-    if model.family is Family.UNKNOWN or (model.sizes and str(asked) in model.sizes):
+    if model.family is ModelFamily.UNKNOWN or (model.sizes and str(asked) in model.sizes):
         return asked
     if model.sizes is None:
         if fits_freely(asked):
@@ -208,7 +229,7 @@ def _size(asked: Size, model: Model, notes: list[str]) -> Size:
             )
         notes.append(f"size {asked} is not offered; {larger} is asked for and scaled down to {asked}.")
         return larger
-    if model.family is Family.GPT:
+    if model.family is ModelFamily.GPT:
         square, wide, tall = model.sizes
         nearest = square if asked.width == asked.height else wide if asked.width > asked.height else tall
         notes.append(f"size {asked} is not offered by {model.name}; {nearest} is asked for.")
@@ -220,16 +241,16 @@ def _quality(ask: Ask, model: Model, notes: list[str]) -> str | None:
     asked = ask.quality
     if asked is None:
         return None
-    if model.family is Family.UNKNOWN:
+    if model.family is ModelFamily.UNKNOWN:
         return asked
-    if model.family is Family.DALLE2 and asked in ("standard", "hd", "auto"):
+    if model.family is ModelFamily.DALLE2 and asked in ("standard", "hd", "auto"):
         if asked != "standard":
             notes.append(f"quality {asked} is dropped: dall-e-2 has one quality.")
         return None  # the parameter itself is not part of dall-e-2's edits
-    if model.family is Family.DALLE3 and asked == "auto":
+    if model.family is ModelFamily.DALLE3 and asked == "auto":
         notes.append("quality auto is sent as standard.")
         return "standard"
-    if model.family is Family.GPT and asked in GPT_QUALITY:
+    if model.family is ModelFamily.GPT and asked in GPT_QUALITY:
         notes.append(f"quality {asked} is sent as {GPT_QUALITY[asked]}.")
         return GPT_QUALITY[asked]
     if asked not in model.qualities:
@@ -249,7 +270,7 @@ def _prompt(ask: Ask, model: Model, notes: list[str]) -> str:
         ) from None
     if ask.style and ask.style not in STYLE_SENTENCES:
         raise NotPossible(f"There is no style '{ask.style}'; choose {' or '.join(STYLE_SENTENCES)}.")
-    if ask.style and model.family is Family.GPT:
+    if ask.style and model.family is ModelFamily.GPT:
         prompt = f"{prompt.rstrip()}\n\n{STYLE_SENTENCES[ask.style]}"
         notes.append(f"style {ask.style} is written into the prompt: GPT image models have no such parameter.")
     elif ask.style and not model.has_style:
@@ -262,12 +283,18 @@ def _prompt(ask: Ask, model: Model, notes: list[str]) -> str:
 
 
 def _estimate(
-    ask: Ask, model: Model, size: Size, parameters: Mapping[str, Any], partials: int, endpoint: Endpoint, own: Settings
+    ask: Ask,
+    model: Model,
+    size: Size,
+    parameters: Mapping[str, Any],
+    partials: int,
+    endpoint: Endpoint,
+    own: ServiceSettings,
 ) -> float | None:
     if ask.model in own.prices:
         return own.prices[ask.model]
-    if endpoint.is_local and not endpoint.api_key_env and not endpoint.stored_key:
-        return 0.0  # a server on this machine that asks for no key sends no bill
+    if is_free(endpoint):
+        return 0.0
     pictures = ask.pictures + ask.has_mask
     quality = parameters.get("quality")
     return prices.estimate(
@@ -279,7 +306,7 @@ def known_models(known: Endpoints) -> list[str]:
     """Names a node can offer besides the table's own: those in the user's file, each once."""
     names = [name for endpoint in known.by_name.values() for name in endpoint.models]
     try:
-        own = Settings.read(known.settings)
+        own = ServiceSettings.read(known.settings)
     except BadEndpointsFile:  # which a run will say
-        own = Settings()
+        own = ServiceSettings()
     return [name for name in dict.fromkeys([*names, *own.models, *own.prices]) if name not in MODELS]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..sizes import Size
-from .models import Family, Model
+from .models import Model, ModelFamily
 
 _DALLE2 = {"256x256": 0.016, "512x512": 0.018, "1024x1024": 0.02}
 # (square, wide or tall) by quality
@@ -44,11 +44,11 @@ def estimate(model: Model, size: Size, quality: str | None, *, prompt: str, inpu
         inputs: pictures that travel with the request.
         partials: partial pictures asked for.
     """
-    if model.family is Family.DALLE2:
+    if model.family is ModelFamily.DALLE2:
         return _DALLE2.get(str(size), 0.02)
-    if model.family is Family.DALLE3:
+    if model.family is ModelFamily.DALLE3:
         return _DALLE3["hd" if quality == "hd" else "standard"][str(size) != "1024x1024"]
-    if model.family is Family.UNKNOWN:
+    if model.family is ModelFamily.UNKNOWN:
         return None
     row = _price_row(model)
     by_quality = _GPT_SQUARE[row]
@@ -60,7 +60,7 @@ def estimate(model: Model, size: Size, quality: str | None, *, prompt: str, inpu
 
 def from_usage(model: Model, usage: Mapping[str, Any]) -> float | None:
     """USD from a reply's `usage` object; None if it says nothing useful or the model has no token prices."""
-    if model.family is not Family.GPT:
+    if model.family is not ModelFamily.GPT:
         return None
     text_in, image_in, image_out = _GPT_TOKENS[_price_row(model)]
     details = usage.get("input_tokens_details")

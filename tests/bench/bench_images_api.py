@@ -17,10 +17,11 @@ from services.customer import handed, order
 
 from nodes.endpoints import Endpoint
 from nodes.images_api.inputs import Sent
-from nodes.images_api.ledger import Ledger
-from nodes.images_api.making import Made, Progress, make_pictures
+from nodes.images_api.making import Made, PictureProgress, make_pictures
 from nodes.images_api.plan import Ask, Operation, make_plan
-from nodes.images_api.settings import Settings
+from nodes.services.ledger import Ledger
+from nodes.services.settings import ServiceSettings
+from nodes.services.spending import Account
 from nodes.state import State
 
 RUNS = 7
@@ -33,7 +34,7 @@ class Nobody:
     def raise_cancelled(self) -> None:
         raise AssertionError
 
-    async def show(self, progress: Progress) -> None:
+    async def show(self, progress: PictureProgress) -> None:
         pass
 
 
@@ -41,9 +42,9 @@ async def make(services: Services, state: Path, **changes: object) -> Made:
     plain = {"model": "dall-e-2", "size": "1024x1024", "n": 1, "seed": 1, "prompt": "a red cube"}
     ask = Ask(Operation.GENERATE, **{**plain, **changes})  # type: ignore[arg-type]
     endpoint = Endpoint("studio", services.base_url, stored_key=services.key, max_parallel=16)
-    settings = Settings(partial_images=0)
+    settings = ServiceSettings(per_day_usd=None, partial_images=0)
     return await make_pictures(
-        make_plan(ask, endpoint, settings, date.today()), Sent(), Ledger(State(state)), settings, Nobody()
+        make_plan(ask, endpoint, settings, date.today()), Sent(), Account(Ledger(State(state)), settings), Nobody()
     )
 
 

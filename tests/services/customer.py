@@ -57,7 +57,7 @@ def handed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def _die_at(dies: str) -> None:
-    from nodes.images_api import ledger
+    from nodes.services import ledger
     from nodes.state import State
 
     step, moment = dies.split(":")
@@ -83,10 +83,11 @@ def main() -> None:
         _die_at(wanted["dies"])
     from nodes.endpoints import Endpoint
     from nodes.images_api.inputs import files_for
-    from nodes.images_api.ledger import Ledger
-    from nodes.images_api.making import Progress, make_pictures
+    from nodes.images_api.making import PictureProgress, make_pictures
     from nodes.images_api.plan import Ask, Operation, make_plan
-    from nodes.images_api.settings import Settings
+    from nodes.services.ledger import Ledger
+    from nodes.services.settings import ServiceSettings
+    from nodes.services.spending import Account
     from nodes.state import State
 
     partials = 0
@@ -98,7 +99,7 @@ def main() -> None:
         def raise_cancelled(self) -> None:
             raise AssertionError
 
-        async def show(self, progress: Progress) -> None:
+        async def show(self, progress: PictureProgress) -> None:
             nonlocal partials
             partials += progress.partial is not None
 
@@ -109,7 +110,7 @@ def main() -> None:
     fields = {**plain, **wanted["ask"]}
     ask = Ask(**{**fields, "operation": Operation(fields["operation"])})
     endpoint = Endpoint("studio", wanted["url"], stored_key=wanted["key"], max_parallel=16)
-    settings = Settings(partial_images=1)
+    settings = ServiceSettings(partial_images=1)
     plan = make_plan(ask, endpoint, settings, date(2026, 11, 21))
     images = mask = None
     if ask.pictures:
@@ -120,7 +121,7 @@ def main() -> None:
     from nodes.images_api.inputs import Sent
 
     sent = Sent() if images is None else files_for(plan.model, images, mask, plan.sent_size)
-    made = asyncio.run(make_pictures(plan, sent, Ledger(State(Path(wanted["state"]))), settings, Watch()))
+    made = asyncio.run(make_pictures(plan, sent, Account(Ledger(State(Path(wanted["state"]))), settings), Watch()))
     import openai
 
     result = {"shape": list(made.images.shape), "info": made.info, "partials": partials, "openai": openai.__version__}

@@ -14,15 +14,21 @@ from PIL import Image
 from services import Services
 
 from nodes.endpoints import Endpoints
-from nodes.images_api import jobs, making, shutdowns
+from nodes.images_api import job, jobs, making
 from nodes.images_api.inputs import Sent, files_for
-from nodes.images_api.ledger import Ledger
-from nodes.images_api.making import Made, Progress, make_pictures
+from nodes.images_api.making import Made, PictureProgress, make_pictures
 from nodes.images_api.plan import Ask, Operation, Plan, make_plan
-from nodes.images_api.settings import Settings
+from nodes.services.ledger import Ledger
+from nodes.services.settings import ServiceSettings
+from nodes.services.spending import Account
 from nodes.state import State
 
 TODAY = date(2026, 11, 21)
+
+
+def no_budget(**fields: Any) -> ServiceSettings:
+    """Limits without the default budget, as no file can say them."""
+    return ServiceSettings(**{"per_day_usd": None, **fields})
 
 
 class Cancelled(Exception):
@@ -35,7 +41,7 @@ class Watch:
 
     cancel_when: Callable[[], bool] = lambda: False
     on_look: Callable[[], Any] = lambda: None  # called whenever the node looks for news
-    shown: list[Progress] = field(default_factory=list)
+    shown: list[PictureProgress] = field(default_factory=list)
 
     def partials(self) -> list[Image.Image]:
         return [progress.partial for progress in self.shown if progress.partial]
@@ -47,7 +53,7 @@ class Watch:
     def raise_cancelled(self) -> None:
         raise Cancelled
 
-    async def show(self, progress: Progress) -> None:
+    async def show(self, progress: PictureProgress) -> None:
         self.shown.append(progress)
 
 
@@ -58,7 +64,11 @@ class Studio:
     services: Services
     root: Path
     fields: dict[str, Any] = field(default_factory=dict)  # further lines of the endpoint
-    settings: Settings = field(default_factory=lambda: Settings(partial_images=0))
+    settings: ServiceSettings = field(default_factory=lambda: no_budget(partial_images=0))
+
+    @property
+    def account(self) -> Account:
+        return Account(self.ledger, self.settings)
 
     @property
     def ledger(self) -> Ledger:
@@ -93,7 +103,7 @@ class Studio:
             changes |= {"pictures": len(image), "has_mask": mask is not None}
         plan = self.plan(model, **changes)
         sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
-        return await make_pictures(plan, sent, self.ledger, self.settings, watch or Watch(), again=again)
+        return await make_pictures(plan, sent, self.account, watch or Watch(), again=again)
 
     async def settled(self) -> None:
         """Wait until no request is under way."""
@@ -103,7 +113,7 @@ class Studio:
 
 @pytest.fixture
 def studio(services, tmp_path, monkeypatch) -> Studio:
-    shutdowns.forget()
-    monkeypatch.setattr(jobs, "_BACKOFF_S", (0.01,))
+    jobs.jobs().shutdowns.clear()
+    monkeypatch.setattr(job, "_BACKOFF_S", (0.01,))
     monkeypatch.setattr(making, "_TICK_S", 0.02)
     return Studio(services, tmp_path / "state")

@@ -11,6 +11,8 @@ from PIL import Image
 from nodes.images_api.errors import NotFound, NotPossible, TooLarge
 from nodes.images_api.plan import Operation
 
+from .conftest import no_budget
+
 EDIT = {"operation": Operation.EDIT, "style": None}
 VARIATION = {"operation": Operation.VARIATION, "style": None, "prompt": ""}
 
@@ -100,9 +102,7 @@ async def test_another_picture_is_another_request_and_the_same_one_is_not(studio
 
 
 async def test_an_edit_streams_too(studio, services):
-    from nodes.images_api.settings import Settings
-
-    studio.settings = Settings(partial_images=1)
+    studio.settings = no_budget(partial_images=1)
     made = await studio.make("gpt-image-2", image=picture(64, 64), quality="low", **EDIT)
     assert made.info["cost_usd"] == pytest.approx(services.billed_usd)
 

@@ -14,13 +14,14 @@ from services.refusals import REFUSALS
 
 from nodes.endpoints import Endpoint, MissingKey, UnknownEndpoint
 from nodes.images_api import errors
-from nodes.images_api.failures import duration, of_reply, scrub
+from nodes.images_api.failures import worded
 from nodes.images_api.inputs import Sent
 from nodes.images_api.making import make_pictures
-from nodes.images_api.plan import Ask, Operation, make_plan
-from nodes.images_api.settings import Settings
+from nodes.images_api.plan import Ask, Operation, Plan, make_plan
+from nodes.services.failures import duration, of_reply
+from nodes.services.scrub import scrub
 
-from .conftest import Watch
+from .conftest import Watch, no_budget
 
 MEANING = {
     "content_policy_violation": errors.RefusedByPolicy,
@@ -45,6 +46,11 @@ MEANING = {
     "server_error": errors.EndpointFailed,
     "too_large": errors.TooLarge,
 }
+
+
+def told(status: int, body: object, plan: Plan, shutdown: date | None = None, **headers: str) -> errors.ImagesApiError:
+    """What a node says about an endpoint's error reply."""
+    return worded(of_reply(status, body, headers, plan.endpoint), plan, shutdown)
 
 
 def test_every_known_error_body_has_a_meaning():
@@ -107,7 +113,7 @@ async def test_a_rate_limit_says_how_many_seconds(studio, services):
 def test_a_retired_model_names_its_day_and_its_successor_without_asking(model, kind, url, words):
     endpoint = Endpoint("openai", url, api_key_env="NO_SUCH_VARIABLE", kind=kind)
     with pytest.raises(errors.RetiredModel, match=words) as caught:
-        make_plan(Ask(Operation.GENERATE, model, "1024x1024", 1, 0, "x"), endpoint, Settings(), date(2026, 11, 21))
+        make_plan(Ask(Operation.GENERATE, model, "1024x1024", 1, 0, "x"), endpoint, no_budget(), date(2026, 11, 21))
     assert "gpt-image-2" in str(caught.value)
     assert "DALL·E 3 on FLUX" in str(caught.value)
 
@@ -115,9 +121,9 @@ def test_a_retired_model_names_its_day_and_its_successor_without_asking(model, k
 def test_a_model_lives_until_its_day():
     endpoint = Endpoint("openai", "https://api.openai.com/v1")
     ask = Ask(Operation.GENERATE, "gpt-image-1.5", "1024x1024", 1, 0, "x")
-    assert make_plan(ask, endpoint, Settings(), date(2026, 11, 30))
+    assert make_plan(ask, endpoint, no_budget(), date(2026, 11, 30))
     with pytest.raises(errors.RetiredModel):
-        make_plan(ask, endpoint, Settings(), date(2026, 12, 1))
+        make_plan(ask, endpoint, no_budget(), date(2026, 12, 1))
 
 
 async def test_at_a_compatible_server_dalle3_is_asked_and_its_absence_explained(studio, services):
@@ -131,11 +137,9 @@ async def test_at_a_compatible_server_dalle3_is_asked_and_its_absence_explained(
 
 def test_a_model_that_the_endpoint_itself_calls_shut_down_is_named_with_its_day(studio):
     studio.fields["models"] = ["house-style"]
-    verdict = of_reply(
-        404, {"code": "model_not_found"}, {}, studio.plan("house-style"), None, shutdown=date(2026, 10, 1)
-    )
-    assert isinstance(verdict.error, errors.RetiredModel)
-    assert "says that 'house-style' was shut down on 1 October 2026; switch `model`" in str(verdict.error)
+    error = told(404, {"code": "model_not_found"}, studio.plan("house-style"), shutdown=date(2026, 10, 1))
+    assert isinstance(error, errors.RetiredModel)
+    assert "says that 'house-style' was shut down on 1 October 2026; switch `model`" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +156,7 @@ async def test_an_error_inside_a_reply_that_says_all_went_well_is_told_by_its_me
 def test_variations_are_explained_at_openai():
     ask = Ask(Operation.VARIATION, "dall-e-2", "1024x1024", 1, 0, pictures=1)
     with pytest.raises(errors.RetiredModel):
-        make_plan(ask, Endpoint("openai", "https://api.openai.com/v1"), Settings(), date(2026, 11, 21))
+        make_plan(ask, Endpoint("openai", "https://api.openai.com/v1"), no_budget(), date(2026, 11, 21))
 
 
 async def test_an_endpoint_that_nobody_named_shows_the_lines_to_add(studio):
@@ -166,7 +170,7 @@ async def test_a_missing_key_names_the_variable(studio, services, monkeypatch):
     endpoint = Endpoint("studio", services.base_url, api_key_env="STUDIO_KEY")
     plan = dataclasses.replace(plan, endpoint=endpoint)
     with pytest.raises(MissingKey, match="STUDIO_KEY is not set"):
-        await make_pictures(plan, Sent(), studio.ledger, studio.settings, Watch())
+        await make_pictures(plan, Sent(), studio.account, Watch())
     assert services.requests == []
 
 
@@ -205,8 +209,7 @@ async def test_a_parameter_the_server_refuses_is_quoted(studio, services):
     ],
 )
 def test_other_servers_error_bodies_are_read_leniently(studio, body, meaning):
-    verdict = of_reply(400, body, {}, studio.plan(), None)
-    assert type(verdict.error) is meaning
+    assert type(told(400, body, studio.plan())) is meaning
 
 
 @pytest.mark.parametrize(
@@ -223,8 +226,8 @@ def test_what_an_endpoint_says_cannot_steer_the_terminal(studio):
         "type": "insufficient_quota",
         "code": "\x1b[31m" + "y" * 10**6,
     }
-    for told in (body, {**body, "type": "", "code": ""}):
-        text = str(of_reply(400, told, {}, studio.plan(), None).error)
+    for sent in (body, {**body, "type": "", "code": ""}):
+        text = str(told(400, sent, studio.plan()))
         assert text.isprintable()
         assert len(text) < 600
 

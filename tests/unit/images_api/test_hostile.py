@@ -13,11 +13,14 @@ from services import Fault
 from services.drawing import draw, encode
 
 from nodes.endpoints import Endpoint, MissingKey
-from nodes.images_api import arrival, errors, wire
-from nodes.images_api.arrival import check_address, unpack
-from nodes.images_api.settings import Settings
+from nodes.images_api import arrival, errors
+from nodes.images_api.arrival import unpack
+from nodes.services.addresses import Unsafe, check_address
+from nodes.services.client import azure_address
+from nodes.services.spending import UnknownModel
 from nodes.sizes import BadSize
 
+from .conftest import no_budget
 from .test_money import states
 
 OPENAI = Endpoint("openai", "https://api.openai.com/v1")
@@ -46,7 +49,7 @@ async def test_an_error_without_end_is_read_only_so_far(studio, services):
     ids=["deep", "cut", "empty", "comments", "bytes", "no picture", "no object"],
 )  # fmt: skip
 async def test_garbage_in_a_stream_is_a_bad_reply(studio, services, text):
-    studio.settings = Settings(partial_images=1)
+    studio.settings = no_budget(partial_images=1)
     services.plan(Fault.STREAM_GARBAGE, to=text)
     with pytest.raises(errors.BadReply) as caught:
         await studio.make("gpt-image-2")
@@ -57,7 +60,7 @@ async def test_garbage_in_a_stream_is_a_bad_reply(studio, services, text):
 async def test_more_and_stranger_partial_pictures_than_asked_for_do_no_harm(studio, services):
     from .conftest import Watch
 
-    studio.settings = Settings(partial_images=1)
+    studio.settings = no_budget(partial_images=1)
     bomb = base64.b64encode(encode(draw("x", 3200, 3200, 1), "png")).decode()
     strange = [{"b64_json": value} for value in (bomb, "!", None, base64.b64encode(b"text").decode())]
     events = [{"type": "image_generation.partial_image", **one} for one in strange]
@@ -75,7 +78,7 @@ async def test_more_and_stranger_partial_pictures_than_asked_for_do_no_harm(stud
      "https://user:pass@api.openai.com/a.png"],
 )  # fmt: skip
 def test_addresses_that_programs_read_differently_are_not_opened(url):
-    with pytest.raises(errors.UnsafeAddress):
+    with pytest.raises(Unsafe):
         check_address(url, OPENAI)
 
 
@@ -121,7 +124,7 @@ async def test_sizes_that_are_none_are_refused_before_anything_is_sent(studio, s
     "model", ["dear-model", "../../v1/files", "x\n[openai]\nbase_url = 'https://evil'", "m" * 10**6], ids=short
 )
 async def test_a_model_that_nobody_named_is_refused_with_the_line_to_add(studio, services, model):
-    with pytest.raises(errors.UnknownModel, match=r"under \[studio\] the line: models = \[") as caught:
+    with pytest.raises(UnknownModel, match=r"under \[studio\] the line: models = \[") as caught:
         await studio.make(model)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -129,7 +132,7 @@ async def test_a_model_that_nobody_named_is_refused_with_the_line_to_add(studio,
 
 
 async def test_a_deployment_cannot_lead_elsewhere_on_azure():
-    base, _ = wire.azure_address("https://x.openai.azure.com", "../../other?x=1#")
+    base, _ = azure_address("https://x.openai.azure.com", "../../other?x=1#")
     assert base == "https://x.openai.azure.com/openai/deployments/..%2F..%2Fother%3Fx%3D1%23"
 
 
@@ -168,7 +171,7 @@ async def test_a_request_to_this_machine_goes_through_no_proxy(studio, monkeypat
 
 async def test_the_log_holds_no_line_a_request_and_no_azure_key(studio, services, caplog):
     services.names["my-deployment"] = "gpt-image-2"
-    studio.settings = Settings(models={"my-deployment": "gpt-image-2"}, partial_images=0)
+    studio.settings = no_budget(models={"my-deployment": "gpt-image-2"}, partial_images=0)
     studio.fields = {"kind": "azure", "base_url": f"{services.root}/openai/v1"}
     caplog.set_level(logging.DEBUG)
     await studio.make("my-deployment", quality="low")

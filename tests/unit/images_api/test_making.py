@@ -8,12 +8,12 @@ import pytest
 import torch
 from services import Fault
 
-from nodes.images_api import shutdowns
-from nodes.images_api.errors import BudgetReached, NotPossible
+from nodes.images_api import jobs
+from nodes.images_api.errors import NotPossible
 from nodes.images_api.plan import Operation
-from nodes.images_api.settings import Settings
+from nodes.services.ledger import BudgetReached
 
-from .conftest import Watch
+from .conftest import Watch, no_budget
 
 LIVE = ("gpt-image-2", "gpt-image-2.5-sunburst", "gpt-image-2.5-flare", "gpt-image-2.6-sunburst", "gpt-image-2.6-flare")
 
@@ -164,7 +164,7 @@ async def test_a_lost_picture_file_is_asked_for_anew(studio, services):
 
 
 async def test_a_stream_shows_partial_pictures_and_counts_their_tokens(studio, services):
-    studio.settings = Settings(partial_images=2)
+    studio.settings = no_budget(partial_images=2)
     services.plan(Fault.HOLD)
     watch = Watch(on_look=lambda: watch.partials() and services.release())
     made = await studio.make("gpt-image-2", watch=watch)
@@ -176,7 +176,7 @@ async def test_a_stream_shows_partial_pictures_and_counts_their_tokens(studio, s
 
 
 async def test_an_endpoint_that_ignores_streaming_is_fine(studio, services):
-    studio.settings = Settings(partial_images=2)
+    studio.settings = no_budget(partial_images=2)
     services.honours_stream = False
     assert (await studio.make("gpt-image-2")).images.shape[0] == 1
 
@@ -195,7 +195,7 @@ async def test_a_picture_of_another_size_is_reported(studio, services):
 
 
 async def test_a_budget_stops_before_sending(studio, services):
-    studio.settings = Settings(per_day_usd=0.04, partial_images=0)
+    studio.settings = no_budget(per_day_usd=0.04, partial_images=0)
     await studio.make(n=2)
     with pytest.raises(BudgetReached, match=r"about \$0.02 would pass your budget per_day_usd = 0.04 USD, of which"):
         await studio.make(seed=2)
@@ -204,7 +204,7 @@ async def test_a_budget_stops_before_sending(studio, services):
 
 
 async def test_a_budget_covers_all_pictures_of_a_node_or_none(studio, services):
-    studio.settings = Settings(per_session_usd=0.04, partial_images=0)
+    studio.settings = no_budget(per_session_usd=0.04, partial_images=0)
     with pytest.raises(BudgetReached):
         await studio.make(n=3, prompt="too many")
     assert services.requests == []
@@ -213,23 +213,23 @@ async def test_a_budget_covers_all_pictures_of_a_node_or_none(studio, services):
 async def test_a_budget_needs_prices(studio, services):
     services.names["house-style"] = "dall-e-3"
     studio.fields["models"] = ["house-style"]
-    studio.settings = Settings(per_day_usd=1.0)
+    studio.settings = no_budget(per_day_usd=1.0)
     with pytest.raises(BudgetReached, match=r"images_api\.prices"):
         await studio.make("house-style")
-    studio.settings = Settings(per_day_usd=1.0, prices={"house-style": 0.03})
+    studio.settings = no_budget(per_day_usd=1.0, prices={"house-style": 0.03})
     assert (await studio.make("house-style")).info["cost_usd"] == 0.03
 
 
 async def test_an_endpoint_says_when_a_model_ends(studio, services):
     services.plan(Fault.HOLD)
-    asked = Watch(on_look=lambda: [one for one in shutdowns._asked.values() if one.done()] and services.release())
+    asked = Watch(on_look=lambda: [one for one in jobs.jobs().shutdowns.values() if one.done()] and services.release())
     made = await studio.make("gpt-image-1.5", quality="low", watch=asked)
     assert any("shut down on 2026-12-01" in note for note in made.info["mapped"])
 
 
 async def test_azure_v1_and_classic_addresses(studio, services):
     services.names["my-deployment"] = "gpt-image-2"
-    studio.settings = Settings(models={"my-deployment": "gpt-image-2"}, partial_images=0)
+    studio.settings = no_budget(models={"my-deployment": "gpt-image-2"}, partial_images=0)
     studio.fields = {"kind": "azure", "base_url": f"{services.root}/openai/v1"}
     made = await studio.make("my-deployment")
     assert services.requests[-1].path == "/openai/v1/images/generations"

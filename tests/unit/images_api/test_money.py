@@ -12,9 +12,9 @@ import torch
 from services import Fault
 
 from nodes.images_api import errors
-from nodes.images_api.ledger import CallState
+from nodes.services.ledger import BudgetReached, CallState
 
-from .conftest import Cancelled, Watch
+from .conftest import Cancelled, Watch, no_budget
 
 
 def states(studio) -> list[str]:
@@ -76,18 +76,16 @@ async def test_a_bad_reply_is_kept_reported_and_not_paid_again_by_itself(studio,
 
 
 async def test_a_reply_without_end_is_dropped(studio, services, monkeypatch):
-    from nodes.images_api import wire
+    from nodes.images_api.kinds import openai
 
-    monkeypatch.setattr(wire, "MAX_REPLY", 3 * 2**20)
+    monkeypatch.setattr(openai, "MAX_REPLY", 3 * 2**20)
     services.plan(Fault.HUGE_BODY)
     with pytest.raises(errors.BadReply, match="larger than 3 MB"):
         await studio.make()
 
 
 async def test_an_error_in_a_stream_is_reported(studio, services):
-    from nodes.images_api.settings import Settings
-
-    studio.settings = Settings(partial_images=1)
+    studio.settings = no_budget(partial_images=1)
     services.plan(Fault.STREAM_ERROR)
     with pytest.raises(errors.EndpointFailed) as caught:
         await studio.make("gpt-image-2")
@@ -187,11 +185,9 @@ async def test_sixteen_different_nodes_pay_sixteen_times(studio, services):
 
 
 async def test_a_budget_holds_for_nodes_side_by_side(studio, services):
-    from nodes.images_api.settings import Settings
-
-    studio.settings = Settings(per_day_usd=0.08, partial_images=0)
+    studio.settings = no_budget(per_day_usd=0.08, partial_images=0)
     results = await asyncio.gather(*(studio.make(seed=seed) for seed in range(16)), return_exceptions=True)
-    assert sum(isinstance(result, errors.BudgetReached) for result in results) == 11
+    assert sum(isinstance(result, BudgetReached) for result in results) == 11
     assert services.billed_usd == 0.08
 
 

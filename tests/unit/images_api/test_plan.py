@@ -12,9 +12,9 @@ from services import checking, rules
 from nodes.endpoints import Endpoint, Endpoints
 from nodes.images_api import prices
 from nodes.images_api.errors import NotPossible
-from nodes.images_api.models import MODELS, Family, choices, fits_freely, model_named, next_larger
+from nodes.images_api.models import MODELS, ModelFamily, choices, fits_freely, model_named, next_larger
 from nodes.images_api.plan import Ask, Operation, known_models, make_plan
-from nodes.images_api.settings import Settings
+from nodes.services.settings import ServiceSettings
 from nodes.sizes import DALLE3_SIZES, Size
 
 SERVER = Endpoint("server", "https://images.example.com/v1")
@@ -33,7 +33,7 @@ def test_every_row_size_and_quality_is_either_refused_here_or_accepted_there(nam
             pictures = int(operation is Operation.EDIT)
             ask = Ask(operation, name, size, 1, 0, "a cube", quality, "vivid", "low", pictures, bool(pictures))
             try:
-                plan = make_plan(ask, SERVER, Settings(), TODAY)
+                plan = make_plan(ask, SERVER, ServiceSettings(), TODAY)
             except NotPossible:
                 continue
             body = dict(plan.parameters)
@@ -89,8 +89,8 @@ def test_snapshots_and_the_users_own_names_find_their_row():
     assert model_named("gpt-image-2-2026-04-21").name == "gpt-image-2"
     assert model_named("gpt-image-1.5-2025-12-16").name == "gpt-image-1.5"
     assert model_named("gpt-image-2.6-flare").name == "gpt-image-2.6-flare"
-    assert model_named("my-deployment", {"my-deployment": "dall-e-3"}).family is Family.DALLE3
-    assert model_named("flux").family is Family.UNKNOWN
+    assert model_named("my-deployment", {"my-deployment": "dall-e-3"}).family is ModelFamily.DALLE3
+    assert model_named("flux").family is ModelFamily.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ async def test_a_saved_picture_tells_where_it_comes_from(studio, tmp_path):
 )  # fmt: skip
 def test_a_mistyped_budget_is_not_no_budget(table):
     from nodes.endpoints import BadEndpointsFile
-    from nodes.images_api.settings import Settings
+    from nodes.services.settings import ServiceSettings
 
     with pytest.raises(BadEndpointsFile, match=r"settings\.images_api"):
-        Settings.read({"images_api": table})
+        ServiceSettings.read({"images_api": table})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
+import json
 import sqlite3
 import threading
 from datetime import date
@@ -12,19 +14,20 @@ import pytest
 from services import Fault
 
 from nodes import state
-from nodes.images_api import jobs, ledger, presence
-from nodes.images_api.errors import BudgetReached
-from nodes.images_api.ledger import CallState, Ledger
-from nodes.images_api.settings import Settings
+from nodes.images_api import job as a_job
+from nodes.images_api import jobs
+from nodes.images_api.inputs import Sent
+from nodes.services import ledger, presence
+from nodes.services.ledger import BudgetReached, CallState, Ledger
 from nodes.state import State, StateFailed
 
-from .conftest import Cancelled, Watch
+from .conftest import Cancelled, Watch, no_budget
 from .test_money import states
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(jobs, "_LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(a_job, "_LOOK_AGAIN_S", 0.02)
     monkeypatch.setattr(state, "_BUSY_TIMEOUT_S", 0.05)
 
 
@@ -48,7 +51,7 @@ async def test_a_reply_that_cannot_be_written_is_held_until_there_is_room(studio
 
 async def test_cancel_does_not_drop_a_reply_that_waits_for_room(studio, services):
     def is_here() -> bool:
-        return any(job.phase is jobs.Phase.FETCHING for job in jobs.jobs()._under_way.values())
+        return any(job.phase is a_job.Phase.FETCHING for job in jobs.jobs()._under_way.values())
 
     with pytest.MonkeyPatch.context() as full:
         full.setattr(ledger, "write_file", no_room)
@@ -162,7 +165,7 @@ async def test_a_node_thrown_away_while_it_reserves_leaves_no_reservation(studio
 
 
 async def test_a_reply_that_never_ends_is_given_up(studio, services, monkeypatch):
-    monkeypatch.setattr(jobs.wire, "LATE_S", 0.0)
+    monkeypatch.setattr(a_job, "LATE_S", 0.0)
     studio.fields["timeout_s"] = 0.1
     services.plan(Fault.DRIP)
     with pytest.raises(Exception, match="may have been billed"):
@@ -178,7 +181,7 @@ class Other:
         self.studio = studio
         self.lock = sqlite3.connect(presence._file(studio.root, session), isolation_level=None)
         self.lock.execute("BEGIN EXCLUSIVE")
-        (self.call,) = studio.ledger.claim(studio.plan(**request), ledger.Sent(), Settings(), [0], again=False)
+        (self.call,) = studio.ledger.claim(studio.plan(**request).wanted(Sent()), no_budget(), again=False)
         with studio.ledger.state.database("images_api", ledger.MIGRATIONS) as rows:
             rows.execute("UPDATE images_api_calls SET session = ? WHERE id = ?", (session, self.call.id))
         studio.ledger.mark_sent(self.call)
@@ -200,7 +203,8 @@ async def test_another_process_asking_for_the_same_picture_is_waited_for(studio,
     making = asyncio.create_task(studio.make(watch=watch))
     await until(lambda: any("another ComfyUI" in progress.text for progress in watch.shown))
     picture = studio.ledger.state.kept(studio.ledger.row(1)["image_sha256"]).read_bytes()
-    studio.ledger.keep_reply(other.call, b"{}", "req_there")
+    reply = json.dumps({"data": [{"b64_json": base64.b64encode(picture).decode()}]}).encode()
+    studio.ledger.keep_reply(other.call, reply, "req_there")
     studio.ledger.done(other.call, picture, 0.016, None)
     made = await making
     assert made.info["cached"]
@@ -228,8 +232,8 @@ async def test_cancel_ends_the_waiting_and_leaves_the_other_process_its_row(stud
 
 async def test_what_a_dead_process_had_reserved_does_not_count(studio, services):
     await studio.make(seed=99)
-    studio.ledger.claim(studio.plan(seed=5), ledger.Sent(), Settings(), [0], again=False)
-    studio.settings = Settings(per_day_usd=0.035, partial_images=0)
+    studio.ledger.claim(studio.plan(seed=5).wanted(Sent()), no_budget(), again=False)
+    studio.settings = no_budget(per_day_usd=0.035, partial_images=0)
     with pytest.raises(BudgetReached):
         await studio.make()
     with studio.ledger.state.database("images_api", ledger.MIGRATIONS) as rows:
@@ -238,5 +242,5 @@ async def test_what_a_dead_process_had_reserved_does_not_count(studio, services)
 
 
 def test_a_clock_set_back_does_not_empty_the_days_bill(studio):
-    studio.ledger.mark_sent(studio.ledger.claim(studio.plan(), ledger.Sent(), Settings(), [0], again=False)[0])
+    studio.ledger.mark_sent(studio.ledger.claim(studio.plan().wanted(Sent()), no_budget(), again=False)[0])
     assert studio.ledger.spent(date(2000, 1, 1))[1] == 0.016

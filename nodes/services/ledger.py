@@ -3,29 +3,31 @@
 A row's life: reserved → sent → replied → done. Other ends: `unsent` (never left, or the endpoint turned it away
 unbilled), `unknown` (left, and nobody knows whether it was billed), `lost` (a reply came and held no picture).
 The raw reply lies in `replies/` from the moment it is whole until the picture in it is kept, so that a row which
-stopped anywhere in between is finished from disk, never paid for again.
+stopped anywhere in between is finished from disk, never paid for again. A chat call is a row too; it goes from sent to
+done, and its reply is not kept.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from ..errors import DalleFluxError
 from ..state import State, write_file
-from .errors import BudgetReached
-from .inputs import Sent
-from .plan import Plan
 from .presence import SESSION, be_present, is_alive
-from .settings import Settings
+from .settings import TABLE, ServiceSettings
 
+# The tables are named after the room that alone paid for anything when they were made.
+_ROOM = "images_api"
 MIGRATIONS = (
     """
 CREATE TABLE images_api_calls (
@@ -72,6 +74,29 @@ class CallState(Enum):
     LOST = "lost"
 
 
+class BudgetReached(DalleFluxError):
+    """The user's own budget does not allow it. Nothing was sent."""
+
+    code: ClassVar[str] = "budget_reached"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One request that may cost money, before it is written down."""
+
+    key: str  # same request, same key
+    endpoint: str
+    operation: str  # "generations", "edits", "variations" or "chat"
+    model: str
+    estimate_usd: float | None  # None: nobody knows
+    what: str  # for messages: "picture", "chat call"
+    price_line: str  # the line for endpoints.toml that says the price
+    parameters: Mapping[str, Any] | None = None  # as sent; no secret
+    inputs: Sequence[str] = ()  # SHA-256 of the files sent
+    seed: int = 0
+    index: int = 0  # of a node's n pictures
+
+
 @dataclass(frozen=True)
 class Call:
     """One row, as far as a request needs it."""
@@ -101,8 +126,8 @@ class Ledger:
 
     state: State
 
-    def claim(self, plan: Plan, sent: Sent, settings: Settings, indices: Sequence[int], *, again: bool) -> list[Call]:
-        """Find or make a row for each picture, all or none.
+    def claim(self, wanted: Sequence[Wanted], settings: ServiceSettings, *, again: bool) -> list[Call]:
+        """Find or make a row for each request, all or none.
 
         A picture that is kept, or whose reply is on disk, comes back as its old row unless `again`; so does one that
         another living process is asking for. The rest is reserved against the budget.
@@ -110,20 +135,13 @@ class Ledger:
         Raises:
             BudgetReached: nothing is reserved.
         """
-        keys = [plan.key(index, sent) for index in indices]
-        with self.state.database("images_api", MIGRATIONS) as rows:
+        with self.state.database(_ROOM, MIGRATIONS) as rows:
             be_present(self.state.root)
             self._release_the_dead(rows)
-            found = {} if again else {key: call for key in keys if (call := self._found(rows, key))}
-            missing = [(index, key) for index, key in zip(indices, keys, strict=True) if key not in found]
-            _check_budget(rows, plan, settings, len(missing))
-            fresh = {}
-            for index, key in missing:
-                earlier = None if again else _unsettled(rows, key)
-                row_id = _insert(rows, plan, sent, index, key, earlier or uuid.uuid4().hex)
-                row = rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (row_id,)).fetchone()
-                fresh[index] = _call(row, fresh=True, follows_unsettled=earlier is not None)
-            return [fresh[index] if index in fresh else found[key] for index, key in zip(indices, keys, strict=True)]
+            found = {} if again else {one.key: call for one in wanted if (call := self._found(rows, one.key))}
+            missing = [one for one in wanted if one.key not in found]
+            _check_budget(rows, missing, settings)
+            return [found[one.key] if one.key in found else _reserve(rows, one, again) for one in wanted]
 
     def give_back(self, calls: Sequence[Call]) -> None:
         """Let go of what `claim` reserved and nobody will send."""
@@ -159,6 +177,10 @@ class Ledger:
         self.reply_file(call).unlink(missing_ok=True)
         return settled
 
+    def settled(self, call: Call, cost_usd: float | None) -> None:
+        """A call whose reply is not kept came to a good end."""
+        self._set(call, state=CallState.DONE, done_at=time.time(), cost_usd=cost_usd)
+
     def failed(self, call: Call, state: CallState, error: str, request_id: str | None = None) -> None:
         """The request ended without a picture. The reply of a `lost` one stays on disk to be looked at.
 
@@ -168,16 +190,16 @@ class Ledger:
 
     def row(self, call_id: int) -> dict[str, Any]:
         """A row as it stands, for provenance and for tests."""
-        with self.state.database("images_api", MIGRATIONS) as rows:
+        with self.state.database(_ROOM, MIGRATIONS) as rows:
             return dict(rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call_id,)).fetchone())
 
     def call(self, call_id: int) -> Call:
-        with self.state.database("images_api", MIGRATIONS) as rows:
+        with self.state.database(_ROOM, MIGRATIONS) as rows:
             return _call(rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call_id,)).fetchone())
 
     def spent(self, today: date) -> tuple[float, float]:
         """USD in this session and on `today`, what may have been billed included."""
-        with self.state.database("images_api", MIGRATIONS) as rows:
+        with self.state.database(_ROOM, MIGRATIONS) as rows:
             return _spent(rows, today)
 
     def reply_file(self, call: Call) -> Path:
@@ -216,7 +238,7 @@ class Ledger:
 
     def _set(self, call: Call, *, state: CallState, attempts_more: int = 0, **columns: Any) -> Call:
         names = ", ".join(f"{name} = coalesce(:{name}, {name})" for name in columns)
-        with self.state.database("images_api", MIGRATIONS) as rows:
+        with self.state.database(_ROOM, MIGRATIONS) as rows:
             rows.execute(
                 f"UPDATE images_api_calls SET state = :state, attempts = attempts + :more{', ' if names else ''}{names}"
                 " WHERE id = :id AND state != 'done'",
@@ -226,30 +248,30 @@ class Ledger:
         return _call(row, fresh=call.fresh, follows_unsettled=call.follows_unsettled)
 
 
-def _insert(rows: sqlite3.Connection, plan: Plan, sent: Sent, index: int, key: str, idempotency_key: str) -> int:
-    import hashlib
-
+def _reserve(rows: sqlite3.Connection, wanted: Wanted, again: bool) -> Call:
+    earlier = None if again else _unsettled(rows, wanted.key)
     values = {
-        "key": key,
-        "idempotency_key": idempotency_key,
+        "key": wanted.key,
+        "idempotency_key": earlier or uuid.uuid4().hex,
         "state": CallState.RESERVED.value,
         "session": SESSION,
         "day": date.today().isoformat(),
-        "endpoint": plan.endpoint.name,
-        "operation": plan.operation.value,
-        "model": plan.model_name,
-        "parameters": json.dumps(dict(plan.parameters), ensure_ascii=False),
-        "inputs": json.dumps([hashlib.sha256(file.data).hexdigest() for file in sent.files]),
-        "seed": str(plan.seed),
-        "picture": index,
-        "estimate_usd": plan.estimate_usd,
+        "endpoint": wanted.endpoint,
+        "operation": wanted.operation,
+        "model": wanted.model,
+        "parameters": json.dumps(dict(wanted.parameters or {}), ensure_ascii=False),
+        "inputs": json.dumps(list(wanted.inputs)),
+        "seed": str(wanted.seed),
+        "picture": wanted.index,
+        "estimate_usd": wanted.estimate_usd,
         "reserved_at": time.time(),
     }
     cursor = rows.execute(
         f"INSERT INTO images_api_calls ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",
         values,
     )
-    return int(cursor.lastrowid or 0)
+    row = rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (cursor.lastrowid,)).fetchone()
+    return _call(row, fresh=True, follows_unsettled=earlier is not None)
 
 
 def _unsettled(rows: sqlite3.Connection, key: str) -> str | None:
@@ -266,34 +288,43 @@ def _unsettled(rows: sqlite3.Connection, key: str) -> str | None:
 
 
 def _spent(rows: sqlite3.Connection, today: date) -> tuple[float, float]:
-    """USD of this session, and of `today` or, should the clock have been set back, of the days after it."""
+    """USD of this session, and of `today` or, should the clock have been set back, of the days after it.
+
+    What an endpoint says it cost counts only upwards: one that reports nothing must not empty the budget.
+    """
     counted = (
-        "SELECT coalesce(sum(coalesce(cost_usd, estimate_usd, 0)), 0) FROM images_api_calls WHERE state != 'unsent'"
+        "SELECT coalesce(sum(max(coalesce(cost_usd, 0), coalesce(estimate_usd, 0))), 0) FROM images_api_calls "
+        "WHERE state != 'unsent'"
     )
     session = rows.execute(f"{counted} AND session = ?", (SESSION,)).fetchone()[0]
     day = rows.execute(f"{counted} AND day >= ?", (today.isoformat(),)).fetchone()[0]
     return float(session), float(day)
 
 
-def _check_budget(rows: sqlite3.Connection, plan: Plan, settings: Settings, count: int) -> None:
-    if not settings.has_budget or count == 0:
+def _check_budget(rows: sqlite3.Connection, wanted: Sequence[Wanted], settings: ServiceSettings) -> None:
+    if not settings.has_budget or not wanted:
         return
-    if plan.estimate_usd is None:
-        raise BudgetReached(
-            f"You set a budget and nobody knows what '{plan.model_name}' costs at endpoint '{plan.endpoint.name}'; add "
-            f'"{plan.model_name}" = 0.04 (USD a picture) under [settings.images_api.prices] in endpoints.toml.'
-        )
-    wanted = plan.estimate_usd * count
+    total = 0.0
+    for one in wanted:
+        if one.estimate_usd is None:
+            raise BudgetReached(
+                f"There is a budget and nobody knows what '{one.model}' costs at endpoint '{one.endpoint}', so nothing "
+                f"was sent; add in endpoints.toml {one.price_line}."
+            )
+        total += one.estimate_usd
+    if total == 0.0:
+        return
     session, day = _spent(rows, date.today())
     for name, limit, spent in (
         ("per_session_usd", settings.per_session_usd, session),
         ("per_day_usd", settings.per_day_usd, day),
     ):
-        if limit is not None and spent + wanted > limit + 1e-9:
+        if limit is not None and spent + total > limit + 1e-9:
+            enough = max(2 * limit, math.ceil(spent + total))
             raise BudgetReached(
-                f"{count} picture(s) for about ${wanted:.2f} would pass your budget {name} = {limit:g} USD, of which "
-                f"${spent:.2f} are spent; nothing was sent: raise it in endpoints.toml, or ask for fewer or cheaper "
-                "pictures."
+                f"{len(wanted)} {wanted[0].what}(s) for about ${total:.2f} would pass your budget {name} = {limit:g} "
+                f"USD, of which ${spent:.2f} are spent; nothing was sent: raise it with the line {name} = {enough:g} "
+                f"under [settings.{TABLE}] in endpoints.toml, or ask for fewer or cheaper ones."
             )
 
 

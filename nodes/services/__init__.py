@@ -1,0 +1,1 @@
+"""Everything that talking to a named endpoint needs, whatever is asked of it."""

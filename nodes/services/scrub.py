@@ -1,0 +1,24 @@
+"""What an endpoint says, made fit for messages, logs, files and terminals. Everything it says goes through here."""
+
+from __future__ import annotations
+
+import re
+
+_MAX_QUOTE = 240  # characters
+_MAX_READ = 4000
+_MAX_ID = 200
+_KEY = re.compile(r"\b(sk|key)-[A-Za-z0-9_-]{8,}")
+
+
+def scrub(text: str, secret: str | None = None) -> str:
+    """The text on one line, short, without keys and without what steers a terminal."""
+    if secret:
+        text = text.replace(secret, "•••")
+    text = "".join(character if character.isprintable() else " " for character in text[:_MAX_READ])
+    text = " ".join(_KEY.sub("•••", text).split())
+    return text if len(text) <= _MAX_QUOTE else text[: _MAX_QUOTE - 1] + "…"
+
+
+def request_id(text: object) -> str | None:
+    """An endpoint's own name for a request, as letters, digits and the signs that such names have; None if empty."""
+    return re.sub(r"[^A-Za-z0-9_.:-]", "", str(text or "")[:_MAX_ID]) or None
