@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..info import MAX_TEXT, Info
+
 MAX_CHARACTERS = 4000  # of one field; DALL·E 3's own prompts end at 4000
-# What a fact may be called in `info`, by this pack's nodes and by others; the first that is there counts.
+# What a fact is called in this pack's `info`, then by others' nodes; the first that is there counts.
 _NAMES: dict[str, tuple[str, ...]] = {
     "model": ("model", "model_name", "checkpoint"),
     "seed": ("seed", "noise_seed"),
@@ -53,10 +55,14 @@ class Caption:
 
 def captions(info: str, count: int) -> list[Caption]:
     """Read a node's `info` (JSON, or any text) as `count` captions, one a picture."""
-    text = info.strip()
+    ours = Info.from_json(info)
+    if ours:
+        each = [_facts(vars(picture)) for picture in ours.pictures[:count]]
+        return [Caption({**_facts(vars(ours)), **own}) for own in each + [{}] * (count - len(each))]
+    text = info.strip()[:MAX_TEXT]
     try:
         parsed = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if isinstance(parsed, list) and parsed and all(isinstance(entry, Mapping) for entry in parsed):
         return [Caption(_facts(parsed[index] if index < len(parsed) else {})) for index in range(count)]

@@ -183,8 +183,8 @@ class DalleFluxLocalGenerate(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
         from . import graphs
+        from .account import account
         from .batches import batches_for
-        from .info import info_json
         from .loading import files_used, loading_for
         from .texts import PromptUsed, prompt_request
 
@@ -202,16 +202,19 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
         images = graphs.text_to_images(graph, models, settings, prompt_used.texts, batches)
         images = _held_to(policy, graph, images)
-        info = info_json(
+        info = account(
             "generate",
-            settings,
+            loading.family.value,
             files_used(loading, model=model, clip=clip, vae=vae),
+            settings,
             seeds,
-            model=loading.family.value,
-            asked={"quality": quality, "style": style, "n": n, "prompt_mode": prompt_mode, **prompt_used.as_info()},
+            prompt_used,
+            quality=quality,
+            style=style,
+            prompt_mode=prompt_mode,
             notes=settings.notes,
         )
-        return io.NodeOutput(images, prompt_used.revised_prompt, info, expand=graph.finalize())
+        return io.NodeOutput(images, prompt_used.revised_prompt, info.to_json(), expand=graph.finalize())
 
 
 class DalleFluxLocalEdit(io.ComfyNode):
@@ -273,7 +276,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
         from . import edits, graphs
-        from .info import info_json
+        from .account import account
         from .loading import files_used, loading_for
         from .texts import PromptUsed
 
@@ -293,16 +296,17 @@ class DalleFluxLocalEdit(io.ComfyNode):
         graph = GraphBuilder()
         models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
         images = _held_to(policy, graph, edits.edited(graph, models, edit, settings, prompt_used.texts, seeds))
-        info = info_json(
+        info = account(
             "edit",
-            settings,
+            edit.family.value,
             files_used(loading, model=model, clip=clip, vae=vae),
+            settings,
             seeds,
-            model=edit.family.value,
-            asked={"quality": quality, "n": n, **prompt_used.as_info()},
+            prompt_used,
+            quality=quality,
             notes=edit.notes(settings),
         )
-        return io.NodeOutput(images, prompt_used.revised_prompt, info, expand=graph.finalize())
+        return io.NodeOutput(images, prompt_used.revised_prompt, info.to_json(), expand=graph.finalize())
 
 
 class DalleFluxLocalVariation(io.ComfyNode):
@@ -368,8 +372,8 @@ class DalleFluxLocalVariation(io.ComfyNode):
         policy: Policy | None = None,
     ) -> io.NodeOutput:
         from . import files, graphs
+        from .account import account
         from .batches import batches_for
-        from .info import info_json
         from .installed import Part, choose_part
         from .loading import files_used, loading_for
 
@@ -396,16 +400,17 @@ class DalleFluxLocalVariation(io.ComfyNode):
             graph, models, settings, batches, image[:1, :, :, :3], weight, style_model, clip_vision
         )
         images = _held_to(policy, graph, images)
-        info = info_json(
+        info = account(
             "variation",
-            settings,
+            loading.family.value,
             used,
+            settings,
             seeds,
-            model=loading.family.value,
-            asked={"n": n, "strength": strength, "redux_weight": weight},
+            None,
+            strength=strength,
             notes=settings.notes,
         )
-        return io.NodeOutput(images, "", info, expand=graph.finalize())
+        return io.NodeOutput(images, "", info.to_json(), expand=graph.finalize())
 
 
 class DalleFluxSettings(io.ComfyNode):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..prompts.convert import Conversion, ConversionRequest
 from ..prompts.targets import PromptMode, Style, Target
@@ -28,13 +27,16 @@ class PromptUsed:
         """The text that is really drawn, as people read it."""
         return self.conversion.text
 
-    def as_info(self) -> dict[str, Any]:
-        """For `info`."""
-        return {
-            "prompt": self.written,
-            "revised_prompt": self.revised_prompt,
-            "prompt_report": self.conversion.report.as_dict(),
-        }
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each rule that changed the text, and what a person should know about it."""
+        report = self.conversion.report.as_dict()
+        changed = [f"The prompt was changed by the rule {one['rule']}: {one['reason']}" for one in report["rules"]]
+        warned = [one["message"] for one in report["warnings"]]
+        rewriting = report["rewriting"] or {}
+        if rewriting.get("outcome") == "fell_back":
+            warned.append(f"The rewriter's answer was not used ({'; '.join(rewriting['complaints'])}).")
+        return (*changed, *warned)
 
 
 def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, family: Family) -> ConversionRequest:

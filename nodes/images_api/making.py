@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PIL import Image
 
 from .. import pictures
+from ..info import Info, PictureInfo
 from ..services.ledger import Call, Ledger
 from ..services.spending import Account
 from .errors import ImagesApiError
@@ -64,7 +65,7 @@ class Made:
 
     images: torch.Tensor  # [B,H,W,3] float32 0…1
     revised_prompt: str  # the text really used for the first picture
-    info: dict[str, Any]
+    info: Info
 
 
 async def make_pictures(plan: Plan, sent: Sent, account: Account, watch: Watch, *, again: bool = False) -> Made:
@@ -202,8 +203,8 @@ def _gather(plan: Plan, sent: Sent, ledger: Ledger, begun: Sequence[Call | Job],
     if shutdown:
         notes.append(_warning(plan, shutdown))
     assert batch is not None
-    first = rows[0].revised_prompt or plan.prompt
-    return Made(torch.from_numpy(batch), first, _info(plan, described, notes, seconds))
+    info = _info(plan, described, notes, seconds)
+    return Made(torch.from_numpy(batch), info.revised_prompt or "", info)
 
 
 def _opened(one: Call | Job) -> Image.Image | None:
@@ -214,47 +215,55 @@ def _opened(one: Call | Job) -> Image.Image | None:
     return picture
 
 
-def _describe(plan: Plan, one: Call | Job, row: Call, came: tuple[int, int]) -> dict[str, Any]:
+def _describe(plan: Plan, one: Call | Job, row: Call, came: tuple[int, int]) -> PictureInfo:
     """One picture's entry in `info`."""
     fresh = isinstance(one, Job) and row.fresh
     estimated = row.cost_usd is None or (row.cost_usd != row.estimate_usd and not is_published(plan.model))
     cost = row.cost_usd if row.cost_usd is not None else row.estimate_usd
+    cost = None if cost is None else round(cost, 6)
     took = max(0.0, row.replied_at - row.sent_at) if row.replied_at and row.sent_at else None  # clocks are set back
-    return {
-        "ledger_row": row.id,
-        "sha256": row.image_sha256,
-        "cached": not fresh,
-        "cost_usd": (None if cost is None else round(cost, 6)) if fresh else 0.0,
-        "cost_is_estimate": fresh and estimated,
-        "first_cost_usd": None if cost is None else round(cost, 6),
-        "request_id": row.request_id,
-        "revised_prompt": row.revised_prompt,
-        "seconds": None if took is None else round(took, 3),
-        "sent_at": row.sent_at,
-        "attempts": row.attempts,
-        "earlier_attempt_may_be_billed": row.follows_unsettled,
-        "size": f"{came[0]}x{came[1]}",
-    }
+    return PictureInfo(
+        size=f"{came[0]}x{came[1]}",
+        revised_prompt=row.revised_prompt or plan.prompt or None,
+        sha256=row.image_sha256,
+        ledger_row=row.id,
+        cached=not fresh,
+        cost_usd=cost if fresh else 0.0,
+        cost_is_estimate=fresh and estimated,
+        first_cost_usd=cost,
+        request_id=row.request_id,
+        seconds=None if took is None else round(took, 3),
+        sent_at=row.sent_at,
+        attempts=row.attempts,
+        earlier_attempt_may_be_billed=row.follows_unsettled,
+    )
 
 
-def _info(plan: Plan, described: list[dict[str, Any]], notes: list[str], seconds: float) -> dict[str, Any]:
-    costs = [one["cost_usd"] for one in described]
-    return {
-        "endpoint": plan.endpoint.name,
-        "model": plan.model_name,
-        "operation": plan.operation.value,
-        "seed": plan.seed,
-        "sent": dict(plan.parameters),
-        "mapped": notes,
-        "cost_usd": None if None in costs else round(sum(costs), 6),
-        "cost_is_estimate": any(one["cost_is_estimate"] for one in described),
-        "cached": all(one["cached"] for one in described),
-        "seconds": round(seconds, 3),
-        "request_id": described[0]["request_id"],
-        "revised_prompts": [one["revised_prompt"] for one in described],
-        "partial_images": plan.partial_images,
-        "pictures": described,
-    }
+def _info(plan: Plan, described: Sequence[PictureInfo], notes: Sequence[str], seconds: float) -> Info:
+    costs = [one.cost_usd for one in described if one.cost_usd is not None]
+    return Info(
+        provider="service",
+        endpoint=plan.endpoint.name,
+        kind=plan.endpoint.kind,
+        operation=plan.operation.name.lower(),
+        model=plan.model_name,
+        prompt=plan.ask.prompt or None,
+        revised_prompt=described[0].revised_prompt,
+        size=str(plan.asked_size),
+        drawn_at=str(plan.sent_size),
+        quality=plan.ask.quality,
+        style=plan.ask.style,
+        n=plan.n,
+        seed=plan.seed,
+        sent=plan.parameters,
+        notes=tuple(notes),
+        cost_usd=round(sum(costs), 6) if len(costs) == len(described) else None,
+        cost_is_estimate=any(one.cost_is_estimate for one in described),
+        cached=all(one.cached for one in described),
+        seconds=round(seconds, 3),
+        request_id=described[0].request_id,
+        pictures=tuple(described),
+    )
 
 
 def _warning(plan: Plan, shutdown: date) -> str:

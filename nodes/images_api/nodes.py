@@ -239,7 +239,7 @@ async def _run(
     running.show_text(node.hidden.unique_id, _summary(made))
     await hold_back_pictures(made.images, policy)
     await _leave_traces(node, made, filename_prefix)
-    return io.NodeOutput(made.images, made.revised_prompt, json.dumps(made.info, ensure_ascii=False))
+    return io.NodeOutput(made.images, made.revised_prompt, made.info.to_json())
 
 
 class _NodeWatch:
@@ -262,11 +262,11 @@ class _NodeWatch:
 def _summary(made: Made) -> str:
     """The line that stays on the node: count, cost, time."""
     info = made.info
-    count = len(info["pictures"])
-    cost = info["cost_usd"]
-    money = "from disk" if info["cached"] else "price unknown" if cost is None else f"${cost:.3f}"
-    about = "about " if info["cost_is_estimate"] and cost else ""
-    return f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info['seconds']:.1f} s"
+    count = len(info.pictures)
+    cost = info.cost_usd
+    money = "from disk" if info.cached else "price unknown" if cost is None else f"${cost:.3f}"
+    about = "about " if info.cost_is_estimate and cost else ""
+    return f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info.seconds:.1f} s"
 
 
 async def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:

@@ -69,6 +69,7 @@ class Ask:
 class Plan:
     """n equal requests for one picture each."""
 
+    ask: Ask
     operation: Operation
     endpoint: Endpoint
     model: Model
@@ -175,6 +176,7 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: da
         notes.append(f"n={ask.n} is sent as {ask.n} requests for one picture, side by side.")
     partials = settings.partial_images if model.streams and previews else 0
     return Plan(
+        ask=ask,
         operation=ask.operation,
         endpoint=endpoint,
         model=model,

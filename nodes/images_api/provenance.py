@@ -14,21 +14,18 @@ from typing import Any
 from PIL import Image
 
 from .. import pictures
+from ..info import Info
 from ..state import write_file
 
 PNG_KEYWORD = "dalle_flux"
 
 
-def records(info: Mapping[str, Any]) -> list[dict[str, Any]]:
+def records(info: Info) -> list[dict[str, Any]]:
     """One record for each picture of a node's `info`."""
-    shared = {name: info[name] for name in ("endpoint", "model", "operation", "seed")}
-    parameters = dict(info["sent"])
-    prompt = parameters.pop("prompt", "")
+    shared = {name: getattr(info, name) for name in ("endpoint", "model", "operation", "seed", "prompt")}
+    shared["parameters"] = {name: value for name, value in (info.sent or {}).items() if name != "prompt"}
     own = ("ledger_row", "request_id", "revised_prompt", "sha256", "sent_at")
-    return [
-        {**shared, "prompt": prompt, "parameters": parameters, **{name: picture[name] for name in own}}
-        for picture in info["pictures"]
-    ]
+    return [{**shared, **{name: getattr(picture, name) for name in own}} for picture in info.pictures]
 
 
 def save(picture: Image.Image, record: Mapping[str, Any], path: Path, more_text: Mapping[str, str]) -> None:

@@ -54,7 +54,7 @@ async def side_by_side(services: Services, state: Path) -> None:
     began = time.perf_counter()
     made = await make(services, state, n=8)
     whole = time.perf_counter() - began
-    slowest = max(picture["seconds"] for picture in made.info["pictures"])
+    slowest = max(picture.seconds for picture in made.info.pictures)
     print(f"n=8, calls of 1.0 to 2.0 s        | {whole:6.2f} s | slowest {slowest:.2f} s | {whole / slowest:.2f}x")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from comfyui import samples
 from comfyui.environment import PACK
+from nodes.info import Info
 from PIL import Image
 
 KNOBS = {"size": "256x256", "quality": "standard", "style": "vivid", "n": 1, "seed": 5, "prompt_mode": "as is"}
@@ -47,8 +49,12 @@ def pictures(comfyui, run) -> list[np.ndarray]:
 
 
 def info(run) -> dict[str, Any]:
+    """The `info` output, which has the same keys whichever node drew."""
     assert run.succeeded, run.error
-    return dict(json.loads(run.outputs["3"]["text"][0]))
+    text = run.outputs["3"]["text"][0]
+    assert Info.from_json(text)
+    assert list(json.loads(text)) == [field.name for field in dataclasses.fields(Info)]
+    return dict(json.loads(text))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +189,7 @@ def test_the_same_seed_draws_the_same_pixels_and_another_does_not(comfyui):
 def test_four_pictures_are_four_seeds(comfyui):
     run = comfyui.run(generate(n=4, seed=30))
     four = pictures(comfyui, run)
-    assert info(run)["seeds"] == [30, 31, 32, 33]
+    assert [picture["seed"] for picture in info(run)["pictures"]] == [30, 31, 32, 33]
     for index in range(4):
         alone = pictures(comfyui, comfyui.run(generate(seed=30 + index)))[0]
         assert np.abs(four[index] - alone).max() <= 2  # a batch is multiplied in another order

@@ -60,7 +60,7 @@ def test_python_sets_prompt_size_and_seed_and_fetches_pictures_and_info(here, tm
     (picture,) = tmp_path.glob("*.png")
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     info = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
-    assert (info["seeds"], info["prompt"]) == ([7], "a lighthouse at dusk, watercolour")
+    assert (info["seed"], info["prompt"]) == (7, "a lighthouse at dusk, watercolour")
 
 
 def test_comfy_cli(comfyui, here, tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import time
 
 import pytest
+from nodes.info import Info
 from PIL import Image
 from services import Fault, Services
 
@@ -52,7 +54,10 @@ def show(node: str, output: int) -> dict:
 
 
 def info_of(run, node: str) -> dict:
-    return json.loads(run.outputs[node]["text"][0])
+    """A node's `info`, which has the same keys for all of them, as for those that draw on this machine."""
+    told = json.loads(run.outputs[node]["text"][0])
+    assert list(told) == [field.name for field in dataclasses.fields(Info)]
+    return told
 
 
 def test_the_lists_offer_what_the_user_named(host):
@@ -80,6 +85,8 @@ def test_generate_edit_and_variation_run_in_one_graph_and_leave_traces(host, ser
         "5": show("1", 1),
         "6": {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 64, "height": 64}},
         "7": show("1", 2),
+        "8": show("2", 2),
+        "9": show("3", 2),
     }  # fmt: skip
     # A stranger's graph may bring anything under our name.
     run = host.wait(host.queue(graph, extra_data={"extra_pnginfo": {"workflow": {"nodes": []}, "dalle_flux": 5}}))
@@ -88,11 +95,12 @@ def test_generate_edit_and_variation_run_in_one_graph_and_leave_traces(host, ser
     assert run.outputs["5"]["text"] == ["a red cube, drawn in great detail"]
     info = info_of(run, "7")
     assert info["cost_usd"] == 0.12
+    assert [info_of(run, key)["operation"] for key in "789"] == ["generate", "edit", "variation"]
 
     saved = run.outputs["4"]["images"]
     assert len(saved) == 2
     told = json.loads(Image.open(io.BytesIO(host.view(saved[0]))).text["dalle_flux"])
-    assert told["3"][0]["operation"] == "variations"
+    assert told["3"][0]["operation"] == "variation"
     assert told["1"][0]["request_id"] == info["request_id"]
 
     (ours,) = (host.installation.base / "output").glob("ours*.png")

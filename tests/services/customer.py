@@ -124,7 +124,12 @@ def main() -> None:
     made = asyncio.run(make_pictures(plan, sent, Account(Ledger(State(Path(wanted["state"]))), settings), Watch()))
     import openai
 
-    result = {"shape": list(made.images.shape), "info": made.info, "partials": partials, "openai": openai.__version__}
+    result = {
+        "shape": list(made.images.shape),
+        "info": json.loads(made.info.to_json()),
+        "partials": partials,
+        "openai": openai.__version__,
+    }
     print(json.dumps({**result, "peak_mb": _peak_mb()}))
 
 

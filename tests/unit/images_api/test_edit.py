@@ -39,7 +39,7 @@ async def test_mask_one_becomes_alpha_zero_of_the_pictures_size(studio, services
     assert mask.format == "PNG"
     assert mask.size == (160, 96)
     alpha = mask.getchannel("A")
-    assert "the mask is scaled to 160x96, the picture's size." in made.info["mapped"]
+    assert "the mask is scaled to 160x96, the picture's size." in made.info.notes
     assert alpha.getpixel((10, 50)) == 255  # 0 = keep
     assert alpha.getpixel((150, 50)) == 0  # 1 = change
     assert "style" not in request.fields
@@ -59,7 +59,7 @@ async def test_dalle2_gets_a_square_and_gives_the_shape_back(studio, services):
     sent = opened(services.requests[0].files["image:image-1.png"])
     assert sent.size == (256, 256)
     assert made.images.shape == (1, 128, 256, 3)
-    assert any("padded to 256x256" in note for note in made.info["mapped"])
+    assert any("padded to 256x256" in note for note in made.info.notes)
     mask = opened(services.requests[0].files["mask:mask.png"]).getchannel("A")
     assert mask.getpixel((200, 128)) == 0
     assert mask.getpixel((200, 5)) == 255, "the padding is kept"
@@ -80,8 +80,8 @@ async def test_dalle2_needs_a_mask_and_the_mask_must_change_something(studio, se
 async def test_of_several_masks_the_first_is_used_and_that_is_said(studio):
     masks = right_half(64, 64).repeat(2, 1, 1)
     made = await studio.make("gpt-image-2", image=picture(64, 64), mask=masks, quality="low", **EDIT)
-    assert "only the first of 2 masks is used; it belongs to the first picture." in made.info["mapped"]
-    assert not any("scaled" in note for note in made.info["mapped"])
+    assert "only the first of 2 masks is used; it belongs to the first picture." in made.info.notes
+    assert not any("scaled" in note for note in made.info.notes)
 
 
 async def test_a_file_above_the_limit_is_refused_before_sending(studio, services, monkeypatch):
@@ -104,7 +104,7 @@ async def test_another_picture_is_another_request_and_the_same_one_is_not(studio
 async def test_an_edit_streams_too(studio, services):
     studio.settings = no_budget(partial_images=1)
     made = await studio.make("gpt-image-2", image=picture(64, 64), quality="low", **EDIT)
-    assert made.info["cost_usd"] == pytest.approx(services.billed_usd)
+    assert made.info.cost_usd == pytest.approx(services.billed_usd)
 
 
 async def test_a_variation_sends_one_square_png(studio, services):

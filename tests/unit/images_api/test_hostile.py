@@ -106,7 +106,7 @@ async def test_what_is_said_beside_the_picture_cannot_keep_it_from_being_stored(
     services.plan(Fault.BODY, to=json.dumps({"data": [item], "usage": tokens}))
     made = await studio.make("gpt-image-2")
     assert made.revised_prompt == "a ? cube"
-    assert made.info["cost_is_estimate"]
+    assert made.info.cost_is_estimate
     assert states(studio) == ["done"]
 
 
@@ -148,7 +148,7 @@ async def test_every_script_and_sign_arrives_as_it_was_written(studio, services)
     prompt = '紅い箱 \u202eعربي‮ 🟥👩‍🚀 e\u0301 \x00 "quoted" \'; DROP TABLE--'
     made = await studio.make("dall-e-3", prompt=prompt)
     assert services.requests[0].fields["prompt"] == prompt
-    assert made.info["sent"]["prompt"] == prompt
+    assert made.info.sent["prompt"] == prompt
     assert made.revised_prompt.startswith(prompt)
 
 

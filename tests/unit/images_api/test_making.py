@@ -33,8 +33,8 @@ async def test_dalle3_is_asked_as_it_always_was(studio, services, size, quality,
     assert made.images.shape == (1, height, width, 3)
     assert made.images.dtype == torch.float32
     assert made.revised_prompt == "a red cube, drawn in great detail"
-    assert made.info["cost_usd"] == services.billed_usd
-    assert made.info["mapped"] == []
+    assert made.info.cost_usd == services.billed_usd
+    assert made.info.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ async def test_a_dalle3_request_becomes_one_that_a_gpt_model_takes(studio, servi
     width, height = map(int, size.split("x"))
     assert made.images.shape == (1, height, width, 3)
     assert made.revised_prompt == request.fields["prompt"]
-    assert any("quality hd is sent as high" in note for note in made.info["mapped"])
-    assert any("style natural" in note for note in made.info["mapped"])
-    assert (size == asked) == (not any("size" in note for note in made.info["mapped"]))
-    assert made.info["cost_usd"] == pytest.approx(services.billed_usd)
-    assert made.info["cost_is_estimate"] == (model not in ("gpt-image-2", "gpt-image-2.6-sunburst"))
+    assert any("quality hd is sent as high" in note for note in made.info.notes)
+    assert any("style natural" in note for note in made.info.notes)
+    assert (size == asked) == (not any("size" in note for note in made.info.notes))
+    assert made.info.cost_usd == pytest.approx(services.billed_usd)
+    assert made.info.cost_is_estimate == (model not in ("gpt-image-2", "gpt-image-2.6-sunburst"))
 
 
 async def test_older_gpt_models_get_the_nearest_shape_they_have(studio, services):
@@ -76,8 +76,8 @@ async def test_dalle2_is_asked_for_what_it_has(studio, services):
     assert services.requests[0].fields == {
         "model": "dall-e-2", "prompt": "a red cube", "n": 1, "size": "256x256", "response_format": "b64_json",
     }  # fmt: skip
-    assert made.info["mapped"] == ["style vivid is dropped: dall-e-2 has none."]
-    assert made.info["cost_usd"] == 0.016
+    assert made.info.notes == ("style vivid is dropped: dall-e-2 has none.",)
+    assert made.info.cost_usd == 0.016
 
 
 async def test_an_unknown_model_is_asked_like_dalle3(studio, services):
@@ -85,7 +85,7 @@ async def test_an_unknown_model_is_asked_like_dalle3(studio, services):
     studio.fields["models"] = ["house-style"]
     made = await studio.make("house-style", style="vivid", quality="hd")
     assert services.requests[0].fields["style"] == "vivid"
-    assert made.info["cost_usd"] is None  # nobody knows
+    assert made.info.cost_usd is None  # nobody knows
 
 
 @pytest.mark.parametrize(
@@ -117,26 +117,26 @@ async def test_several_pictures_are_asked_for_side_by_side(studio, services):
     made = await studio.make(n=6, watch=Watch(on_look=lambda: services.busy == 3 and services.release()))
     assert made.images.shape[0] == 6
     assert services.most_busy == 3
-    assert len({picture["sha256"] for picture in made.info["pictures"]}) == 6
-    assert made.info["cost_usd"] == services.billed_usd == 0.096
-    assert "n=6 is sent as 6 requests for one picture, side by side." in made.info["mapped"]
+    assert len({picture.sha256 for picture in made.info.pictures}) == 6
+    assert made.info.cost_usd == services.billed_usd == 0.096
+    assert "n=6 is sent as 6 requests for one picture, side by side." in made.info.notes
 
 
 async def test_the_same_request_is_answered_from_disk(studio, services):
     first = await studio.make(n=2)
     second = await studio.make(n=2)
     assert torch.equal(first.images, second.images)
-    assert second.info["cached"]
-    assert second.info["cost_usd"] == 0.0
-    assert second.info["pictures"][0]["first_cost_usd"] == 0.016
-    assert second.info["pictures"][0]["request_id"] == first.info["pictures"][0]["request_id"]
+    assert second.info.cached
+    assert second.info.cost_usd == 0.0
+    assert second.info.pictures[0].first_cost_usd == 0.016
+    assert second.info.pictures[0].request_id == first.info.pictures[0].request_id
     assert len(services.bills) == 2
 
 
 async def test_one_more_picture_costs_one_more_picture(studio, services):
     await studio.make(n=2)
     made = await studio.make(n=3)
-    assert [picture["cached"] for picture in made.info["pictures"]] == [True, True, False]
+    assert [picture.cached for picture in made.info.pictures] == [True, True, False]
     assert len(services.bills) == 3
 
 
@@ -145,7 +145,7 @@ async def test_a_new_seed_another_request_or_again_is_paid_for(studio, services,
     first = await studio.make()
     second = await studio.make(**change)
     assert len(services.bills) == 2
-    assert not second.info["cached"]
+    assert not second.info.cached
     assert not torch.equal(first.images, second.images)
 
 
@@ -158,8 +158,8 @@ async def test_after_again_the_newest_picture_is_the_kept_one(studio, services):
 
 async def test_a_lost_picture_file_is_asked_for_anew(studio, services):
     made = await studio.make()
-    studio.ledger.state.kept(made.info["pictures"][0]["sha256"]).unlink()
-    assert not (await studio.make()).info["cached"]
+    studio.ledger.state.kept(made.info.pictures[0].sha256).unlink()
+    assert not (await studio.make()).info.cached
     assert len(services.bills) == 2
 
 
@@ -172,7 +172,7 @@ async def test_a_stream_shows_partial_pictures_and_counts_their_tokens(studio, s
     fractions = [progress.fraction for progress in watch.shown]
     assert fractions == sorted(fractions)
     assert any("drawing" in progress.text for progress in watch.shown)
-    assert made.info["cost_usd"] == pytest.approx(services.billed_usd)
+    assert made.info.cost_usd == pytest.approx(services.billed_usd)
 
 
 async def test_an_endpoint_that_ignores_streaming_is_fine(studio, services):
@@ -191,7 +191,7 @@ async def test_a_picture_of_another_size_is_reported(studio, services):
     services.plan(Fault.WRONG_SIZE, size="512x256")
     made = await studio.make()
     assert made.images.shape == (1, 256, 512, 3)
-    assert made.info["mapped"] == ["picture 1 came as 512x256 though 256x256 was asked for."]
+    assert made.info.notes == ("picture 1 came as 512x256 though 256x256 was asked for.",)
 
 
 async def test_a_budget_stops_before_sending(studio, services):
@@ -200,7 +200,7 @@ async def test_a_budget_stops_before_sending(studio, services):
     with pytest.raises(BudgetReached, match=r"about \$0.02 would pass your budget per_day_usd = 0.04 USD, of which"):
         await studio.make(seed=2)
     assert len(services.requests) == 2
-    assert (await studio.make(n=2)).info["cached"]  # what is on disk is always given
+    assert (await studio.make(n=2)).info.cached  # what is on disk is always given
 
 
 async def test_a_budget_covers_all_pictures_of_a_node_or_none(studio, services):
@@ -217,14 +217,14 @@ async def test_a_budget_needs_prices(studio, services):
     with pytest.raises(BudgetReached, match=r"images_api\.prices"):
         await studio.make("house-style")
     studio.settings = no_budget(per_day_usd=1.0, prices={"house-style": 0.03})
-    assert (await studio.make("house-style")).info["cost_usd"] == 0.03
+    assert (await studio.make("house-style")).info.cost_usd == 0.03
 
 
 async def test_an_endpoint_says_when_a_model_ends(studio, services):
     services.plan(Fault.HOLD)
     asked = Watch(on_look=lambda: [one for one in jobs.jobs().shutdowns.values() if one.done()] and services.release())
     made = await studio.make("gpt-image-1.5", quality="low", watch=asked)
-    assert any("shut down on 2026-12-01" in note for note in made.info["mapped"])
+    assert any("shut down on 2026-12-01" in note for note in made.info.notes)
 
 
 async def test_azure_v1_and_classic_addresses(studio, services):
@@ -234,7 +234,7 @@ async def test_azure_v1_and_classic_addresses(studio, services):
     made = await studio.make("my-deployment")
     assert services.requests[-1].path == "/openai/v1/images/generations"
     assert services.requests[-1].query == {"api-version": "preview"}
-    assert made.info["cost_usd"] == pytest.approx(services.billed_usd)
+    assert made.info.cost_usd == pytest.approx(services.billed_usd)
     studio.fields = {"kind": "azure", "base_url": services.root}
     await studio.make("my-deployment", seed=2)
     assert services.requests[-1].path == "/openai/deployments/my-deployment/images/generations"
@@ -243,14 +243,15 @@ async def test_azure_v1_and_classic_addresses(studio, services):
     assert "authorization" not in services.requests[-1].headers
 
 
-async def test_info_is_json_with_stable_keys(studio):
-    made = await studio.make()
-    assert list(json.loads(json.dumps(made.info))) == [
-        "endpoint", "model", "operation", "seed", "sent", "mapped", "cost_usd", "cost_is_estimate", "cached", "seconds",
-        "request_id", "revised_prompts", "partial_images", "pictures",
-    ]  # fmt: skip
-    assert list(made.info["pictures"][0]) == [
-        "ledger_row", "sha256", "cached", "cost_usd", "cost_is_estimate", "first_cost_usd", "request_id",
-        "revised_prompt", "seconds", "sent_at", "attempts", "earlier_attempt_may_be_billed", "size",
-    ]  # fmt: skip
-    assert made.info["request_id"].startswith("req_")
+async def test_info_says_what_was_asked_and_what_was_sent(studio):
+    made = await studio.make("gpt-image-2", quality="hd", style="natural", seed=3)
+    told = json.loads(made.info.to_json())
+    assert (told["provider"], told["endpoint"], told["kind"], told["operation"]) == (
+        "service", "studio", "openai", "generate",
+    )  # fmt: skip
+    assert (told["prompt"], told["quality"], told["style"]) == ("a red cube", "hd", "natural")
+    assert (told["sent"]["quality"], told["sent"]["prompt"]) == ("high", told["revised_prompt"])
+    assert told["revised_prompt"].startswith("a red cube\n\nStyle: natural")
+    assert (told["files"], told["steps"], told["guidance"], told["prompt_mode"]) == (None,) * 4
+    assert told["pictures"][0]["seed"] is None
+    assert told["request_id"].startswith("req_")

@@ -26,7 +26,7 @@ def states(studio) -> list[str]:
 async def test_what_was_surely_not_billed_is_sent_again(studio, services, fault):
     services.plan(fault, times=2, seconds=0.01)
     made = await studio.make()
-    assert made.info["pictures"][0]["attempts"] == 3
+    assert made.info.pictures[0].attempts == 3
     assert len(services.bills) == 1
 
 
@@ -113,7 +113,7 @@ async def test_a_late_picture_is_kept_for_the_next_run(studio, services):
     services.release()
     await studio.settled()
     made = await studio.make()
-    assert made.info["cached"]
+    assert made.info.cached
     assert len(services.bills) == 1
 
 
@@ -135,7 +135,7 @@ async def test_an_idempotent_endpoint_delivers_the_late_picture(studio, services
         await studio.make()
     made = await studio.make()
     assert len(services.bills) == 1
-    assert made.info["pictures"][0]["earlier_attempt_may_be_billed"]
+    assert made.info.pictures[0].earlier_attempt_may_be_billed
     first, second = (request.headers["idempotency-key"] for request in services.requests)
     assert first == second
 
@@ -153,7 +153,7 @@ async def test_one_refused_picture_of_four_does_not_lose_the_other_three(studio,
     with pytest.raises(errors.RefusedByPolicy, match="3 of 4 pictures came and cost nothing when you run this again"):
         await studio.make(n=4)
     made = await studio.make(n=4)
-    assert [picture["cached"] for picture in made.info["pictures"]].count(True) == 3
+    assert [picture.cached for picture in made.info.pictures].count(True) == 3
     assert len(services.bills) == 4
 
 
@@ -180,7 +180,7 @@ async def test_sixteen_different_nodes_pay_sixteen_times(studio, services):
     watch = Watch(on_look=lambda: services.busy == 16 and services.release())
     made = await asyncio.gather(*(studio.make(seed=seed, watch=watch) for seed in range(16)))
     assert len(services.bills) == 16
-    assert len({one.info["pictures"][0]["sha256"] for one in made}) == 16
+    assert len({one.info.pictures[0].sha256 for one in made}) == 16
     assert services.most_busy == 16
 
 
@@ -224,7 +224,7 @@ async def test_a_node_that_is_thrown_away_does_not_lose_what_it_paid_for(studio,
         await task
     services.release()
     await studio.settled()
-    assert (await studio.make()).info["cached"]
+    assert (await studio.make()).info.cached
     assert len(services.bills) == 1
 
 

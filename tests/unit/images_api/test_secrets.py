@@ -74,7 +74,7 @@ async def test_an_endpoint_without_a_key_gets_none_from_the_environment(studio, 
     made = await studio.make()
     assert "belongs-to-openai-only" not in str(seen)
     assert all("Authorization" not in headers for headers in seen)
-    assert made.info["cost_usd"] == 0.0  # a server on this machine without a key sends no bill
+    assert made.info.cost_usd == 0.0  # a server on this machine without a key sends no bill
 
 
 async def test_a_saved_picture_tells_where_it_comes_from(studio, tmp_path):

@@ -80,7 +80,7 @@ async def test_a_picture_that_cannot_be_written_is_taken_from_the_kept_reply(stu
         with pytest.raises(StateFailed, match="the reply is kept"):
             await studio.make()
     assert states(studio) == ["replied"]
-    assert (await studio.make()).info["cached"]
+    assert (await studio.make()).info.cached
     assert len(services.bills) == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_cancel_after_the_picture_came_changes_nothing(studio, services,
     go_on.set()
     await studio.settled()
     studio.ledger.failed(stored[0], CallState.UNKNOWN, "cancelled")  # nor does one that comes later still
-    assert (await studio.make()).info["cached"]
+    assert (await studio.make()).info.cached
     assert len(services.bills) == 1
 
 
@@ -207,8 +207,8 @@ async def test_another_process_asking_for_the_same_picture_is_waited_for(studio,
     studio.ledger.keep_reply(other.call, reply, "req_there")
     studio.ledger.done(other.call, picture, 0.016, None)
     made = await making
-    assert made.info["cached"]
-    assert made.info["request_id"] == "req_there"
+    assert made.info.cached
+    assert made.info.request_id == "req_there"
     assert len(services.bills) == 1  # the one of seed 99
 
 
@@ -218,7 +218,7 @@ async def test_if_the_other_process_dies_its_request_is_taken_over(studio, servi
     await until(lambda: any("another ComfyUI" in progress.text for progress in watch.shown))
     other.die()
     made = await making
-    assert made.info["pictures"][0]["earlier_attempt_may_be_billed"]
+    assert made.info.pictures[0].earlier_attempt_may_be_billed
     assert services.requests[-1].headers["idempotency-key"] == other.call.idempotency_key
 
 
