@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from comfyui import samples
 from comfyui.environment import PACK
-from nodes.info import Info
 from PIL import Image
+
+from nodes.info import Info
 
 KNOBS = {"size": "256x256", "quality": "standard", "style": "vivid", "n": 1, "seed": 5, "prompt_mode": "as is"}
 PROMPT = "a fox in the snow"

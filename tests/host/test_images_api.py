@@ -8,9 +8,10 @@ import json
 import time
 
 import pytest
-from nodes.info import Info
 from PIL import Image
 from services import Fault, Services
+
+from nodes.info import Info
 
 
 @pytest.fixture(scope="module")
