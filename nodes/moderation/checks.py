@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..endpoints import Endpoint, Endpoints
+from ..endpoints import Endpoints
+from ..services.spending import Account
 from .decision import Verdict
 from .gate import PictureCheck, TextCheck
 from .policy import Policy
@@ -34,15 +35,22 @@ def _text_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -
     from .local_text import LocalTextCheck
     from .openai_check import OpenAICheck
 
+    def account() -> Account:
+        return Account.of(endpoints())
+
     match name:
         case "local":
             return _Late(name, lambda text: LocalTextCheck().check(text))
         case "openai":
-            return _Late(name, lambda text: OpenAICheck(_named(endpoints, policy.endpoint), policy.model).check(text))
+            return _Late(
+                name, lambda text: OpenAICheck(endpoints().get(policy.endpoint), policy.model, account).check(text)
+            )
         case "llm guard":
             return _Late(
                 name,
-                lambda text: LlmGuardCheck(_named(endpoints, policy.guard_endpoint), policy.guard_model).check(text),
+                lambda text: LlmGuardCheck(endpoints().get(policy.guard_endpoint), policy.guard_model, account).check(
+                    text
+                ),
             )
     raise ValueError(f"no text check {name!r}")
 
@@ -51,18 +59,18 @@ def _picture_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]
     from .local_picture import LocalPictureCheck
     from .openai_check import OpenAICheck
 
+    def account() -> Account:
+        return Account.of(endpoints())
+
     match name:
         case "local":
             return _LatePicture(name, lambda picture: LocalPictureCheck().check(picture))
         case "openai":
             return _LatePicture(
-                name, lambda picture: OpenAICheck(_named(endpoints, policy.endpoint), policy.model).check(picture)
+                name,
+                lambda picture: OpenAICheck(endpoints().get(policy.endpoint), policy.model, account).check(picture),
             )
     raise ValueError(f"no picture check {name!r}")
-
-
-def _named(endpoints: Callable[[], Endpoints], name: str) -> Endpoint:
-    return endpoints().get(name)
 
 
 class _Late:

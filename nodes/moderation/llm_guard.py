@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from ..endpoints import Endpoint
+from ..services.chat import chat
+from ..services.spending import Account, no_account
 from .categories import ALL, Category
 from .decision import Finding, Hint, Verdict
-from .service import CheckFailed, CheckNonsense, ask
+from .service import CheckFailed, CheckNonsense, asked, time_for
 
 PART = 6_000  # characters a request; small guard models have short contexts
 OVERLAP = 200
@@ -91,7 +94,9 @@ class LlmGuardCheck:
 
     name = "llm guard"
 
-    def __init__(self, endpoint: Endpoint, model: str):
+    def __init__(self, endpoint: Endpoint, model: str, account: Callable[[], Account] = no_account):
+        """`account` is asked for where the endpoint is not free."""
+        self._account = account
         self._endpoint = endpoint
         self._model = model
         self._family = Family.of(model)
@@ -158,13 +163,16 @@ class LlmGuardCheck:
         return read
 
     def _chat(self, messages: list[dict[str, str]], max_tokens: int, **extra: Any) -> str:
-        answer = ask(
+        answer = asked(
             self._endpoint,
-            lambda client: client.chat.completions.with_streaming_response.create(
-                model=self._model,
-                messages=cast("Any", messages),
-                temperature=0,
+            lambda: chat(
+                self._endpoint,
+                self._model,
+                messages,
                 max_tokens=max_tokens,
+                account=self._account,
+                seconds=time_for(self._endpoint),
+                optional={"temperature": 0},
                 extra_body=extra or None,
             ),
         )

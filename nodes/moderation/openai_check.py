@@ -9,18 +9,24 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 from PIL import Image
 
 from ..endpoints import Endpoint
+from ..services.client import Client
+from ..services.spending import Account, no_account, paying
 from .categories import ALL, ON_PICTURES, Category
 from .decision import Finding, Verdict
-from .service import CheckFailed, CheckNonsense, ask
+from .service import CheckFailed, CheckNonsense, CheckRefused, ask
 
 PART = 8_000  # characters of a prompt judged at once; long texts would dilute a short passage
 OVERLAP = 200
 MAX_PARTS = 32
+_FREE = re.compile(r"(omni|text)-moderation-")  # source: OpenAI's moderation guide, "free to use"
+_TOKENS_A_PICTURE = 4_000  # elsewhere; more than any known model counts
 LONGEST_EDGE = 1536  # pixels; larger pictures are scaled down before they are sent
 
 
@@ -35,9 +41,11 @@ class OpenAICheck:
 
     name = "openai"
 
-    def __init__(self, endpoint: Endpoint, model: str):
+    def __init__(self, endpoint: Endpoint, model: str, account: Callable[[], Account] = no_account):
+        """`account` is asked for where a model is not free: every one but OpenAI's own, wherever there is a key."""
         self._endpoint = endpoint
         self._model = model
+        self._account = account
 
     def check(self, content: str | Image.Image) -> Verdict:
         """Judge a prompt or a picture.
@@ -63,10 +71,24 @@ class OpenAICheck:
         return self._verdict(self._ask(parts), len(parts), ALL)
 
     def _ask(self, given: list[Any]) -> Any:
-        return ask(
-            self._endpoint,
-            lambda client: client.moderations.with_streaming_response.create(model=self._model, input=given),
-        )
+        endpoint, model = self._endpoint, self._model
+        if endpoint.kind == "azure":
+            raise CheckRefused(
+                f"endpoint '{endpoint.name}' is an Azure resource, which has no moderation API; name an "
+                "OpenAI-compatible endpoint in the policy."
+            )
+
+        def question(client: Client) -> Any:
+            moderations = client.sdk.moderations.with_streaming_response
+            return moderations.create(model=model, input=given, extra_headers=client.headers)
+
+        if endpoint.is_openai or _FREE.match(model):
+            return ask(endpoint, model, question)
+        tokens = sum(len(part) if isinstance(part, str) else _TOKENS_A_PICTURE for part in given)
+        with paying(endpoint, model, self._account, "moderation call", tokens, 0) as paid:
+            answer = ask(endpoint, model, question)
+            paid(answer)
+        return answer
 
     def _verdict(self, answer: Any, expected: int, judges: frozenset[Category]) -> Verdict:
         """Strictly read; a field that is missing is a failure, `illicit` may be null on old models."""

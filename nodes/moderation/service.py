@@ -1,25 +1,22 @@
-"""Asking a named endpoint through OpenAI's official client, and telling its failures apart.
+"""Asking a named endpoint for a judgement, and telling its failures apart.
 
-What is sent goes to the endpoint that the user's file names and nowhere else: redirects are not followed.
 Messages never quote what was sent or what came back.
 """
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from ..endpoints import Endpoint
-from ..errors import DalleFluxError, MissingPackage
+from ..errors import DalleFluxError
+from ..services.asking import MAX_ANSWER, Question
+from ..services.asking import ask as services_ask
+from ..services.failures import Meaning, ServiceFailed
 
-if TYPE_CHECKING:
-    import openai
+T = TypeVar("T")
 
 TIMEOUT_S = 60.0  # for a whole answer
-MAX_ANSWER = 4 * 2**20  # bytes
 
 
 class CheckFailed(DalleFluxError):
@@ -64,88 +61,55 @@ class CheckNonsense(CheckFailed):
     code = "check_bad_answer"
 
 
-def ask(endpoint: Endpoint, request: Callable[[openai.OpenAI], Any], timeout_s: float = TIMEOUT_S) -> Any:
-    """Ask `endpoint` and return the answer's JSON.
+def time_for(endpoint: Endpoint) -> float:
+    """Seconds for a whole answer of this endpoint."""
+    return min(endpoint.timeout_s, TIMEOUT_S)
 
-    Args:
-        request: makes the request with the client it is given, by `with_streaming_response`.
+
+def ask(endpoint: Endpoint, model: str, question: Question) -> Any:
+    """Ask `endpoint` and return the answer's JSON.
 
     Raises:
         CheckFailed: as the class says; MissingKey and MissingPackage come as they are.
     """
-    try:
-        import openai
-    except ImportError:
-        raise MissingPackage("openai", f"The moderation check by endpoint '{endpoint.name}'") from None
-    where = f"endpoint '{endpoint.name}'"
-    if endpoint.kind == "azure":
-        raise CheckRefused(
-            f"{where} is an Azure resource, which has no moderation API; name an OpenAI-compatible endpoint in "
-            "the policy."
-        )
-    limit = min(endpoint.timeout_s, timeout_s)
-    # At OpenAI itself the client takes them from the environment.
-    elsewhere: Any = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
-    client = openai.OpenAI(
-        api_key=endpoint.api_key() or "none",
-        base_url=endpoint.base_url,
-        timeout=limit,
-        max_retries=2,
-        http_client=_connections(endpoint.is_local),
-        default_headers=None if endpoint.is_openai else elsewhere,
-    )
-    deadline = time.monotonic() + limit
-    try:
-        with request(client) as reply:
-            data = b""
-            for part in reply.iter_bytes():
-                data += part
-                if len(data) > MAX_ANSWER:
-                    raise CheckNonsense(f"{where} sent more than {MAX_ANSWER >> 20} MB; check what is running there.")
-                if time.monotonic() > deadline:
-                    raise openai.APITimeoutError(reply.http_request)
-    except openai.APITimeoutError:
-        raise CheckTimedOut(f"{where} gave no whole answer within {limit:.0f} s; try again later.") from None
-    except openai.APIConnectionError:
-        raise CheckUnreachable(f"{where} could not be reached; check that it runs and the network works.") from None
-    except openai.APIStatusError as error:
-        raise _refusal(where, error.status_code, error.code, error.type) from None
-    except openai.OpenAIError as error:
-        raise CheckFailed(
-            f"{where} could not be asked ({type(error).__name__}); check its lines in endpoints.toml."
-        ) from None
-    try:
-        return json.loads(data)
-    except ValueError:
-        raise CheckNonsense(f"{where} answered with something that is not JSON; check its base_url.") from None
+    return asked(endpoint, lambda: services_ask(endpoint, model, question, seconds=time_for(endpoint)))
 
 
-@cache
-def _connections(is_local: bool) -> Any:
-    """Kept open between questions; holds no key. Making one reads all certificates, 50 ms and more.
+def asked(endpoint: Endpoint, question: Callable[[], T]) -> T:
+    """What `question` returns; how it fails is said in this room's words.
 
-    What stays on this machine goes through no proxy.
+    Raises:
+        CheckFailed: as the class says; what the user's own file forbids comes as it is.
     """
-    import openai
+    try:
+        return question()
+    except ServiceFailed as failure:
+        raise _worded(failure, endpoint) from None
 
-    return openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_local)
 
-
-def _refusal(where: str, status: int, *codes: str | None) -> CheckFailed:
-    if status in (401, 403):
-        return CheckKeyRefused(f"{where} refused the key (HTTP {status}); check the key that endpoints.toml names.")
-    if status == 429:
-        if "insufficient_quota" in codes:
+def _worded(failure: ServiceFailed, endpoint: Endpoint) -> CheckFailed:
+    where, about = f"endpoint '{endpoint.name}'", f"(HTTP {failure.status})"
+    match failure.meaning:
+        case Meaning.TIMED_OUT:
+            return CheckTimedOut(f"{where} gave no whole answer within {time_for(endpoint):.0f} s; try again later.")
+        case Meaning.UNREACHABLE | Meaning.BROKEN:
+            return CheckUnreachable(f"{where} could not be reached; check that it runs and the network works.")
+        case Meaning.BAD_REPLY if "larger" in failure.said:
+            return CheckNonsense(f"{where} sent more than {MAX_ANSWER >> 20} MB; check what is running there.")
+        case Meaning.BAD_REPLY:
+            return CheckNonsense(f"{where} answered with something that {failure.said}; check its base_url.")
+        case Meaning.KEY | Meaning.ACCESS:
+            return CheckKeyRefused(f"{where} refused the key {about}; check the key that endpoints.toml names.")
+        case Meaning.QUOTA:
             return CheckRateLimited(f"{where} says that the quota is spent; check the account's plan and billing.")
-        return CheckRateLimited(f"{where} says there were too many requests (HTTP 429); wait a moment and run again.")
-    if 300 <= status < 400:
-        return CheckRefused(
-            f"{where} redirects elsewhere (HTTP {status}), which is not followed; correct its base_url."
-        )
-    if status == 404:
-        return CheckRefused(
-            f"{where} does not know this model or has no such API (HTTP 404); correct the policy's model."
-        )
-    if status >= 500:
-        return CheckUnreachable(f"{where} has trouble of its own (HTTP {status}); try again later.")
-    return CheckRefused(f"{where} refused the request (HTTP {status}); check the policy's model and this endpoint.")
+        case Meaning.RATE_LIMIT:
+            return CheckRateLimited(f"{where} says there were too many requests {about}; wait a moment and run again.")
+        case Meaning.REDIRECTED:
+            return CheckRefused(f"{where} redirects elsewhere {about}, which is not followed; correct its base_url.")
+        case Meaning.NO_MODEL | Meaning.NOT_FOUND:
+            return CheckRefused(
+                f"{where} does not know this model or has no such API {about}; correct the policy's model."
+            )
+        case Meaning.REFUSED | Meaning.TOO_LARGE | Meaning.POLICY:
+            return CheckRefused(f"{where} refused the request {about}; check the policy's model and this endpoint.")
+    return CheckUnreachable(f"{where} has trouble of its own {about}; try again later.")

@@ -296,9 +296,11 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
     def execute(
         cls, endpoint: str, model: str, temperature: float, seed: int, timeout_s: float = 120.0
     ) -> io.NodeOutput:
+        from ..services.spending import Account
         from .endpoint_rewriter import EndpointRewriter
 
-        named = folders.endpoints().get(endpoint)
+        known = folders.endpoints()
+        named = known.get(endpoint)
         model = model.strip() or next(iter(named.models), "")
         if not model:
             raise CannotRewrite(
@@ -306,7 +308,15 @@ class DalleFluxRewriterEndpoint(io.ComfyNode):
                 "qwen3:4b."
             )
         return io.NodeOutput(
-            EndpointRewriter(named, model, temperature, seed, timeout_s, check_cancelled=running.raise_if_cancelled)
+            EndpointRewriter(
+                named,
+                model,
+                temperature,
+                seed,
+                timeout_s,
+                check_cancelled=running.raise_if_cancelled,
+                account=lambda: Account.of(known),
+            )
         )
 
 

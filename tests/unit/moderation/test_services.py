@@ -36,9 +36,8 @@ SECRET = "zyxwvut-quokka"
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    """The official client waits between tries; here it does not."""
-    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
-    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.02)
+    """Between tries there is a wait; here there is not."""
+    monkeypatch.setattr("nodes.services.asking._BACKOFF_S", (0.01, 0.02))
 
 
 @pytest.fixture
@@ -185,7 +184,7 @@ GOOD = {"category_scores": SCORES, "categories": FLAGS}
 def test_an_answer_that_is_no_verdict_is_a_failure_and_never_a_pass(answer, monkeypatch):
     monkeypatch.setattr("nodes.moderation.openai_check.ask", lambda *_: answer)
     with pytest.raises(service.CheckNonsense):
-        OpenAICheck(Endpoint("there", "https://example.org/v1"), "m").check("x")
+        OpenAICheck(Endpoint("there", "https://example.org/v1"), "omni-moderation-latest").check("x")
 
 
 def test_old_models_may_leave_illicit_out_and_the_verdict_says_so(monkeypatch):
@@ -194,13 +193,13 @@ def test_old_models_may_leave_illicit_out_and_the_verdict_says_so(monkeypatch):
         "categories": FLAGS | {"illicit": None, "illicit/violent": None},
     }
     monkeypatch.setattr("nodes.moderation.openai_check.ask", lambda *_: {"model": "old", "results": [old]})
-    verdict = OpenAICheck(Endpoint("there", "https://example.org/v1"), "m").check("x")
+    verdict = OpenAICheck(Endpoint("there", "https://example.org/v1"), "omni-moderation-latest").check("x")
     assert verdict.judges == ALL - {Category.ILLICIT, Category.ILLICIT_VIOLENT}
 
 
 def test_an_answer_without_end_is_cut_off():
     with ChatServer(lambda body: "x" * (service.MAX_ANSWER + 10)) as server:
-        failure = judge("x", guarded("llama-guard3"), endpoints(server.base_url)).failures[0][1]
+        failure = judge("x", guarded("llama-guard3"), free(server)).failures[0][1]
     assert failure.code == "check_bad_answer"
 
 
@@ -247,6 +246,11 @@ def completion(content) -> dict:
     return {"id": "c", "object": "chat.completion", "choices": [{"index": 0, "message": message}]}
 
 
+def free(server: ChatServer) -> Endpoints:
+    """A guard on this machine, which asks for no key and sends no bill."""
+    return endpoints(server.base_url, stored_key=None)
+
+
 def guarded(model: str) -> Policy:
     return replace(Policy.from_preset(), text_checks=("llm guard",), guard_endpoint="there", guard_model=model)
 
@@ -265,7 +269,7 @@ def guarded(model: str) -> Policy:
 )
 def test_llama_guard_is_asked_plainly_and_its_hazards_are_mapped(answer, blocked):
     with ChatServer(lambda body: answer) as server:
-        decision = judge("a prompt", guarded("llama-guard3:8b"), endpoints(server.base_url))
+        decision = judge("a prompt", guarded("llama-guard3:8b"), free(server))
     assert decision.blocked == blocked
     assert server.bodies[0]["messages"] == [{"role": "user", "content": "a prompt"}]
     assert server.bodies[0]["temperature"] == 0
@@ -273,7 +277,7 @@ def test_llama_guard_is_asked_plainly_and_its_hazards_are_mapped(answer, blocked
 
 def test_a_hazard_outside_of_the_vocabulary_is_a_hint_for_review():
     with ChatServer(lambda body: "unsafe\nS8") as server:
-        decision = judge("a prompt", guarded("meta-llama/Llama-Guard-4-12B"), endpoints(server.base_url))
+        decision = judge("a prompt", guarded("meta-llama/Llama-Guard-4-12B"), free(server))
     assert decision.outcome is Outcome.REVIEW
     assert decision.verdicts[0].hints[0].kind == "intellectual property"
 
@@ -283,7 +287,7 @@ def test_shield_gemma_is_asked_guideline_by_guideline():
         return "Yes" if "Hate" in body["chat_template_kwargs"]["guideline"] else "No"
 
     with ChatServer(answer) as server:
-        decision = judge("a prompt", guarded("google/shieldgemma-9b"), endpoints(server.base_url))
+        decision = judge("a prompt", guarded("google/shieldgemma-9b"), free(server))
     assert decision.blocked == (Category.HATE,)
     assert len(server.bodies) == 4
     assert decision.verdicts[0].judges == frozenset(GUIDELINES)
@@ -293,7 +297,7 @@ def test_shield_gemma_is_asked_guideline_by_guideline():
 def test_a_policy_model_gets_the_policy_and_answers_json():
     reply = '<think>hm</think>```json\n{"violation": 1, "categories": {"self-harm": 0.8, "violence": 0.2}}\n```'
     with ChatServer(lambda body: reply) as server:
-        decision = judge("a prompt", guarded("gpt-oss-safeguard:20b"), endpoints(server.base_url))
+        decision = judge("a prompt", guarded("gpt-oss-safeguard:20b"), free(server))
     assert decision.blocked == (Category.SELF_HARM,)
     system, user = server.bodies[0]["messages"]
     assert (system["role"], user) == ("system", {"role": "user", "content": "a prompt"})
@@ -310,7 +314,7 @@ def test_a_policy_model_gets_the_policy_and_answers_json():
 def test_an_answer_in_no_known_form_is_a_failure_and_never_safe(model, answer, on_error):
     reply = completion(answer) if not isinstance(answer, dict) else answer
     with ChatServer(lambda body: reply) as server:
-        decision = judge(SECRET, replace(guarded(model), on_error=on_error), endpoints(server.base_url))
+        decision = judge(SECRET, replace(guarded(model), on_error=on_error), free(server))
     ((check, failure),) = decision.failures
     assert (check, failure.code) == ("llm guard", "check_bad_answer")
     assert decision.outcome is (Outcome.BLOCK if on_error is OnError.BLOCK else Outcome.REVIEW)
@@ -319,7 +323,7 @@ def test_an_answer_in_no_known_form_is_a_failure_and_never_safe(model, answer, o
 
 def test_a_long_prompt_is_judged_in_parts_and_one_unsafe_part_is_enough():
     with ChatServer(lambda body: "unsafe\nS10" if "MARK" in body["messages"][0]["content"] else "safe") as server:
-        check = LlmGuardCheck(endpoints(server.base_url).get("there"), "llama-guard3")
+        check = LlmGuardCheck(free(server).get("there"), "llama-guard3")
         assert check.check("x" * 20_000 + "MARK" + "x" * 5_000).scores == {Category.HATE: 1.0}
         assert check.check("  ").scores == {}
         assert len(server.bodies) == 5
