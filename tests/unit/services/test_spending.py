@@ -107,7 +107,9 @@ def test_pictures_and_chat_calls_share_the_purse(known, wire, tmp_path):
         account.ledger.claim(plan.wanted(Sent())[1:], account.settings, again=False)
 
 
-@pytest.mark.parametrize("model", ["dear-model", "gpt-5.4-2", "gpt-5.4/../x", "GPT-5.4", 'x"]\n[openai]', "gpt-5.4-pro"])
+@pytest.mark.parametrize(
+    "model", ["dear-model", "gpt-5.4-2", "gpt-5.4/../x", "GPT-5.4", 'x"]\n[openai]', "gpt-5.4-pro"]
+)
 def test_a_model_that_nobody_named_is_refused_at_a_paid_endpoint(known, wire, model):
     there = known()
     for asking in (
