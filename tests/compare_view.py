@@ -63,7 +63,7 @@ def filled(canvas: Canvas) -> None:
 def ready(canvas: Canvas) -> None:
     """Wait until all shown pictures are there and painted."""
     canvas.page.wait_for_function(f"() => {VIEW}.stage.cuts.every((cut) => cut.image.complete)")
-    canvas.page.wait_for_timeout(250)
+    canvas.settle(250)
 
 
 def choose(canvas: Canvas, mode: str) -> None:

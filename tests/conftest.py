@@ -31,6 +31,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         level = item.path.relative_to(HERE).parts[0]
         if level in LEVELS:
             item.add_marker(getattr(pytest.mark, level))
+    items.sort(key=lambda item: face_of(item.nodeid))  # stable: tests that can share a page follow each other
+
+
+def face_of(nodeid: str) -> str:
+    """The one of FACES that a test is about, or an empty text."""
+    return next((face for face in FACES if face in nodeid), "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadscope`, tests of one face or else of one file run one after the other in one process."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Lanes(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return face_of(nodeid) or nodeid.split("::")[0]
+
+    return Lanes(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +65,7 @@ def models() -> Path:
     return weights.stand_ins()
 
 
-@pytest.fixture(scope="session")
-def start_comfyui(environment, models, tmp_path_factory) -> Iterator[Callable[..., ComfyUI]]:
-    """Start a ComfyUI of one's own, with the pack and the stand-in weights: `start_comfyui(variables={…}, …)`.
-
-    Keyword arguments are those of `ComfyUI`, and `pack_name`, `models`, and `prepare`, a function that gets the
-    `Installation` before the start. All are stopped at the end of the session.
-    """
+def _starter(environment: Environment, models: Path, factory: pytest.TempPathFactory) -> Iterator[Any]:
     running: list[ComfyUI] = []
 
     def start(
@@ -61,13 +75,13 @@ def start_comfyui(environment, models, tmp_path_factory) -> Iterator[Callable[..
         prepare: Callable[[Any], None] = lambda installation: None,
         **options: Any,
     ) -> ComfyUI:
-        base = tmp_path_factory.mktemp("comfyui")
+        base = factory.mktemp("comfyui")
         installation = install(base, models, stand_ins=True, pack_name=pack_name)
         samples.put_example(environment, base / "input")
         prepare(installation)
         comfyui = ComfyUI(environment, installation, **options)
-        comfyui.start()
         running.append(comfyui)
+        comfyui.start()
         return comfyui
 
     yield start
@@ -75,16 +89,31 @@ def start_comfyui(environment, models, tmp_path_factory) -> Iterator[Callable[..
         comfyui.stop()
 
 
+@pytest.fixture(scope="module")
+def start_comfyui(environment, models, tmp_path_factory) -> Iterator[Callable[..., ComfyUI]]:
+    """Start a ComfyUI of one's own, with the pack and the stand-in weights: `start_comfyui(variables={…}, …)`.
+
+    Keyword arguments are those of `ComfyUI`, and `pack_name`, `models`, and `prepare`, a function that gets the
+    `Installation` before the start. All are stopped at the end of the file.
+    """
+    yield from _starter(environment, models, tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
-def comfyui(start_comfyui) -> ComfyUI:
+def _start_shared(environment, models, tmp_path_factory) -> Iterator[Callable[..., ComfyUI]]:
+    yield from _starter(environment, models, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def comfyui(_start_shared) -> ComfyUI:
     """The ComfyUI that tests share: the pack, stand-in weights, the frontend it pins."""
-    return start_comfyui()
+    return _start_shared()
 
 
 @pytest.fixture(scope="session")
-def comfyui_newest_frontend(start_comfyui) -> ComfyUI:
+def comfyui_newest_frontend(_start_shared) -> ComfyUI:
     """The same with the newest frontend."""
-    return start_comfyui(newest_frontend=True)
+    return _start_shared(newest_frontend=True)
 
 
 @pytest.fixture(scope="session")
@@ -94,14 +123,19 @@ def browser() -> Iterator[Any]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def show_canvas(browser) -> Iterator[Callable[..., Canvas]]:
+    """`show_canvas(comfyui, vue_nodes=False)`: an empty canvas, in the page of the test before if that can be reset."""
+    with chromium.OnePage(browser) as page:
+        yield page.show
+
+
 @pytest.fixture(params=FACES)
-def canvas(request, browser) -> Iterator[Canvas]:
+def canvas(request, show_canvas) -> Canvas:
     """The canvas, in turn: the pinned frontend, the newest one, the newest one with Nodes 2.0."""
     newest, vue_nodes = FACES[request.param]
     host = request.getfixturevalue("comfyui_newest_frontend" if newest else "comfyui")
-    opened = Canvas(browser, host, vue_nodes=vue_nodes)
-    yield opened
-    opened.close()
+    return show_canvas(host, vue_nodes=vue_nodes)
 
 
 @pytest.fixture(scope="session")

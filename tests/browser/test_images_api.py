@@ -33,8 +33,7 @@ def studio(canvas, services):
     before = file.read_text("utf-8") if file.exists() else None
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f'[studio]\nbase_url = "{services.base_url}"\napi_key = "{services.key}"\n', "utf-8")
-    canvas.open()
-    canvas.load({"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4})
+    canvas.refresh_nodes()
     canvas.add("DalleFluxGenerate")
     canvas.add("PreviewImage", at=(700, 100))
     yield canvas

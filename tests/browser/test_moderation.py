@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 
 import pytest
@@ -18,10 +19,15 @@ def prompt_gate(prompt: str) -> dict:
 
 
 @pytest.fixture
-def panel(canvas):
+def mark() -> str:
+    """Makes a prompt one that the host has not seen: it runs nothing twice."""
+    return str(time.time_ns())
+
+
+@pytest.fixture
+def panel(canvas, mark):
     """The open record, with one decision of its own in it."""
-    canvas.comfyui.run(prompt_gate(f"a nude man in a walled garden {id(canvas)}"))
-    canvas.page.evaluate("() => localStorage.removeItem('dalle_flux.moderation.reviewer')")
+    canvas.comfyui.run(prompt_gate(f"a nude man in a walled garden {mark}"))
     canvas.page.evaluate(
         "() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.dalle_flux.moderation')"
     )
@@ -29,13 +35,13 @@ def panel(canvas):
     return canvas.page
 
 
-def test_decisions_are_shown_and_can_be_narrowed(canvas, panel, artefacts, request):
+def test_decisions_are_shown_and_can_be_narrowed(canvas, panel, mark, artefacts, request):
     newest = panel.locator(".dfm-entry").first
     assert "held back" in newest.inner_text()
     assert "sexual" in newest.inner_text()
     assert "walled garden" not in panel.locator(".dfm-panel").inner_text(), "the text is not kept by default"
     panel.screenshot(path=artefacts / f"moderation-record-{request.node.callspec.id}.png")
-    canvas.comfyui.run(prompt_gate(f"a quiet lake {id(canvas)}"))
+    canvas.comfyui.run(prompt_gate(f"a quiet lake {mark}"))
     panel.get_by_label("Show decisions with this outcome").select_option("allow")
     panel.wait_for_function(
         "() => { const all = [...document.querySelectorAll('.dfm-outcome')];"
@@ -65,7 +71,7 @@ def test_the_exports_can_be_fetched(panel):
             assert reply.read()
 
 
-def test_a_new_run_appears_by_itself(canvas, panel):
+def test_a_new_run_appears_by_itself(canvas, panel, mark):
     before = panel.locator(".dfm-entry").first.get_attribute("data-id")
     canvas.page.evaluate("() => app.graph.clear()")  # the frontend's own example would run for long
     canvas.add("DalleFluxModeratePrompt")
@@ -74,7 +80,7 @@ def test_a_new_run_appears_by_itself(canvas, panel):
            gate.widgets.find((widget) => widget.name === 'prompt').value = 'a meadow ' + mark;
            const view = LiteGraph.createNode('PreviewAny'); app.graph.add(view); gate.connect(2, view, 0);
            return app.queuePrompt(0); }""",
-        str(id(canvas)),
+        mark,
     )
     panel.wait_for_function(
         "(before) => Number(document.querySelector('.dfm-entry')?.dataset.id) > Number(before)",

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from comfyui import samples
-from comfyui.browser import Canvas
 from comfyui.environment import PACK
 from PIL import Image
 
@@ -31,10 +30,8 @@ def without_dalle(request, start_comfyui):
 
 
 @pytest.fixture
-def old_canvas(browser, without_dalle):
-    canvas = Canvas(browser, without_dalle)
-    yield canvas
-    canvas.close()
+def old_canvas(show_canvas, without_dalle):
+    return show_canvas(without_dalle)
 
 
 def only(graph: dict, class_type: str) -> dict:

@@ -18,6 +18,69 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+EMPTY: dict[str, Any] = {"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4}
+# Resolves after ten frames in which neither the document nor the view of the canvas changed; at the latest at a limit.
+_STILL = """(limit) => new Promise((done) => {
+  const view = () => `${window.app?.canvas?.ds?.scale} ${window.app?.canvas?.ds?.offset}`;
+  let seen = view(), changed = false, frames = 0;
+  const watch = new MutationObserver(() => { changed = true; });
+  const everything = { subtree: true, childList: true, attributes: true, characterData: true };
+  const within = [...document.querySelectorAll("*")].map((element) => element.shadowRoot).filter(Boolean);
+  for (const root of [document, ...within]) watch.observe(root, everything);
+  const end = () => { watch.disconnect(); frames = Infinity; done(); };
+  const look = () => {
+    const current = view();
+    frames = changed || current !== seen ? 0 : frames + 1;
+    [seen, changed] = [current, false];
+    if (frames < 10) requestAnimationFrame(look);
+    else end();
+  };
+  setTimeout(end, limit);  // a page in the background draws no frames
+  requestAnimationFrame(look);
+})"""
+# Back to one empty, unnamed workflow, with nothing open beside it and nothing left of runs.
+_RESET = """async ([empty, storage]) => {
+  const { workflow, sidebarTab, toast, bottomPanel } = window.app.extensionManager;
+  if (document.fullscreenElement) await document.exitFullscreen();
+  if (sidebarTab.activeSidebarTabId) sidebarTab.toggleSidebarTab(sidebarTab.activeSidebarTabId);
+  if (bottomPanel?.bottomPanelVisible) bottomPanel.toggleBottomPanel();
+  toast.removeAll?.();
+  toast.dismissAll?.();
+  document.activeElement?.blur?.();
+  await window.app.loadGraphData(empty);
+  for (const tab of [...workflow.openWorkflows])
+    if (tab !== workflow.activeWorkflow) await workflow.closeWorkflow(tab);
+  window.app.nodeOutputs = {};
+  window.app.nodePreviewImages = {};
+  window.app.canvas.ds.reset();
+  for (const key of Object.keys(localStorage)) if (!(key in storage)) localStorage.removeItem(key);
+}"""
+# What one test could hand on to the next; equal for all pages in which nothing is left of a test.
+_TRACES = """() => {
+  const { graph, canvas, extensionManager: manager } = window.app;
+  const shown = (element) => element.getBoundingClientRect().width > 0;
+  const native = (name, value) => typeof value === "function" && !`${value}`.includes("[native code]") && name;
+  const replaced = (holder) => Object.getOwnPropertyNames(holder).filter((name) => {
+    const found = Object.getOwnPropertyDescriptor(holder, name);
+    return found && "value" in found && native(name, found.value);
+  });
+  return {
+    nodes: graph.nodes.length, links: [...(graph.links?.values?.() ?? [])].length, groups: graph.groups.length,
+    subgraphs: graph.subgraphs?.size ?? 0, inside: canvas.graph === graph, selected: canvas.selectedItems?.size ?? 0,
+    view: [canvas.ds.scale, ...canvas.ds.offset],
+    tabs: manager.workflow.openWorkflows.length, sidebar: manager.sidebarTab.activeSidebarTabId ?? "",
+    dialogs: [...document.querySelectorAll("[role=dialog], [role=menu], .p-dialog, .comfy-modal, .litecontextmenu")]
+      .filter(shown).map((element) => element.className),
+    beside: [...document.body.children].filter(shown).map((element) => element.tagName + element.id).sort(),
+    ours: [...document.querySelectorAll("*")].filter((element) => /dalle|\\bdf[a-z]-/.test(element.className?.baseVal
+      ?? element.className ?? "") && shown(element)).map((element) => element.className),
+    outputs: Object.keys(window.app.nodeOutputs ?? {}).length,
+    previews: Object.keys(window.app.nodePreviewImages ?? {}).length,
+    full_screen: Boolean(document.fullscreenElement), size: [innerWidth, innerHeight],
+    storage: Object.keys(localStorage).filter((key) => /dalle/i.test(key)),
+    globals: Object.keys(window).sort(), replaced: [...replaced(window), ...replaced(URL)].sort(),
+  };
+}"""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -64,7 +127,7 @@ def launch() -> Iterator[Any]:
 
 
 class Canvas:
-    """ComfyUI's canvas in one page.
+    """ComfyUI's canvas in one page, which several tests may use one after the other: see `reset`.
 
     Args:
         vue_nodes: Nodes 2.0 (setting `Comfy.VueNodes.Enabled`) instead of the classic canvas.
@@ -75,17 +138,16 @@ class Canvas:
     ):
         self.comfyui = comfyui
         self.complaints: list[str] = []  # console errors and warnings, and uncaught exceptions
-        comfyui.post("/api/settings", {
-            "Comfy.VueNodes.Enabled": vue_nodes,
-            "Comfy.TutorialCompleted": True,
-            "Comfy.Release.Status": "skipped",
-            "Comfy.Workflow.ShowMissingModelsWarning": True,
-            "Comfy.Workflow.ShowMissingNodesWarning": True,
-        })  # fmt: skip
-        self.page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+        self.vue_nodes = vue_nodes
+        self._size = {"width": size[0], "height": size[1]}
+        self.page = browser.new_page(viewport=self._size)
         self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         self.page.on("console", self._console)
         self.open()
+        self._complaints_of_opening = list(self.complaints)
+        self._storage = self.page.evaluate("() => ({ ...localStorage })")
+        self._empty()
+        self._clean = self.traces()
 
     def _console(self, message: Any) -> None:
         url = message.location.get("url", "")
@@ -95,20 +157,61 @@ class Canvas:
 
     def open(self) -> None:
         """Load, or reload, the frontend and wait until the canvas is ready."""
+        # Kept by the host for all its pages, and read by a page when it opens.
+        self.comfyui.post("/api/settings", {
+            "Comfy.VueNodes.Enabled": self.vue_nodes,
+            "Comfy.TutorialCompleted": True,
+            "Comfy.Release.Status": "skipped",
+            "Comfy.Workflow.ShowMissingModelsWarning": True,
+            "Comfy.Workflow.ShowMissingNodesWarning": True,
+        })  # fmt: skip
         self.page.goto(self.comfyui.url, wait_until="domcontentloaded")
         self.page.wait_for_function(
             "() => window.app && window.app.graph && window.app.extensionManager", timeout=60_000
         )
         self.page.wait_for_function("() => Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50")
-        self.page.wait_for_timeout(500)
+        self.settle(500)
+
+    def settle(self, limit_ms: int) -> None:
+        """Wait until the page stands still; at most `limit_ms`, for some pages never do."""
+        self.page.evaluate(_STILL, limit_ms)
+
+    def reset(self) -> bool:
+        """Make the page as good as a newly opened one; False where something is left that only a new page ends."""
+        for _ in range(3):  # menus, dialogs, and what they were opened from
+            if not self.open_dialogs():
+                break
+            self.page.keyboard.press("Escape")
+            self.settle(300)
+        self._empty()
+        if self.comfyui.get("/queue")["queue_running"]:
+            self.comfyui.post("/queue", {"clear": True})
+            self.comfyui.post("/interrupt", {})
+        self.complaints[:] = self._complaints_of_opening
+        return self.traces() == self._clean
+
+    def _empty(self) -> None:
+        self.page.set_viewport_size(self._size)
+        self.page.context.clear_permissions()
+        self.page.mouse.move(2, 2)
+        self.page.evaluate(_RESET, [EMPTY, self._storage])
+        self.settle(500)
+
+    def traces(self) -> dict[str, Any]:
+        """Everything in the page that tests are known to change, whoever changed it."""
+        return dict(self.page.evaluate(_TRACES))
 
     def close(self) -> None:
         self.page.close()
 
+    def refresh_nodes(self) -> None:
+        """Read the nodes' definitions again, as the key R does: what the user's files offer may have changed."""
+        self.page.evaluate("() => window.app.refreshComboInNodes()")
+
     def load(self, workflow: dict[str, Any]) -> None:
         """Open a workflow in canvas format, as dropping the file does."""
         self.page.evaluate("workflow => window.app.loadGraphData(workflow)", workflow)
-        self.page.wait_for_timeout(500)
+        self.settle(500)
 
     def add(self, node_type: str, at: tuple[int, int] = (100, 100)) -> int:
         """Put a node on the canvas; returns its id."""
@@ -123,7 +226,7 @@ class Canvas:
     def fit_view(self) -> None:
         """Show the whole graph; the classic canvas hides widgets that are out of sight or very small."""
         self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
-        self.page.wait_for_timeout(700)
+        self.settle(700)
 
     def show_node(self, node_type: str) -> None:
         """Select the first node of this type and fill the view with it."""
@@ -164,10 +267,38 @@ class Canvas:
         """Press run and wait for the end, good or bad."""
         before = set(self.comfyui.get("/history"))
         self.page.evaluate("() => window.app.queuePrompt(0)")
-        for _ in range(int(limit_s * 2)):
+        for _ in range(int(limit_s * 5)):
             ended = {key: entry for key, entry in self.comfyui.get("/history").items() if key not in before}
             if ended:
-                self.page.wait_for_timeout(500)  # the last messages reach the page
+                self.settle(500)  # the last messages reach the page
                 return Run(*ended.popitem())
-            self.page.wait_for_timeout(500)
+            self.page.wait_for_timeout(200)
         raise TimeoutError(f"the run had not ended after {limit_s:.0f} s")
+
+
+class OnePage:
+    """At most one page, handed from test to test as long as it is as good as new. Use as a context manager."""
+
+    def __init__(self, browser: Any):
+        self._browser = browser
+        self._canvas: Canvas | None = None
+
+    def __enter__(self) -> OnePage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._canvas:
+            self._canvas.close()
+
+    def show(self, comfyui: ComfyUI, *, vue_nodes: bool = False) -> Canvas:
+        """An empty canvas of this host; the page of the call before if it shows the same and can be reset."""
+        from playwright.sync_api import Error
+
+        if self._canvas:
+            if (self._canvas.comfyui, self._canvas.vue_nodes) == (comfyui, vue_nodes):
+                with contextlib.suppress(Error):  # such as a page that has crashed
+                    if self._canvas.reset():
+                        return self._canvas
+            self._canvas.close()
+        self._canvas = Canvas(self._browser, comfyui, vue_nodes=vue_nodes)
+        return self._canvas

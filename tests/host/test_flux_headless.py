@@ -11,11 +11,11 @@ import subprocess
 import sys
 
 import pytest
+from checks import COMFY_CLI
 from comfyui import environment
 from comfyui.environment import PACK
 from comfyui.server import Run
 
-COMFY_CLI = "comfy-cli==1.23.0"
 README = (PACK / "workflows" / "README.md").read_text("utf-8")
 
 
