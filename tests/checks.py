@@ -5,6 +5,7 @@ A check is a name and a command that passes or fails. The quick ones need no Com
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -79,6 +80,7 @@ def _of_the_ecosystem(requirement: str, *arguments: str) -> Callable[[Environmen
 
     def prepare(found: Environment) -> Command:
         folder = Path(tempfile.mkdtemp(prefix="dalle-flux-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         installation.copy_pack(folder / "dalle-flux")
         program = shutil.which(requirement.split("==")[0].replace("-cli", ""), path=environment.commands(requirement))
         assert program

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from comfy_api.latest import io
 
@@ -116,7 +116,7 @@ class DalleFluxCompare(io.ComfyNode):
         image_d: Any = None,
         label_c: str = "C",
         label_d: str = "D",
-        theme: str = "dark",
+        theme: Literal["dark", "light"] = "dark",
         captions: bool = True,
         cell_size: int = 768,
         measure: bool = True,

@@ -32,7 +32,7 @@ _ABOUT = "The votes"
 
 def register() -> None:
     """Add the addresses to this host's server; called once, when the pack is loaded."""
-    routes = PromptServer.instance.routes
+    routes = PromptServer.instance.routes  # type: ignore[attr-defined]
     routes.get(f"{ROOT}/votes")(list_votes)
     routes.post(f"{ROOT}/votes")(cast_vote)
     routes.delete(f"{ROOT}/votes")(withdraw_vote)

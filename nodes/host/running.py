@@ -121,14 +121,14 @@ def on_prompt(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
             body["prompt"] = change(body["prompt"])
         return body
 
-    PromptServer.instance.add_on_prompt_handler(handler)
+    PromptServer.instance.add_on_prompt_handler(handler)  # type: ignore[attr-defined]
 
 
 def node_types() -> Container[str]:
     """Every node type that this host has."""
     import execution
 
-    types: Container[str] = execution.nodes.NODE_CLASS_MAPPINGS
+    types: Container[str] = execution.nodes.NODE_CLASS_MAPPINGS  # type: ignore[attr-defined]
     return types
 
 
@@ -156,7 +156,7 @@ async def register_replacement(
         return False
     from comfy_api.latest import ComfyAPI
 
-    await ComfyAPI().node_replacement.register(
+    await ComfyAPI().node_replacement.register(  # type: ignore[attr-defined]
         io.NodeReplace(
             new_node_id=new,
             old_node_id=old,

@@ -28,7 +28,7 @@ _STATUSES = {"no_such_decision": 404, "bad_overrule": 400}
 
 def register() -> None:
     """Add the addresses to this host's server; called once, when the pack is loaded."""
-    routes = PromptServer.instance.routes
+    routes = PromptServer.instance.routes  # type: ignore[attr-defined]
     routes.get(f"{ROOT}/decisions")(decisions)
     routes.post(ROOT + "/decisions/{id}/overrule")(overrule)
     routes.get(f"{ROOT}/record.csv")(as_csv)

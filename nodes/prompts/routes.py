@@ -27,7 +27,7 @@ _LONGEST = 4_000_000  # bytes of a request
 
 def register() -> None:
     """Add the address to this host's server; called once, when the pack is loaded."""
-    PromptServer.instance.routes.post(ADDRESS)(converted)
+    PromptServer.instance.routes.post(ADDRESS)(converted)  # type: ignore[attr-defined]
 
 
 async def converted(request: web.Request) -> web.Response:
