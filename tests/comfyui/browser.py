@@ -39,7 +39,7 @@ _STILL = """(limit) => new Promise((done) => {
   requestAnimationFrame(look);
 })"""
 # Back to one empty, unnamed workflow, with nothing open beside it and nothing left of runs.
-_RESET = """async ([empty, storage]) => {
+_RESET = """([empty, storage]) => Promise.race([(async () => {
   const { workflow, sidebarTab, toast, bottomPanel } = window.app.extensionManager;
   if (document.fullscreenElement) await document.exitFullscreen();
   if (sidebarTab.activeSidebarTabId) sidebarTab.toggleSidebarTab(sidebarTab.activeSidebarTabId);
@@ -54,7 +54,7 @@ _RESET = """async ([empty, storage]) => {
   window.app.nodePreviewImages = {};
   window.app.canvas.ds.reset();
   for (const key of Object.keys(localStorage)) if (!(key in storage)) localStorage.removeItem(key);
-}"""
+})(), new Promise((_, fail) => setTimeout(() => fail(new Error("no reset within 30 s")), 30_000))])"""
 # What one test could hand on to the next; equal for all pages in which nothing is left of a test.
 _TRACES = """() => {
   const { graph, canvas, extensionManager: manager } = window.app;
@@ -143,11 +143,15 @@ class Canvas:
         self.page = browser.new_page(viewport=self._size)
         self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         self.page.on("console", self._console)
-        self.open()
-        self._complaints_of_opening = list(self.complaints)
-        self._storage = self.page.evaluate("() => ({ ...localStorage })")
-        self._empty()
-        self._clean = self.traces()
+        try:
+            self.open()
+            self._complaints_of_opening = list(self.complaints)
+            self._storage = self.page.evaluate("() => ({ ...localStorage })")
+            self._empty()
+            self._clean = self.traces()
+        except BaseException:
+            self.close()
+            raise
 
     def _console(self, message: Any) -> None:
         url = message.location.get("url", "")
@@ -300,5 +304,6 @@ class OnePage:
                     if self._canvas.reset():
                         return self._canvas
             self._canvas.close()
+            self._canvas = None
         self._canvas = Canvas(self._browser, comfyui, vue_nodes=vue_nodes)
         return self._canvas
