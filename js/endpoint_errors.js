@@ -1,51 +1,46 @@
+// @ts-check
 /**
  * The sentence of an endpoint node's error, on the node itself: newer frontends keep it three clicks away.
  * It goes with the next run.
  */
-
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { element } from "./dom.js";
+import { allNodes } from "./graphs.js";
 
 const NODES = new Set(["DalleFluxGenerate", "DalleFluxEdit", "DalleFluxVariation"]);
 const WIDGET = "dalle_flux_error";
+const STYLE =
+  "box-sizing: border-box; padding: 6px 8px; overflow: auto; color: var(--input-text); user-select: text;" +
+  "background: var(--comfy-input-bg); border-left: 3px solid var(--error-text); font: 12px/1.4 sans-serif";
 
-/**
- * @param {any} node a LiteGraph node
- * @param {string} sentence
- */
+/** @param {GraphNode} node @param {string} sentence */
 function show(node, sentence) {
   clear(node);
-  const element = document.createElement("div");
-  element.className = "dalle-flux-endpoint-error";
-  element.setAttribute("role", "alert");
-  element.textContent = sentence;
-  node.addDOMWidget(WIDGET, WIDGET, element, { serialize: false, getMinHeight: () => 90 });
+  const shown = element("div", { "data-dalle-flux": "error", role: "alert", style: STYLE, text: sentence });
+  node.addDOMWidget(WIDGET, WIDGET, shown, { serialize: false, getMinHeight: () => 90 }).serialize = false;
   app.graph.setDirtyCanvas(true, true);
 }
 
-/** @param {any} node a LiteGraph node */
+/** @param {GraphNode} node */
 function clear(node) {
-  const index = node.widgets?.findIndex((/** @type {any} */ widget) => widget.name === WIDGET) ?? -1;
+  const index = node.widgets?.findIndex((widget) => widget.name === WIDGET) ?? -1;
   if (index < 0) return;
-  const [widget] = node.widgets.splice(index, 1);
+  const [widget] = /** @type {any[]} */ (node.widgets?.splice(index, 1));
   widget.onRemove?.();
   widget.element?.remove();
 }
 
 app.registerExtension({
-  name: "dalle_flux.endpoint_errors",
+  name: "dalletoflux.endpoint_errors",
   setup() {
-    const style = document.createElement("link");
-    style.rel = "stylesheet";
-    style.href = new URL("./endpoint_errors.css", import.meta.url).href;
-    document.head.append(style);
-    api.addEventListener("execution_error", (/** @type {CustomEvent} */ { detail }) => {
+    api.addEventListener("execution_error", ({ detail }) => {
       if (!NODES.has(detail.node_type)) return;
-      const node = app.graph.getNodeById(detail.node_id) ?? app.graph.getNodeById(Number(detail.node_id));
-      if (node) show(node, String(detail.exception_message).trim());
+      const failed = String(detail.node_id); // in a subgraph the path down to it, such as "12:5"
+      for (const { node, path } of allNodes()) if (path === failed) show(node, detail.exception_message.trim());
     });
     api.addEventListener("execution_start", () => {
-      for (const node of app.graph.nodes ?? []) if (NODES.has(node.type)) clear(node);
+      for (const { node } of allNodes()) clear(node);
     });
   },
 });

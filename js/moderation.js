@@ -1,13 +1,15 @@
+// @ts-check
 /**
  * The moderation record as a tab of the sidebar: every decision, newest first, with a place for a reviewer's
  * overrule and the two exports. DOM only, so it is the same in the classic canvas and in Nodes 2.0.
  */
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { button, element, enclosed } from "./dom.js";
 
 const ROOT = "/dalle_flux/moderation";
 const PAGE = 30; // decisions asked for at once
-const REVIEWER = "dalle_flux.moderation.reviewer"; // localStorage: who overrules on this browser
+const REVIEWER = "dalletoflux.moderation.reviewer"; // localStorage: who overrules on this browser
 
 /**
  * @typedef {{at: string, reviewer: string, verdict: "allow" | "block", note: string}} Overrule
@@ -17,71 +19,45 @@ const REVIEWER = "dalle_flux.moderation.reviewer"; // localStorage: who overrule
  *   text: string | null, overrules: Overrule[]}} Decision
  */
 
-/** An element with a class, text and children. Text is only ever set as text, never as HTML.
- * @param {string} tag @param {string} [name] @param {(Node | string)[]} children @returns {any} */
-function element(tag, name, ...children) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...children);
-  return made;
-}
-
-/** Load the style sheet once, from wherever the pack is served. */
-function loadStyle() {
-  const href = new URL("./moderation.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${href}"]`)) return;
-  const link = element("link");
-  link.rel = "stylesheet";
-  link.href = href;
-  document.head.append(link);
-}
-
 class RecordPanel {
   /** @param {HTMLElement} root */
   constructor(root) {
-    this.root = root;
     this.outcome = "";
     /** @type {number | null} */
     this.before = null;
     this.asked = 0; // numbers requests, so that a late answer to an old one is dropped
-    this.list = element("div", "dfm-list");
-    this.list.setAttribute("role", "list");
-    this.older = this.button("Older decisions", () => this.load(false));
-    this.message = element("p", "dfm-message");
-    this.message.setAttribute("role", "status");
-    const body = element("div", "dfm-panel", this.bar(), this.message, this.list, this.older);
-    root.replaceChildren(body);
+    this.list = element("div", { class: "dfm-list", role: "list" });
+    this.older = button("Older decisions", "Older decisions", () => this.load(false), { class: "dfm-button" });
+    this.message = element("p", { class: "dfm-message", role: "status" });
+    this.body = element("div", { class: "dfm-panel" }, this.#bar(), this.message, this.list, this.older);
+    root.replaceChildren(enclosed("moderation.css", this.body));
     this.load(true);
   }
 
-  /** @param {string} label @param {() => void} action */
-  button(label, action) {
-    const made = element("button", "dfm-button", label);
-    made.type = "button";
-    made.addEventListener("click", action);
-    return made;
+  /** Not while somebody writes an overrule. */
+  refresh() {
+    if (this.body.isConnected && !this.body.querySelector("details[open]")) this.load(true);
   }
 
-  bar() {
-    const choose = element("select", "dfm-choice");
-    choose.setAttribute("aria-label", "Show decisions with this outcome");
-    for (const [value, label] of [["", "All"], ["block", "Held back"], ["review", "For review"], ["allow", "Passed"]]) {
-      const option = element("option", "", label);
-      option.value = value;
-      choose.append(option);
-    }
-    choose.addEventListener("change", () => {
+  #bar() {
+    const outcomes = Object.entries({ "": "All", block: "Held back", review: "For review", allow: "Passed" });
+    const onchange = () => {
       this.outcome = choose.value;
       this.load(true);
-    });
-    const links = ["csv", "jsonl"].map((kind) => {
-      const link = element("a", "dfm-button", kind.toUpperCase());
-      link.href = api.apiURL(`${ROOT}/record.${kind}`);
-      link.download = `moderation-record.${kind}`;
-      link.title = "The whole record as a file";
-      return link;
-    });
-    return element("div", "dfm-bar", choose, this.button("Reload", () => this.load(true)), ...links);
+    };
+    const choose = element(
+      "select",
+      { class: "dfm-choice", "aria-label": "Show decisions with this outcome", onchange },
+      ...outcomes.map(([value, text]) => element("option", { value, text })),
+    );
+    const links = ["csv", "jsonl"].map((kind) =>
+      element("a", {
+        class: "dfm-button", href: api.apiURL(`${ROOT}/record.${kind}`), download: `moderation-record.${kind}`,
+        title: "The whole record as a file", text: kind.toUpperCase(),
+      }),
+    ); // prettier-ignore
+    const reload = button("Reload", "Reload", () => this.load(true), { class: "dfm-button" });
+    return element("div", { class: "dfm-bar" }, choose, reload, ...links);
   }
 
   /** @param {boolean} afresh from the newest on, or the next page */
@@ -89,17 +65,17 @@ class RecordPanel {
     const mine = ++this.asked;
     const query = new URLSearchParams({ limit: String(PAGE), outcome: this.outcome });
     if (!afresh && this.before) query.set("before", String(this.before));
-    const { decisions } = await this.request(`/decisions?${query}`);
+    const { decisions } = await this.#request(`/decisions?${query}`);
     if (mine !== this.asked || !decisions) return;
     if (afresh) this.list.replaceChildren();
-    this.list.append(...decisions.map((/** @type {Decision} */ decision) => this.entry(decision)));
+    this.list.append(...decisions.map((/** @type {Decision} */ decision) => this.#entry(decision)));
     this.before = decisions.at(-1)?.id ?? this.before;
     this.older.hidden = decisions.length < PAGE;
     if (!this.list.childElementCount) this.message.textContent = "Nothing recorded yet.";
   }
 
   /** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the answer, or {} after a message */
-  async request(path, options) {
+  async #request(path, options) {
     try {
       const reply = await api.fetchApi(ROOT + path, options);
       const answer = await reply.json();
@@ -112,84 +88,80 @@ class RecordPanel {
   }
 
   /** @param {Decision} decision */
-  entry(decision) {
+  #entry(decision) {
     const words = { allow: "passed", review: "for review", block: "held back" };
-    const head = element("div", "dfm-head",
-      element("span", `dfm-outcome dfm-${decision.outcome}`, words[decision.outcome]),
-      element("span", "dfm-kind", decision.kind),
-      element("time", "dfm-time", new Date(decision.at).toLocaleString()),
-    );
+    const head = element("div", { class: "dfm-head" },
+      line("span", `dfm-outcome dfm-${decision.outcome}`, words[decision.outcome]),
+      line("span", "dfm-kind", decision.kind),
+      line("time", "dfm-time", new Date(decision.at).toLocaleString()),
+    ); // prettier-ignore
+    /** @type {HTMLElement[]} */
     const lines = [head];
     const named = [...decision.blocked, ...decision.review];
-    if (named.length) lines.push(element("div", "dfm-categories", named.join(", ")));
+    if (named.length) lines.push(line("div", "dfm-categories", named.join(", ")));
     for (const check of decision.checks) {
       const said = check.error ? check.error.message : check.rules.join(", ") || "nothing found";
-      lines.push(element("div", check.error ? "dfm-check dfm-error" : "dfm-check", `${check.check}: ${said}`));
+      lines.push(line("div", check.error ? "dfm-check dfm-error" : "dfm-check", `${check.check}: ${said}`));
     }
-    if (decision.text !== null) lines.push(element("blockquote", "dfm-text", decision.text));
+    if (decision.text !== null) lines.push(line("blockquote", "dfm-text", decision.text));
     const foot = `#${decision.id} · ${decision.policy.name} · ${decision.action} · ${decision.sha256.slice(0, 12)}`;
-    lines.push(element("div", "dfm-foot", foot));
+    lines.push(line("div", "dfm-foot", foot));
     for (const overrule of decision.overrules) {
       const said = `${overrule.reviewer}: ${overrule.verdict}${overrule.note ? ` – ${overrule.note}` : ""}`;
-      lines.push(element("div", "dfm-overrule", said));
+      lines.push(line("div", "dfm-overrule", said));
     }
-    lines.push(this.overruleForm(decision));
-    const made = element("div", "dfm-entry", ...lines);
-    made.setAttribute("role", "listitem");
-    made.dataset.id = String(decision.id);
-    return made;
+    lines.push(this.#overruleForm(decision));
+    return element("div", { class: "dfm-entry", role: "listitem", "data-id": decision.id }, ...lines);
   }
 
   /** @param {Decision} decision */
-  overruleForm(decision) {
-    const reviewer = element("input", "dfm-input");
-    reviewer.placeholder = "Your name";
+  #overruleForm(decision) {
+    /** @param {string} label @param {string} placeholder */
+    const field = (label, placeholder) => element("input", { class: "dfm-input", "aria-label": label, placeholder });
+    const reviewer = field("Reviewer's name", "Your name");
     reviewer.value = localStorage.getItem(REVIEWER) ?? "";
-    const note = element("input", "dfm-input");
-    note.placeholder = "Note (optional)";
-    for (const [input, label] of [[reviewer, "Reviewer's name"], [note, "Note"]]) input.setAttribute("aria-label", label);
+    const note = field("Note", "Note (optional)");
     const record = async (/** @type {"allow" | "block"} */ verdict) => {
       if (!reviewer.value.trim()) return reviewer.focus();
       localStorage.setItem(REVIEWER, reviewer.value);
       const body = JSON.stringify({ verdict, reviewer: reviewer.value, note: note.value });
       const options = { method: "POST", headers: { "Content-Type": "application/json" }, body };
-      await this.request(`/decisions/${decision.id}/overrule`, options);
+      await this.#request(`/decisions/${decision.id}/overrule`, options);
       if (!this.message.textContent) await this.load(true);
     };
-    const buttons = [
-      this.button("Should pass", () => record("allow")),
-      this.button("Should be held back", () => record("block")),
-    ];
-    const form = element("details", "dfm-form", element("summary", "", "Overrule"), reviewer, note, ...buttons);
+    const pass = button("Should pass", "Should pass", () => record("allow"), { class: "dfm-button" });
+    const hold = button("Should be held back", "Should be held back", () => record("block"), { class: "dfm-button" });
+    const summary = element("summary", { text: "Overrule" });
+    const form = element("details", { class: "dfm-form" }, summary, reviewer, note, pass, hold);
     form.addEventListener("keydown", (event) => event.stopPropagation()); // the canvas listens for shortcuts
     return form;
   }
 }
 
+/** @param {keyof HTMLElementTagNameMap} tag @param {string} name its class @param {string} text */
+function line(tag, name, text) {
+  return element(tag, { class: name, text });
+}
+
 app.registerExtension({
-  name: "dalle_flux.moderation",
+  name: "dalletoflux.moderation",
   setup() {
     /** @type {RecordPanel | null} */
     let open = null;
     app.extensionManager.registerSidebarTab({
-      id: "dalle_flux.moderation",
+      id: "dalletoflux.moderation",
       icon: "pi pi-shield",
       title: "Review",
       tooltip: "Moderation record",
       type: "custom",
       render(root) {
-        loadStyle();
         open = new RecordPanel(root);
       },
       destroy() {
         open = null;
       },
     });
-    for (const event of ["execution_success", "execution_error"]) {
-      api.addEventListener(event, () => {
-        // Not while somebody writes an overrule.
-        if (open?.root.isConnected && !open.root.querySelector("details[open]")) open.load(true);
-      });
-    }
+    api.addEventListener("execution_success", () => open?.refresh());
+    api.addEventListener("execution_error", () => open?.refresh());
   },
 });

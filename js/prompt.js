@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The face of the node "DALL·E Prompt to FLUX": the two texts with their lengths, and what was changed and why, before
  * anything is generated. Whoever edits a text freezes both: they then live in the node's field `frozen`, so that they
@@ -7,6 +8,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { element, enclosed } from "./dom.js";
 
 const NODE = "DalleFluxPrompt";
 const OUTPUT = "dalle_flux_prompt";
@@ -16,70 +18,46 @@ const LOOK_EVERY = 400; // ms; fields change by typing, pasting, undo, scripts a
 const SMALLEST = [420, 720]; // px, of a new node
 
 /**
- * @typedef {{t5xxl: string, clip_l: string, guidance: number | null, report: any, key?: string}} Shown
+ * @typedef {{mode: string, warnings: {message: string}[], not_kept: {kind: string, text: string, why: string}[],
+ *   left_out: string[], asked: Record<string, string | number>, rewriting: {complaints: string[]} | null,
+ *   suggested: {steps: number, guidance: number | null},
+ *   tokens: {t5xxl: number, t5xxl_limit: number, clip_l: number, clip_l_limit: number, measured: boolean},
+ *   rules: {rule: string, reason: string, changes: {before: string, after: string}[]}[]}} Report as far as it is shown
+ * @typedef {{t5xxl: string, clip_l: string, guidance: number | null, report: Report, key?: string}} Shown
  */
-
-/** Load the style sheet once, from wherever the pack is served. */
-function loadStyle() {
-  const href = new URL("./prompt.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${href}"]`)) return;
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = href;
-  document.head.append(link);
-}
 
 /** @param {string} text as the host wants it @returns {string} as people read it */
 const readable = (text) => text.replaceAll("\\(", "(").replaceAll("\\)", ")");
-
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {string} [className] @param {string} [text]
- * @returns {HTMLElementTagNameMap[T]}
- */
-function make(tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  return element;
-}
 
 /** What the node shows. Knows nothing of the canvas: fields come in, frozen texts go out. */
 class PromptFace {
   /** @param {(texts: {t5xxl: string, clip_l: string} | null) => void} freeze called with null to thaw */
   constructor(freeze) {
     this.freeze = freeze;
-    this.root = make("div", "dfx-prompt");
-    this.state = make("span", "dfx-state");
-    this.state.setAttribute("role", "status");
-    this.button = make("button", "", "Freeze");
-    this.button.type = "button";
-    this.button.addEventListener("click", () => this.freeze(this.frozen ? null : this.texts()));
-    const bar = make("div", "dfx-bar");
-    bar.append(this.state, this.button);
+    this.frozen = false;
+    this.state = element("span", { class: "dfx-state", role: "status" });
+    const onclick = () => this.freeze(this.frozen ? null : this.texts());
+    this.button = element("button", { type: "button", text: "Freeze", onclick });
     this.long = this.#field("t5xxl", "Long text, for T5");
     this.short = this.#field("clip_l", "Short text, for CLIP-L");
-    this.notes = make("ul", "dfx-notes");
-    this.changes = make("details", "dfx-changes");
-    this.root.append(bar, this.long.box, this.short.box, this.notes, this.changes);
-    this.frozen = false;
+    this.notes = element("ul", { class: "dfx-notes" });
+    this.changes = element("details", { class: "dfx-changes" });
+    const bar = element("div", { class: "dfx-bar" }, this.state, this.button);
+    const parts = [bar, this.long.box, this.short.box, this.notes, this.changes];
+    this.root = element("div", { class: "dfx-prompt" }, ...parts);
+    this.element = enclosed("prompt.css", this.root);
     // The canvas would take keys and the wheel for its own.
     for (const event of ["keydown", "keyup", "pointerdown", "wheel"]) {
       this.root.addEventListener(event, (e) => e.stopPropagation());
     }
   }
 
+  /** @param {string} name @param {string} title */
   #field(name, title) {
-    const box = make("label", "dfx-field");
-    const head = make("span", "dfx-head", title);
-    const count = make("span", "dfx-count");
-    head.append(" ", count);
-    const area = make("textarea");
-    area.name = name;
-    area.spellcheck = false;
-    area.addEventListener("input", () => this.freeze(this.texts()));
-    box.append(head, area);
-    return { box, count, area };
+    const count = element("span", { class: "dfx-count" });
+    const area = element("textarea", { name, spellcheck: "false", oninput: () => this.freeze(this.texts()) });
+    const head = element("span", { class: "dfx-head" }, title, " ", count);
+    return { box: element("label", { class: "dfx-field" }, head, area), count, area };
   }
 
   /** @returns {{t5xxl: string, clip_l: string}} as they stand in the two fields */
@@ -98,18 +76,23 @@ class PromptFace {
     this.state.textContent = [STATES[report.mode] ?? report.mode, note].filter(Boolean).join(" · ");
     this.root.classList.toggle("dfx-is-frozen", this.frozen);
     this.root.classList.remove("dfx-failed");
-    for (const [field, text, count, limit] of [
-      [this.long, shown.t5xxl, report.tokens.t5xxl, report.tokens.t5xxl_limit],
-      [this.short, shown.clip_l, report.tokens.clip_l, report.tokens.clip_l_limit],
-    ]) {
-      const plain = readable(text);
-      // A person who is typing keeps the cursor: what comes back is what was typed.
-      if (field.area !== document.activeElement && field.area.value !== plain) field.area.value = plain;
-      field.count.textContent = `${report.tokens.measured ? "" : "about "}${count} of ${limit} tokens`;
-      field.count.classList.toggle("dfx-over", count > limit);
-    }
+    this.#text(this.long, shown.t5xxl, report.tokens.t5xxl, report.tokens.t5xxl_limit, report.tokens.measured);
+    this.#text(this.short, shown.clip_l, report.tokens.clip_l, report.tokens.clip_l_limit, report.tokens.measured);
     this.#notes(report);
     this.#changes(report);
+  }
+
+  /**
+   * @param {{area: HTMLTextAreaElement, count: HTMLElement}} field
+   * @param {string} text
+   * @param {number} count of tokens @param {number} limit @param {boolean} measured not estimated
+   */
+  #text(field, text, count, limit, measured) {
+    const plain = readable(text);
+    // A person who is typing keeps the cursor: what comes back is what was typed.
+    if (!field.area.matches(":focus") && field.area.value !== plain) field.area.value = plain;
+    field.count.textContent = `${measured ? "" : "about "}${count} of ${limit} tokens`;
+    field.count.classList.toggle("dfx-over", count > limit);
   }
 
   /** @param {string} message why there is nothing to show */
@@ -118,6 +101,7 @@ class PromptFace {
     this.root.classList.add("dfx-failed");
   }
 
+  /** @param {Report} report */
   #notes(report) {
     const lines = report.warnings.map((warning) => warning.message);
     for (const lost of report.not_kept) lines.push(`Not kept: ${lost.kind} “${lost.text}” (${lost.why}).`);
@@ -129,30 +113,31 @@ class PromptFace {
     }
     const { steps, guidance } = report.suggested;
     lines.push(`Suggested: ${steps} steps, ${guidance === null ? "no guidance" : `guidance ${guidance}`}.`);
-    this.notes.replaceChildren(...lines.map((line) => make("li", "", line)));
+    this.notes.replaceChildren(...lines.map((text) => element("li", { text })));
   }
 
+  /** @param {Report} report */
   #changes(report) {
     const number = report.rules.reduce((sum, rule) => sum + rule.changes.length, 0);
-    const list = make("dl");
+    const list = element("dl");
     for (const rule of report.rules) {
-      const term = make("dt", "", rule.rule.replaceAll("_", " "));
-      term.title = rule.reason;
-      list.append(term, make("dd", "dfx-reason", rule.reason));
+      const { reason } = rule;
+      list.append(element("dt", { text: rule.rule.replaceAll("_", " "), title: reason }));
+      list.append(element("dd", { class: "dfx-reason", text: reason }));
       for (const change of rule.changes) {
-        const line = make("dd");
-        if (change.before.trim()) line.append(make("del", "", change.before));
+        const line = element("dd");
+        if (change.before.trim()) line.append(element("del", { text: change.before }));
         if (change.before.trim() && change.after.trim()) line.append(" → ");
-        if (change.after.trim()) line.append(make("ins", "", change.after));
+        if (change.after.trim()) line.append(element("ins", { text: change.after }));
         if (line.childNodes.length) list.append(line);
       }
     }
-    const { open } = this.changes;
-    this.changes.replaceChildren(make("summary", "", number ? `${number} changes, and why` : "Nothing changed"), list);
-    this.changes.open = open;
+    const text = number ? `${number} changes, and why` : "Nothing changed";
+    this.changes.replaceChildren(element("summary", { text }), list);
   }
 }
 
+/** @type {Record<string, string>} */
 const STATES = {
   rules: "Converted",
   as_is: "Used as it is",
@@ -160,12 +145,12 @@ const STATES = {
   rewritten: "Rewritten",
 };
 
-/** @param {any} node @param {string} name */
+/** @param {GraphNode} node @param {string} name */
 const widget = (node, name) => node.widgets?.find((one) => one.name === name);
-/** @param {any} node @param {string} name */
+/** @param {GraphNode} node @param {string} name */
 const isWired = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
 
-/** Keep a widget's value in the workflow without drawing it: the face is how it is edited. */
+/** Keep a widget's value in the workflow without drawing it: the face is how it is edited. @param {Widget} [one] */
 function hide(one) {
   if (!one) return;
   one.hidden = true;
@@ -174,7 +159,7 @@ function hide(one) {
   one.computeLayoutSize = () => ({ minHeight: 0, maxHeight: 0, minWidth: 0 });
 }
 
-/** Put the face on a new node. @param {any} node */
+/** Put the face on a new node. @param {GraphNode & {dalleFluxPrompt?: PromptFace}} node */
 function attach(node) {
   const frozen = widget(node, "frozen");
   hide(frozen);
@@ -209,12 +194,12 @@ function attach(node) {
       face.show(body, later && body.report.mode !== "frozen" ? "a run will say more" : "");
     } catch (error) {
       if (number !== asking) return;
-      face.fail(`ComfyUI does not answer: ${error.message}`);
+      face.fail(`ComfyUI does not answer: ${error instanceof Error ? error.message : error}`);
       seen = ""; // ask again
     }
   }
 
-  node.addDOMWidget("texts", OUTPUT, face.root, {
+  node.addDOMWidget("texts", OUTPUT, face.element, {
     serialize: false, // neither in the prompt …
     getMinHeight: () => 300,
     hideOnZoom: false,
@@ -225,25 +210,25 @@ function attach(node) {
   const timer = setInterval(look, LOOK_EVERY);
   look();
 
-  const executed = node.onExecuted;
+  const { onExecuted, onRemoved } = node;
   node.onExecuted = function (output) {
-    executed?.call(this, output);
+    onExecuted?.call(this, output);
     const shown = output?.[OUTPUT]?.[0];
     if (!shown) return;
     asking++; // an answer still under way is older than the run
     face.show(shown, "last run");
   };
-  const removed = node.onRemoved;
   node.onRemoved = function () {
-    removed?.call(this);
+    onRemoved?.call(this);
     clearInterval(timer);
+    asking++; // nobody waits for an answer any more
+    delete node.dalleFluxPrompt;
   };
 }
 
 app.registerExtension({
-  name: "dalle_flux.prompt",
-  setup: loadStyle,
+  name: "dalletoflux.prompt",
   nodeCreated(node) {
-    if (node.comfyClass === NODE) attach(node);
+    if (node.comfyClass === NODE) attach(/** @type {GraphNode} */ (node));
   },
 });

@@ -5,6 +5,7 @@
  */
 
 import { app } from "../../scripts/app.js";
+import { rootGraph } from "./graphs.js";
 
 /**
  * @typedef {Object} Retired
@@ -23,9 +24,9 @@ import { app } from "../../scripts/app.js";
 /** @type {Promise<Record<string, Retired>>} */
 const table = fetch(new URL("./old_nodes.json", import.meta.url)).then((reply) => reply.json());
 
-/** @returns {Generator<any>} every graph of the workflow: the canvas's own and those of its subgraphs */
+/** @returns {Generator<Graph>} every graph of the workflow: the canvas's own and those of its subgraphs */
 function* graphs() {
-  const root = app.rootGraph ?? app.graph.rootGraph ?? app.graph;
+  const root = rootGraph();
   yield root;
   yield* root.subgraphs?.values?.() ?? [];
 }
@@ -43,7 +44,7 @@ function* retiredNodes(retired) {
  */
 function oldValues(node, entry) {
   if (node.widgets?.length && !node.has_errors)
-    return Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.value]));
+    return Object.fromEntries(node.widgets.map((/** @type {Widget} */ widget) => [widget.name, widget.value]));
   const values = node.widgets_values ?? node.last_serialization?.widgets_values ?? [];
   if (!Array.isArray(values)) return { ...values };
   return Object.fromEntries(entry.widgets.slice(0, values.length).map((name, place) => [name, values[place]]));
@@ -85,7 +86,8 @@ function connectTo(graph, link, node, place) {
  * @param {any} user the node that needs the mask
  */
 function asMask(graph, link, user) {
-  const node = globalThis.LiteGraph.createNode("ImageToMask");
+  const node = LiteGraph.createNode("ImageToMask");
+  if (!node) throw new Error("ComfyUI's own node ImageToMask is missing");
   node.pos = [user.pos[0] - node.size[0] - 30, user.pos[1] + user.size[1]];
   graph.add(node);
   connectFrom(graph, link, node, 0);
@@ -101,16 +103,17 @@ function asMask(graph, link, user) {
  */
 function reviveNode(graph, old, entry, where) {
   const links = [...(graph.links instanceof Map ? graph.links.values() : Object.values(graph.links))].filter(Boolean);
+  /** @param {Link} link */
   const places = ({ origin_id, origin_slot, target_id, target_slot }) => ({ origin_id, origin_slot, target_id, target_slot });
   const incoming = links.filter((link) => link.target_id === old.id).map(places);
   const outgoing = links.filter((link) => link.origin_id === old.id).map(places);
   const connected = new Set(incoming.map((link) => old.inputs[link.target_slot]?.name));
   const type = entry.without && !connected.has(entry.without.input) ? entry.without[where] : entry[where];
-  const node = globalThis.LiteGraph.createNode(type);
+  const node = LiteGraph.createNode(type);
   if (!node) return false;
-  const plainTitle = [old.type, old.constructor?.title, globalThis.LiteGraph.registered_node_types[old.type]?.title];
+  const plainTitle = [old.type, old.constructor?.title, LiteGraph.registered_node_types[old.type]?.title];
   if (old.title && !plainTitle.includes(old.title) && !/DALL.?E [23]$/.test(old.title)) node.title = old.title;
-  node.pos = [...old.pos];
+  node.pos = [old.pos[0], old.pos[1]];
   node.mode = old.mode;
   const values = oldValues(old, entry);
   const inputs = [...(old.inputs ?? [])];
@@ -118,6 +121,7 @@ function reviveNode(graph, old, entry, where) {
   node.id = old.id; // what else names the node, such as a widget shown on a subgraph, still finds it
   graph.add(node);
 
+  /** @param {string} name @param {any} value */
   const set = (name, value) => {
     const widget = node.widgets?.find((candidate) => candidate.name === name);
     if (!widget || value === undefined) return;
@@ -146,6 +150,7 @@ function reviveNode(graph, old, entry, where) {
 /**
  * Revive every retired DALL·E node of the open workflow; one step for undo.
  * @param {"local" | "endpoint"} where
+ * @returns {Promise<any>} how many
  */
 export async function reviveAll(where = "local") {
   const retired = await table;
@@ -177,12 +182,12 @@ function say(severity, detail) {
 }
 
 app.registerExtension({
-  name: "DalleFlux.Revive",
+  name: "dalletoflux.revive",
   commands: [
-    { id: "DalleFlux.ReviveLocal", label: "Revive DALL·E nodes (local FLUX)", function: () => reviveAll("local") },
-    { id: "DalleFlux.ReviveEndpoint", label: "Revive DALL·E nodes (endpoint)", function: () => reviveAll("endpoint") },
+    { id: "dalletoflux.ReviveLocal", label: "Revive DALL·E nodes (local FLUX)", function: () => reviveAll("local") },
+    { id: "dalletoflux.ReviveEndpoint", label: "Revive DALL·E nodes (endpoint)", function: () => reviveAll("endpoint") },
   ],
-  menuCommands: [{ path: ["Extensions", "DALL·E to FLUX"], commands: ["DalleFlux.ReviveLocal", "DalleFlux.ReviveEndpoint"] }],
+  menuCommands: [{ path: ["Extensions", "DALL·E to FLUX"], commands: ["dalletoflux.ReviveLocal", "dalletoflux.ReviveEndpoint"] }],
   async afterConfigureGraph() {
     const count = [...retiredNodes(await table)].length;
     if (count)

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * What a workflow's earlier runs left, from the host's own history. History and temp pictures both last as long as
  * ComfyUI runs, so neither outlives the other.
@@ -13,7 +14,7 @@ const RUNS = 64; // the newest ones looked through, as many as the host's own si
 export async function earlierOutputs(request, workflow) {
   try {
     const reply = await request(`/history?max_items=${RUNS}`);
-    const runs = Object.values(await reply.json());
+    const runs = /** @type {any[]} */ (Object.values(await reply.json()));
     const own = runs.filter((run) => run.prompt?.[3]?.extra_pnginfo?.workflow?.id === workflow);
     return own.map((run) => run.outputs ?? {}).reverse();
   } catch {

@@ -1,6 +1,13 @@
+// @ts-check
 /** Votes: which picture is better, also blind; and what all votes say together. */
-import { button, element } from "./dom.js";
+import { button, element } from "../dom.js";
 
+/**
+ * @typedef {import("./view.js").Payload} Payload
+ * @typedef {import("./view.js").Side} Side
+ */
+
+/** @type {Record<string, string>} */
 const GROUPS = { "": "all votes", style: "by style", size: "by size", category: "by category", model: "by model" };
 
 export class Judge {
@@ -13,16 +20,21 @@ export class Judge {
     this.listeners = listeners;
     /** @type {Map<number, string>} row → choice of the pictures shown now */
     this.votes = new Map();
+    /** @type {Map<number, Side[]>} */
     this.orders = new Map();
+    /** @type {Set<number>} */
     this.revealed = new Set(); // rows whose names a vote has shown: no further vote on them is blind
+    /** @type {string | undefined} */
+    this.id = undefined; // of the comparison that is shown
+    this.loaded = false; // the summary was asked for
     this.summary = element("div", { class: "dfc-summary" });
     this.buttons = element("div", { class: "dfc-votes", role: "group", "aria-label": "Your vote" });
-    this.blind = element("input", { type: "checkbox", onchange: (event) => listeners.blind(event.target.checked) });
+    this.blind = element("input", { type: "checkbox", onchange: () => listeners.blind(this.blind.checked) });
     this.by = element("select", {
       "aria-label": "Group the votes",
-      onchange: (event) => {
-        listeners.by(event.target.value);
-        this.#loadSummary(event.target.value);
+      onchange: () => {
+        listeners.by(this.by.value);
+        this.#loadSummary(this.by.value);
       },
     });
     this.by.append(...Object.entries(GROUPS).map(([value, text]) => element("option", { value, text })));
@@ -42,7 +54,7 @@ export class Judge {
     );
   }
 
-  /** New pictures: forget the shuffle, ask which of them were judged before. */
+  /** New pictures: forget the shuffle, ask which of them were judged before. @param {Payload} payload */
   open(payload) {
     if (this.id === payload.id) return;
     this.id = payload.id;
@@ -62,25 +74,28 @@ export class Judge {
     this.orders.clear();
   }
 
-  /** @returns {boolean} */
-  voted(payload, row) {
-    return this.votes.has(row);
-  }
-
-  /** Sides as shown in this row: shuffled once while judging blind, kept until the next pictures come. */
+  /**
+   * Sides as shown in this row: shuffled once while judging blind, kept until the next pictures come.
+   * @param {Payload} payload @param {number} row @param {boolean} blind
+   */
   order(payload, row, blind) {
     if (!blind) return payload.sides;
-    if (!this.orders.has(row)) {
-      const shuffled = [...payload.sides];
-      for (let last = shuffled.length - 1; last > 0; last--) {
-        const other = crypto.getRandomValues(new Uint32Array(1))[0] % (last + 1);
-        [shuffled[last], shuffled[other]] = [shuffled[other], shuffled[last]];
-      }
-      this.orders.set(row, shuffled);
+    const known = this.orders.get(row);
+    if (known) return known;
+    const shuffled = [...payload.sides];
+    for (let last = shuffled.length - 1; last > 0; last--) {
+      const other = crypto.getRandomValues(new Uint32Array(1))[0] % (last + 1);
+      [shuffled[last], shuffled[other]] = [shuffled[other], shuffled[last]];
     }
-    return this.orders.get(row);
+    this.orders.set(row, shuffled);
+    return shuffled;
   }
 
+  /**
+   * @param {Payload} payload @param {number} row @param {boolean} blind
+   * @param {string} by how votes are grouped
+   * @param {(side: Side, at: number) => string} name
+   */
   render(payload, row, blind, by, name) {
     const order = this.order(payload, row, blind);
     const choices = order.map((side, at) => [side.slot, `${name(side, at)} is better`]);
@@ -100,13 +115,14 @@ export class Judge {
     if (!this.loaded) this.#loadSummary(this.by.value);
   }
 
+  /** @param {Payload} payload @param {number} row @param {string} choice @param {boolean} blind */
   async #vote(payload, row, choice, blind) {
     if (this.votes.get(row) === choice) {
       const query = new URLSearchParams({ comparison: payload.id, pair: String(row + 1) });
       if (await this.#json(`/votes?${query}`, { method: "DELETE" })) this.votes.delete(row);
     } else {
       const sides = payload.sides.map((side, at) => {
-        const index = payload.rows[row][at];
+        const index = Number(payload.rows[row][at]); // only complete rows can be voted on
         const { width, height, slot, label } = side;
         return {
           slot, label, width, height,
@@ -125,23 +141,29 @@ export class Judge {
     this.#loadSummary(this.by.value);
   }
 
+  /** @param {number} row @param {string} choice */
   #know(row, choice) {
     this.votes.set(row, choice);
     this.revealed.add(row);
   }
 
+  /** @param {string} by */
   async #loadSummary(by) {
     this.loaded = true;
     const found = await this.#json(`/summary?${new URLSearchParams({ by })}`);
     if (!found) return;
-    const lines = found.groups.map((group) => {
+    const groups = /** @type {{group: string, sentence: string}[]} */ (found.groups);
+    const lines = groups.map((group) => {
       const where = group.group ? `${group.group}: ` : "";
       return element("p", { text: where + group.sentence });
     });
     this.summary.replaceChildren(...(lines.length ? lines : [element("p", { text: "No votes yet." })]));
   }
 
-  /** @returns {Promise<any>} the answer, or null after saying what went wrong */
+  /**
+   * @param {string} path @param {RequestInit} [options]
+   * @returns {Promise<any>} the answer, or null after saying what went wrong
+   */
   async #json(path, options) {
     try {
       const reply = await this.surroundings.request(path, options);

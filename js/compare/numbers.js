@@ -1,7 +1,14 @@
+// @ts-check
 /** The metrics of one pair as a table, with their meaning and the caution. */
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
-/** Metric → what stands in the first column, digits. */
+/** @typedef {import("./view.js").Payload} Payload */
+
+/**
+ * How known metrics are written: what stands in the first column, and digits. One that is not here is shown too,
+ * under its own name.
+ * @type {Record<string, [string, number]>}
+ */
 const ROWS = {
   ssim: ["SSIM", 4],
   ms_ssim: ["MS-SSIM", 4],
@@ -14,21 +21,25 @@ const ROWS = {
   clip_adherence: ["Follows the prompt (CLIP)", 3],
 };
 
-/** @param {any} payload @param {number} row @param {Record<string, string>} colours */
-export function numbersTable(payload, row, colours) {
-  const pairs = payload.metrics.pairs.filter((pair) => pair.pair === row + 1);
-  const meaning = payload.metrics.meaning ?? {};
-  const names = Object.keys(ROWS).filter((name) => pairs.some((pair) => name in pair));
-  const said = (payload.metrics.notes ?? []).map(note);
+/** @param {Payload} payload @param {number} row */
+export function numbersTable(payload, row) {
+  const { metrics } = payload;
+  const pairs = metrics.pairs.filter((pair) => pair.pair === row + 1);
+  const meaning = metrics.meaning ?? {};
+  const names = [...new Set([...Object.keys(ROWS), ...Object.keys(meaning)])].filter((name) =>
+    pairs.some((pair) => name in pair),
+  );
+  const said = (metrics.notes ?? []).map(note);
   if (!names.length) return element("div", {}, note("Nothing was measured: the input `measure` is off."), ...said);
-  const head = element("tr", {}, element("th", { text: "" }));
+  const head = element("tr", {}, element("th"));
   for (const pair of pairs) {
     head.append(element("th", { scope: "col", dir: "auto", text: `A ↔ ${pair.slot.toUpperCase()} · ${pair.b}` }));
   }
   const body = names.map((name) => {
     const cells = pairs.map((pair) => element("td", { text: shown(pair, name) }));
-    const label = element("th", { scope: "row", title: meaning[name] ?? "", text: ROWS[name][0] });
-    return element("tr", { title: meaning[name] ?? "" }, label, ...cells);
+    const title = meaning[name] ?? "";
+    const label = element("th", { scope: "row", title, text: ROWS[name]?.[0] ?? name.replaceAll("_", " ") });
+    return element("tr", { title }, label, ...cells);
   });
   const palettes = element("tr", {}, element("th", { scope: "row", text: "Main colours, A over the other" }));
   for (const pair of pairs) {
@@ -37,22 +48,26 @@ export function numbersTable(payload, row, colours) {
   const table = element("table", { class: "dfc-numbers" }, element("thead", {}, head));
   table.append(element("tbody", {}, ...body, palettes));
   const aligned = pairs.map((pair) => `${pair.slot.toUpperCase()}: ${pair.aligned}`).join("; ");
-  const rule = `Aligned by "${payload.metrics.alignment.rule}". ${aligned}.`;
-  return element("div", {}, table, ...said, note(payload.metrics.caution), note(rule));
+  const rule = `Aligned by "${metrics.alignment.rule}". ${aligned}.`;
+  return element("div", {}, table, ...said, note(metrics.caution), note(rule));
 }
 
+/** @param {string} text */
 function note(text) {
   return element("p", { class: "dfc-note", text });
 }
 
+/** @param {any} pair @param {string} name */
 function shown(pair, name) {
   if (name === "psnr_db" && pair.identical) return "∞ (identical)";
   const value = pair[name];
   if (value === null || value === undefined) return "–";
+  if (typeof value !== "number") return String(value);
   if (name === "clip_adherence") return `${value.toFixed(3)} (A: ${pair.clip_adherence_a.toFixed(3)})`;
-  return Number(value).toFixed(ROWS[name][1]);
+  return name in ROWS ? value.toFixed(ROWS[name][1]) : String(Number(value.toPrecision(4)));
 }
 
+/** @param {{colours: string[], shares: number[]}} palette */
 function swatches(palette) {
   const bar = element("div", { class: "dfc-palette", role: "img", "aria-label": palette.colours.join(", ") });
   palette.colours.forEach((colour, index) => {

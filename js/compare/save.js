@@ -1,18 +1,25 @@
+// @ts-check
 /** The menu that saves or copies a picture, the difference or the sheet. */
-import { button, element } from "./dom.js";
+import { button, element } from "../dom.js";
 
 /**
- * @param {() => {name: string, file: {filename: string}}[]} files what there is now
- * @param {(file: any) => string} address
+ * @typedef {import("./view.js").PictureFile} PictureFile
+ * @typedef {{name: string, file: PictureFile}} Saveable
+ */
+
+/**
+ * @param {() => Saveable[]} files what there is now
+ * @param {(file: PictureFile) => string} address
  * @param {(text: string) => void} say
  */
 export function saveMenu(files, address, say) {
   const list = element("div", { class: "dfc-menu", role: "menu" });
   const menu = element("details", { class: "dfc-save" });
-  const close = () => (menu.open = false);
+  /** @param {Saveable} one */
   const row = ({ name, file }) => {
+    /** @param {string} label @param {() => Promise<void>} what */
     const act = (label, what) =>
-      button(`${label} ${name}`, label, () => what().then(close), { role: "menuitem" });
+      button(`${label} ${name}`, label, () => what().then(() => (menu.open = false)), { role: "menuitem" });
     const save = act("Save", () => savePicture(address(file), fileName(name), say));
     const copy = act("Copy", () => copyPicture(address(file), say));
     return element("div", { class: "dfc-menu-row" }, element("span", { dir: "auto", text: name }), save, copy);
@@ -22,11 +29,15 @@ export function saveMenu(files, address, say) {
   return menu;
 }
 
+/** @param {string} name */
 function fileName(name) {
   return `${name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "")}.png`;
 }
 
-/** By way of a blob: a plain link to ComfyUI's file would be saved under the name that it has in the temp folder. */
+/**
+ * By way of a blob: a plain link to ComfyUI's file would be saved under the name that it has in the temp folder.
+ * @param {string} url @param {string} name @param {(text: string) => void} say
+ */
 async function savePicture(url, name, say) {
   try {
     const reply = await fetch(url);
@@ -40,7 +51,10 @@ async function savePicture(url, name, say) {
   }
 }
 
-/** The clipboard wants PNG, which is what ComfyUI's temp pictures are. */
+/**
+ * The clipboard wants PNG, which is what ComfyUI's temp pictures are.
+ * @param {string} url @param {(text: string) => void} say
+ */
 async function copyPicture(url, say) {
   try {
     const blob = fetch(url).then((reply) => reply.blob());

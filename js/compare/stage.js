@@ -1,10 +1,14 @@
+// @ts-check
 /**
  * The pictures: panes, layers, divider, pointer and pixel read-out.
  *
  * @typedef {{key: string, src: string, alt: string, tag: string, colour: string, warning: string,
  *   place: [number, number, number, number]}} Layer a picture and where it lies in A's frame, in A's pixels
+ * @typedef {{pane: HTMLElement, cut: HTMLElement, frame: HTMLElement, image: HTMLImageElement, layer: Layer}} Cut a
+ *   layer where it is shown
+ * @typedef {import("./geometry.js").Point} Point
  */
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 import { FIT, origin, pan, scale, toFrame, zoomAt } from "./geometry.js";
 
 export const GONE = "The picture is gone from ComfyUI's temp folder; change a label and run the workflow again.";
@@ -18,16 +22,25 @@ export class Stage {
    */
   constructor(listeners) {
     this.listeners = listeners;
+    /** @type {import("./geometry.js").Camera} */
     this.camera = { ...FIT };
     this.frame = { width: 1, height: 1 };
-    /** @type {{pane: HTMLElement, cut: HTMLElement, frame: HTMLElement, image: HTMLImageElement, layer: Layer}[]} */
+    /** @type {Cut[]} */
     this.cuts = [];
     this.mode = "side";
     this.split = 0.5;
     this.opacity = 0.5;
     this.showTags = true;
+    /** @type {Map<number, {point: Point, element: Element}>} */
     this.pointers = new Map();
+    /** @type {"" | "split" | "pan" | "pinch"} */
+    this.drag = "";
+    this.pending = 0; // number of the animation frame that will lay everything out
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this.timer = undefined;
+    /** @type {OffscreenCanvasRenderingContext2D | null} */
     this.probe = null; // one pixel, made when first needed
+    /** @type {Set<string>} */
     this.gone = new Set(); // addresses where there is no picture any more
     this.handle = element("div", {
       class: "dfc-handle",
@@ -42,13 +55,13 @@ export class Stage {
       tabindex: 0,
       role: "group",
       "aria-label": "Pictures; plus and minus zoom, arrow keys move",
-      onpointerdown: (event) => this.#down(event),
-      onpointermove: (event) => this.#move(event),
-      onpointerup: (event) => this.#up(event),
-      onpointercancel: (event) => this.#up(event),
-      onpointerleave: () => this.listeners.onReadout(""),
-      ondblclick: (event) => this.#double(event),
     });
+    this.root.addEventListener("pointerdown", (event) => this.#down(event));
+    this.root.addEventListener("pointermove", (event) => this.#move(event));
+    this.root.addEventListener("pointerup", (event) => this.#up(event));
+    this.root.addEventListener("pointercancel", (event) => this.#up(event));
+    this.root.addEventListener("pointerleave", () => this.listeners.onReadout(""));
+    this.root.addEventListener("dblclick", (event) => this.#double(event));
     this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.resized = new ResizeObserver(() => this.layout());
     this.resized.observe(this.root);
@@ -132,11 +145,13 @@ export class Stage {
     this.#changed();
   }
 
+  /** @param {number} factor */
   zoom(factor, point = this.#middle()) {
     this.camera = zoomAt(this.camera, this.pane(), this.frame, point, factor);
     this.#changed();
   }
 
+  /** @param {number} dx @param {number} dy in CSS pixels */
   move(dx, dy) {
     this.camera = pan(this.camera, this.pane(), this.frame, dx, dy);
     this.#changed();
@@ -153,6 +168,7 @@ export class Stage {
     return { width: Math.max(first.offsetWidth, 1), height: Math.max(first.offsetHeight, 1) };
   }
 
+  /** @param {number} split where the divider stands, 0…1 */
   setSplit(split) {
     this.split = Math.min(Math.max(split, 0), 1);
     this.listeners.onSplit(this.split);
@@ -178,14 +194,16 @@ export class Stage {
     return element("div", { class: "dfc-pane" });
   }
 
+  /** @param {string} src */
   #image(src) {
-    const image = /** @type {HTMLImageElement} */ (element("img", { draggable: "false", decoding: "sync" }));
+    const image = element("img", { draggable: "false", decoding: "sync" });
     image.addEventListener("error", () => image.hasAttribute("src") && this.#missing(src));
     image.addEventListener("load", () => this.gone.delete(src));
     image.src = src;
     return image;
   }
 
+  /** @param {string} src */
   #missing(src) {
     this.gone.add(src);
     this.layout();
@@ -223,13 +241,13 @@ export class Stage {
     this.handle.setAttribute("aria-orientation", this.mode === "slider-h" ? "vertical" : "horizontal");
   }
 
-  /** The pane under the pointer. */
+  /** The pane under the pointer. @param {MouseEvent} event */
   #paneOf(event) {
     const pane = event.target instanceof Element ? event.target.closest(".dfc-pane") : null;
     return pane ?? this.cuts[0]?.pane ?? this.root;
   }
 
-  /** @param {PointerEvent | MouseEvent} event @returns {{x: number, y: number}} in CSS pixels of the pane */
+  /** @param {MouseEvent} event @returns {Point} in CSS pixels of the pane */
   #point(event, pane = this.#paneOf(event)) {
     const box = pane.getBoundingClientRect();
     const outer = this.#outer();
@@ -240,6 +258,7 @@ export class Stage {
     return this.mode === "slider" || this.mode === "slider-h";
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (event.button > 0 || !this.cuts.length) return; // the middle button still moves the canvas
     event.stopPropagation();
@@ -259,6 +278,7 @@ export class Stage {
     if (grabs) this.#slideTo(point);
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const held = this.pointers.get(event.pointerId);
     if (!held) {
@@ -269,14 +289,15 @@ export class Stage {
     const point = this.#point(event, held.element); // the pane that was pressed: a captured pointer has no other
     if (this.drag === "split") this.#slideTo(point);
     else if (this.drag === "pan") this.move(point.x - held.point.x, point.y - held.point.y);
-    else if (this.drag === "pinch") this.#pinch(event.pointerId, point);
+    else if (this.drag === "pinch") this.#pinch(held, point);
     held.point = point;
   }
 
-  #pinch(id, point) {
-    const [first, second] = [...this.pointers.entries()];
-    const other = (first[0] === id ? second : first)[1].point;
-    const before = this.pointers.get(id).point;
+  /** @param {{point: Point}} held the finger that moves @param {Point} point where it is now */
+  #pinch(held, point) {
+    const other = [...this.pointers.values()].find((finger) => finger !== held)?.point ?? point;
+    const before = held.point;
+    /** @param {Point} from */
     const span = (from) => Math.hypot(from.x - other.x, from.y - other.y) || 1;
     const middle = { x: (point.x + other.x) / 2, y: (point.y + other.y) / 2 };
     this.camera = zoomAt(this.camera, this.pane(), this.frame, middle, span(point) / span(before));
@@ -284,12 +305,14 @@ export class Stage {
     this.#changed();
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
     event.stopPropagation();
-    this.drag = this.pointers.size ? "pan" : undefined;
+    this.drag = this.pointers.size ? "pan" : "";
   }
 
+  /** @param {Point} point */
   #slideTo(point) {
     const pane = this.pane();
     this.setSplit(this.mode === "slider" ? point.x / pane.width : point.y / pane.height);
@@ -298,23 +321,24 @@ export class Stage {
   /**
    * The host's rule: the wheel is a widget's once something in it has the focus, the canvas's before; with Ctrl
    * always the canvas's. In full screen there is no canvas.
+   * @param {WheelEvent} event
    */
   #wheel(event) {
-    const view = this.root.parentElement ?? this.root;
-    const focused = view.contains(document.activeElement) && !event.ctrlKey && !event.metaKey;
+    const focused = this.root.parentElement?.matches(":focus-within") && !event.ctrlKey && !event.metaKey;
     if (!this.cuts.length || !(focused || document.fullscreenElement)) return;
     event.preventDefault();
     event.stopPropagation();
     this.zoom(Math.exp(-event.deltaY / (event.ctrlKey ? 120 : 400)), this.#point(event));
   }
 
+  /** @param {MouseEvent} event */
   #double(event) {
     event.stopPropagation();
     if (Math.abs(this.camera.zoom - 1) > 0.001) this.fit();
     else this.truePixels(this.#point(event));
   }
 
-  /** Say what lies under the pointer: place and colour in every visible picture. */
+  /** Say what lies under the pointer: place and colour in every visible picture. @param {PointerEvent} event */
   #read(event) {
     if (!this.cuts.length) return;
     const at = toFrame(this.camera, this.pane(), this.frame, this.#point(event));
@@ -333,10 +357,12 @@ export class Stage {
     this.listeners.onReadout(parts.join("   "));
   }
 
+  /** @param {HTMLImageElement} image @param {number} column @param {number} row */
   #colour(image, column, row) {
     const inside = column >= 0 && row >= 0 && column < image.naturalWidth && row < image.naturalHeight;
     if (!image.complete || !inside) return "";
     this.probe ??= new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    if (!this.probe) return "";
     this.probe.drawImage(image, column, row, 1, 1, 0, 0, 1, 1);
     const [red, green, blue] = this.probe.getImageData(0, 0, 1, 1).data;
     const hex = [red, green, blue].map((value) => value.toString(16).padStart(2, "0")).join("");

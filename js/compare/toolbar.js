@@ -1,7 +1,11 @@
+// @ts-check
 /** The buttons above the pictures, and the keys that do the same. */
-import { button, element } from "./dom.js";
+import { button, element } from "../dom.js";
 
-/** Mode → sign on its button, name, key. */
+/**
+ * Mode → sign on its button, name, key.
+ * @type {Record<string, [string, string, string]>}
+ */
 export const MODES = {
   slider: ["◧", "Slider, left and right", "1"],
   "slider-h": ["⬒", "Slider, above and below", "2"],
@@ -14,7 +18,8 @@ export const MODES = {
 const ZOOM_STEP = 1.5;
 
 /**
- * @typedef {{set: (change: object) => void, fade: (opacity: number) => void, turn: (step: number) => void,
+ * @typedef {import("./view.js").ViewState} ViewState
+ * @typedef {{set: (change: Partial<ViewState>) => void, fade: (opacity: number) => void, turn: (step: number) => void,
  *   zoom: (factor: number) => void, fit: () => void, truePixels: () => void, fullscreen: () => void}} Commands
  *   what the buttons ask for; `set` changes the view's state
  */
@@ -23,7 +28,8 @@ export class Toolbar {
   constructor(commands, menu) {
     this.commands = commands;
     this.menu = menu;
-    this.state = {};
+    /** @type {ViewState | null} */
+    this.state = null; // before it was first shown
     const modes = Object.entries(MODES).map(([mode, [sign, name, key]]) =>
       button(`${name} (key ${key})`, sign, () => commands.set({ mode }), { role: "radio", "data-mode": mode }),
     );
@@ -47,7 +53,7 @@ export class Toolbar {
     );
     this.opacity = element("input", {
       type: "range", min: 0, max: 100, "aria-label": "Opacity of the upper picture", class: "dfc-opacity",
-      oninput: (event) => commands.fade(event.target.value / 100),
+      oninput: () => commands.fade(Number(this.opacity.value) / 100),
     }); // prettier-ignore
     this.toggles = group(
       button("Labels (L)", "A", () => this.#toggle("labels"), { "data-toggle": "labels" }),
@@ -64,15 +70,18 @@ export class Toolbar {
   }
 
   /**
-   * @param {any} state the view's
+   * @param {ViewState} state
    * @param {{row: number, rows: number, names: string[], hidden: boolean} | null} shown what there is to choose from,
    *   in the order shown; nothing before there are pictures
    */
   render(state, shown) {
     this.state = state;
-    for (const one of this.modes.children) one.setAttribute("aria-checked", String(one.dataset.mode === state.mode));
+    for (const one of this.modes.children) {
+      one.setAttribute("aria-checked", String(one.getAttribute("data-mode") === state.mode));
+    }
     for (const one of this.toggles.children) {
-      const on = one.dataset.toggle ? state[one.dataset.toggle] : state.panel === one.dataset.panel;
+      const toggle = /** @type {"labels" | "captions" | null} */ (one.getAttribute("data-toggle"));
+      const on = toggle ? state[toggle] : state.panel === one.getAttribute("data-panel");
       one.setAttribute("aria-pressed", String(on));
     }
     this.opacity.hidden = state.mode !== "overlay";
@@ -86,10 +95,11 @@ export class Toolbar {
     fill(this.right, shown.names, state.right);
   }
 
-  /** @returns {boolean} whether the key means something here */
+  /** @param {string} key @returns {boolean} whether it means something here */
   press(key) {
     const mode = Object.keys(MODES).find((name) => MODES[name][2] === key);
     const { zoom, fit, truePixels, turn, fullscreen } = this.commands;
+    /** @type {Record<string, () => void>} */
     const actions = {
       "+": () => zoom(ZOOM_STEP),
       "=": () => zoom(ZOOM_STEP),
@@ -109,26 +119,30 @@ export class Toolbar {
     return Boolean(action);
   }
 
+  /** @param {"left" | "right"} which @param {string} name */
   #choice(which, name) {
-    return element("select", {
-      "aria-label": name,
-      onchange: (event) => this.commands.set({ [which]: Number(event.target.value) }),
-    });
+    const onchange = () => this.commands.set({ [which]: Number(select.value) });
+    const select = element("select", { "aria-label": name, onchange });
+    return select;
   }
 
+  /** @param {"labels" | "captions"} name */
   #toggle(name) {
-    this.commands.set({ [name]: !this.state[name] });
+    this.commands.set({ [name]: !this.state?.[name] });
   }
 
+  /** @param {string} panel */
   #panel(panel) {
-    this.commands.set({ panel: this.state.panel === panel ? "" : panel });
+    this.commands.set({ panel: this.state?.panel === panel ? "" : panel });
   }
 }
 
+/** @param {...HTMLElement} children */
 function group(...children) {
   return element("div", { class: "dfc-group" }, ...children);
 }
 
+/** @param {HTMLSelectElement} select @param {string[]} names @param {number} chosen */
 function fill(select, names, chosen) {
   select.replaceChildren(...names.map((text, value) => element("option", { value, text, selected: value === chosen })));
   select.value = String(chosen);

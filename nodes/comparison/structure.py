@@ -83,27 +83,10 @@ def _windows(count: int) -> list[slice]:
 
 def _piece(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Sums of SSIM and of its contrast part over all windows inside two `[H,W]` pieces."""
-    maps = np.empty((4, *x.shape), np.float32)
-    maps[0], maps[1] = x, y
-    np.multiply(x, x, out=maps[2])
-    np.multiply(x, y, out=maps[3])
-    maps[2] += y * y
-    mean_x, mean_y, contrast_under, contrast = _blur(maps)
-    whole = mean_x * mean_y
-    mean_x *= mean_x
-    mean_y *= mean_y
-    under = np.add(mean_x, mean_y, out=mean_x)
-    contrast -= whole
-    contrast *= 2
-    contrast += C2
-    contrast_under -= under
-    contrast_under += C2
-    contrast /= contrast_under
-    whole *= 2
-    whole += C1
-    under += C1
-    whole /= under
-    whole *= contrast
+    mean_x, mean_y, squares, product = _blur(np.stack((x, y, x * x + y * y, x * y)))
+    means, under = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    contrast = (2 * (product - means) + C2) / (squares - under + C2)
+    whole = contrast * (2 * means + C1) / (under + C1)
     return float(whole.sum()), float(contrast.sum())
 
 
@@ -112,17 +95,11 @@ def _blur(planes: np.ndarray) -> np.ndarray:
     half = WINDOW // 2
     height, width = planes.shape[1] - 2 * half, planes.shape[2] - 2 * half
     down = planes[:, half : half + height] * _GAUSSIAN[half]
-    pair = np.empty_like(down)
     for tap in range(half):
         mirror = WINDOW - 1 - tap
-        np.add(planes[:, tap : tap + height], planes[:, mirror : mirror + height], out=pair)
-        pair *= _GAUSSIAN[tap]
-        down += pair
+        down += (planes[:, tap : tap + height] + planes[:, mirror : mirror + height]) * _GAUSSIAN[tap]
     across = down[..., half : half + width] * _GAUSSIAN[half]
-    pair = np.empty_like(across)
     for tap in range(half):
         mirror = WINDOW - 1 - tap
-        np.add(down[..., tap : tap + width], down[..., mirror : mirror + width], out=pair)
-        pair *= _GAUSSIAN[tap]
-        across += pair
+        across += (down[..., tap : tap + width] + down[..., mirror : mirror + width]) * _GAUSSIAN[tap]
     return np.asarray(across)

@@ -108,6 +108,33 @@ def test_a_size_that_differs_is_shown_and_never_stretched(compare):
     assert frame["height"] / frame["width"] == pytest.approx(2.0, rel=0.01)
 
 
+def test_a_picture_beside_itself_has_no_difference_to_show_and_that_is_said(compare):
+    canvas = compare("plain_red.png", "plain_green.png", "plain_blue.png")
+    choose(canvas, "difference")
+    assert "Difference A ↔ B" in text(canvas, "status")
+    for which in ("left", "right"):
+        canvas.page.evaluate(f"(which) => {VIEW}.toolbar.commands.set({{ [which]: 0 }})", which)
+    assert "A picture does not differ from itself" in text(canvas, "status")
+    assert "only one picture" not in text(canvas, "status")
+
+
+def test_a_metric_that_the_view_does_not_know_is_shown_by_its_name(compare):
+    canvas = compare("plain_red.png", "plain_green.png", measure=True)
+    canvas.page.evaluate(
+        f"""() => {{ const view = {VIEW}; const payload = structuredClone(view.payload);
+          payload.sides.forEach((side) => side.files.forEach((file) => {{ file.again = 1; }}));
+          payload.metrics.pairs[0].grain_of_film = 0.123456; payload.metrics.meaning.grain_of_film = "How grainy.";
+          view.show(payload); view.toolbar.toggles.children[2].click(); }}"""
+    )
+    rows = canvas.page.evaluate(
+        f"() => [...{VIEW}.panel.querySelectorAll('tbody tr')].map((row) => [row.title, ...[...row.cells]"
+        ".map((cell) => cell.textContent)])"
+    )
+    assert ["How grainy.", "grain of film", "0.1235"] in rows
+    known = {title for title, *_ in rows}
+    assert set(canvas.page.evaluate(f"() => Object.values({VIEW}.payload.metrics.meaning)")) <= known
+
+
 def test_batches_turn_in_linked_pairs(compare):
     canvas = compare("plain_red.png", "plain_green.png")
     canvas.page.evaluate(

@@ -151,7 +151,7 @@ def test_pictures_go_to_clipboard_disk_and_full_screen_and_votes_to_files(compar
 
     small = stage(canvas)
     page.get_by_role("button", name="Full screen (F)").click()
-    page.wait_for_function(f"() => document.fullscreenElement === {VIEW}.root")
+    page.wait_for_function(f"() => document.fullscreenElement === {VIEW}.element")
     choose(canvas, "side")
     assert stage(canvas)["width"] > max(1400, small["width"])
     assert (at(canvas, 0.25, 0.5), at(canvas, 0.75, 0.5)) == (RED, GREEN)

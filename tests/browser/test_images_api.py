@@ -25,6 +25,19 @@ PARTIALS = f"""() => {{
     + document.querySelectorAll('[data-node-id="' + node.id + '"] img').length;
 }}"""
 
+INNERMOST = """() => {
+  const find = (graph) => graph.nodes.find((n) => n.type === "DalleFluxGenerate")
+    ?? graph.nodes.map((n) => n.subgraph && find(n.subgraph)).find(Boolean);
+  return find(window.app.rootGraph ?? window.app.graph);
+}"""
+WRAP = """() => {
+  const graph = window.app.rootGraph ?? window.app.graph;
+  const node = graph.nodes.find((n) => n.type === "DalleFluxGenerate" || n.subgraph);
+  graph.convertToSubgraph(new Set([node]));
+}"""
+SENTENCES = f"""() => ({INNERMOST})().widgets.filter((w) => w.name === "dalle_flux_error")
+  .map((w) => w.element.textContent)"""
+
 
 @pytest.fixture
 def studio(canvas, services):
@@ -75,7 +88,24 @@ def test_an_error_is_read_on_the_node_itself(studio, services, artefacts, reques
     words = "by its content policy for violence, self-harm; change the prompt"
     face = request.node.callspec.params["canvas"]
     assert words in run.error
-    shown = studio.page.locator(".dalle-flux-endpoint-error")
+    shown = studio.page.locator("[data-dalle-flux=error]")
     shown.wait_for(timeout=10_000)
     assert words in shown.inner_text()
     studio.page.screenshot(path=artefacts / f"generate-error-{face}.png")
+    values = next(node for node in studio.serialize()["nodes"] if node["type"] == "DalleFluxGenerate")["widgets_values"]
+    assert not any(words in str(value) for value in values)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_an_error_in_a_subgraph_is_read_on_the_node_in_it(studio, services, depth):
+    ask(studio, prompt="something else")
+    for _ in range(depth):
+        studio.page.evaluate(WRAP)
+    services.plan(Fault.REFUSE, name="moderation_blocked")
+    assert not studio.queue().succeeded
+    studio.page.wait_for_function(f"() => ({SENTENCES})().length > 0", timeout=10_000)
+    (sentence,) = studio.page.evaluate(SENTENCES)
+    assert "by its content policy for violence, self-harm; change the prompt" in sentence
+    studio.page.evaluate(f"() => window.app.canvas.setGraph(({INNERMOST})().graph)")
+    studio.fit_view()
+    assert sentence in studio.page.locator("[data-dalle-flux=error]").inner_text(timeout=10_000)

@@ -8,6 +8,9 @@ import urllib.request
 import pytest
 
 
+RECORD = "document.querySelector('[data-dalle-flux=moderation]').shadowRoot"
+
+
 def prompt_gate(prompt: str) -> dict:
     return {
         "gate": {
@@ -29,7 +32,7 @@ def panel(canvas, mark):
     """The open record, with one decision of its own in it."""
     canvas.comfyui.run(prompt_gate(f"a nude man in a walled garden {mark}"))
     canvas.page.evaluate(
-        "() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.dalle_flux.moderation')"
+        "() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.dalletoflux.moderation')"
     )
     canvas.page.wait_for_selector(".dfm-entry")
     return canvas.page
@@ -44,7 +47,7 @@ def test_decisions_are_shown_and_can_be_narrowed(canvas, panel, mark, artefacts,
     canvas.comfyui.run(prompt_gate(f"a quiet lake {mark}"))
     panel.get_by_label("Show decisions with this outcome").select_option("allow")
     panel.wait_for_function(
-        "() => { const all = [...document.querySelectorAll('.dfm-outcome')];"
+        f"() => {{ const all = [...{RECORD}.querySelectorAll('.dfm-outcome')];"
         " return all.length && all.every((one) => one.textContent === 'passed'); }"
     )
     assert [line for line in canvas.complaints if "moderation" in line] == []
@@ -83,7 +86,7 @@ def test_a_new_run_appears_by_itself(canvas, panel, mark):
         mark,
     )
     panel.wait_for_function(
-        "(before) => Number(document.querySelector('.dfm-entry')?.dataset.id) > Number(before)",
+        f"(before) => Number({RECORD}.querySelector('.dfm-entry')?.dataset.id) > Number(before)",
         arg=before,
         timeout=30_000,
     )

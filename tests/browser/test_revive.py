@@ -11,10 +11,10 @@ from PIL import Image
 
 REAL = ("api_openai_dall_e_3_t2i.json", "api_openai_dall_e_2_t2i.json", "api_openai_dall_e_2_inpaint.json")
 RUN_COMMAND = """async id => {
-  const extension = window.app.extensions.find(e => e.name === 'DalleFlux.Revive');
+  const extension = window.app.extensions.find(e => e.name === 'dalletoflux.revive');
   return await extension.commands.find(c => c.id === id).function();
 }"""
-LOCAL, ENDPOINT = "DalleFlux.ReviveLocal", "DalleFlux.ReviveEndpoint"
+LOCAL, ENDPOINT = "dalletoflux.ReviveLocal", "dalletoflux.ReviveEndpoint"
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["pinned", "newest"])
