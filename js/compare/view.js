@@ -206,7 +206,7 @@ export class CompareView {
    */
   #layers(payload, order) {
     const { mode } = this.state;
-    const lack = "This pair has only one picture. ";
+    const lack = "This pair has only one picture.";
     if (mode === "grid") {
       const layers = order.flatMap((side, at) => this.#layer(payload, side, at));
       return { layers, lack: layers.length ? "" : lack };
@@ -216,7 +216,7 @@ export class CompareView {
       const layers = [left, right].flatMap((side) => this.#layer(payload, side, order.indexOf(side)));
       return { layers, lack: layers.length < 2 ? lack : "" };
     }
-    if (left === right) return { layers: [], lack: "A picture does not differ from itself: choose two. " };
+    if (left === right) return { layers: [], lack: "A picture does not differ from itself: choose two." };
     const other = right.slot === "a" ? left : right;
     const match = payload.matches.find((one) => one.row === this.#row() && one.slot === other.slot);
     if (!match) return { layers: [], lack };
@@ -248,9 +248,10 @@ export class CompareView {
     this.#renderCaptions(payload, order);
     this.#renderPanel(payload, row);
     requestAnimationFrame(() => this.payload && this.#tellZoom());
-    const shown = layers.map((layer) => layer.alt).join(", ");
-    const sentence = `${lack}${MODES[state.mode][1]}: ${shown}. ${this.#notes(payload, row, layers)}`;
-    this.status.title = this.status.textContent = this.message || sentence;
+    const seen = layers.map((layer) => layer.alt).join(", ");
+    const shown = seen && `${MODES[state.mode][1]}: ${seen}.`;
+    const sentences = [lack, shown, this.#notes(payload, row, layers)].filter(Boolean);
+    this.status.title = this.status.textContent = this.message || sentences.join(" ");
   }
 
   /**

@@ -12,7 +12,7 @@ from .align import Align, Aligned, align
 from .captions import Caption
 from .difference import heat_map
 from .pairs import Pairing, pair
-from .sheet import THEMES, Cell, Row, draw_sheet
+from .sheet import THEMES, Cell, SheetRow, draw_sheet
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Request:
+class CompareRequest:
     """What to compare and how to show it."""
 
     sides: Sequence[Side]  # two to four, A first
@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Match:
+class ComparedPair:
     """Picture A of one row against another picture of the same row."""
 
     row: int
@@ -64,7 +64,7 @@ class Comparison:
 
     id: str  # the same pictures under the same labels have the same id
     pairing: Pairing
-    matches: tuple[Match, ...]
+    matches: tuple[ComparedPair, ...]
     sheet: torch.Tensor  # [pages,H,W,3]
     difference: torch.Tensor  # [matches,H,W,3], A's size
     fingerprints: dict[str, list[str]]  # slot → SHA-256 of each picture's 8-bit pixels
@@ -92,7 +92,7 @@ def clean(images: torch.Tensor) -> tuple[torch.Tensor, bool]:
 
 
 def compare(
-    request: Request,
+    request: CompareRequest,
     numbers: Callable[[Aligned], dict[str, Any]],
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Comparison:
@@ -112,12 +112,12 @@ def compare(
         for at, side in enumerate(others, start=1)
         if indices[0] is not None and indices[at] is not None
     ]
-    matches: list[Match] = []
+    matches: list[ComparedPair] = []
     maps: list[torch.Tensor] = []
     for row, index_a, index_b, side in wanted:
         tick(len(matches), len(wanted))
         aligned = align(first.images[index_a], side.images[index_b], request.rule)
-        matches.append(Match(row, side.slot, aligned, numbers(aligned) if request.measure else {}))
+        matches.append(ComparedPair(row, side.slot, aligned, numbers(aligned) if request.measure else {}))
         maps.append(heat_map(aligned, *first.size))
     prints = {side.slot: [_fingerprint(array) for array in pictures.to_bytes_arrays(side.images)]
               for side in request.sides}  # fmt: skip
@@ -131,7 +131,7 @@ def compare(
     )
 
 
-def _sheet(request: Request, pairing: Pairing, matches: Sequence[Match]) -> torch.Tensor:
+def _sheet(request: CompareRequest, pairing: Pairing, matches: Sequence[ComparedPair]) -> torch.Tensor:
     sizes = {side.slot: side.size for side in request.sides}
     first = request.sides[0]
     rows = []
@@ -148,12 +148,12 @@ def _sheet(request: Request, pairing: Pairing, matches: Sequence[Match]) -> torc
             warning = f"{size}, A is {first.size[0]}×{first.size[1]}" if differs else ""
             (picture,) = pictures.to_pil(side.images[index])
             cells.append(Cell(picture, tuple(line for line in lines if line), warning))
-        rows.append(Row(tuple(cells), _row_note(row, len(pairing.rows), matches)))
+        rows.append(SheetRow(tuple(cells), _row_note(row, len(pairing.rows), matches)))
     pages = draw_sheet([side.label for side in request.sides], rows, THEMES[request.theme], request.cell)
     return pictures.to_tensor(pages)
 
 
-def _row_note(row: int, rows: int, matches: Sequence[Match]) -> str:
+def _row_note(row: int, rows: int, matches: Sequence[ComparedPair]) -> str:
     parts = [f"Pair {row + 1} of {rows}"] if rows > 1 else []
     for match in matches:
         if match.row == row and match.numbers:

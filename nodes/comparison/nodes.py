@@ -130,7 +130,7 @@ class DalleFluxCompare(io.ComfyNode):
         clip: Any = None,
         clip_vision: Any = None,
     ) -> io.NodeOutput:
-        from .compare import Request, compare
+        from .compare import CompareRequest, compare
         from .metrics import measurer
         from .payload import metrics_json, payload, report_rows
         from .report import comparison_report
@@ -143,7 +143,7 @@ class DalleFluxCompare(io.ComfyNode):
             for slot, label, pictures, info in zip(SLOTS, labels, images, infos, strict=True)
             if pictures is not None
         ]
-        request = Request(sides, Align(align), theme, captions, cell_size, measure)
+        request = CompareRequest(sides, Align(align), theme, captions, cell_size, measure)
         numbers, note = measurer()
         progress = running.Progress()
         done = await running.in_thread(lambda: compare(request, numbers, progress.at), progress)

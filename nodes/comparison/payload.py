@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pictures
 from .align import RULES
-from .compare import Comparison, Request
+from .compare import CompareRequest, Comparison
 from .lettering import MAX_CHARACTERS, lacking
 from .metrics import CAUTION, MEANINGS
 from .report import Figure
@@ -22,7 +22,7 @@ _NAMED = 12  # characters that the sentence lists at the most
 
 
 def metrics_json(
-    request: Request,
+    request: CompareRequest,
     done: Comparison,
     *,
     adherence: Mapping[str, Sequence[float]] | None = None,
@@ -70,7 +70,7 @@ def metrics_json(
     }  # fmt: skip
 
 
-def _boxes(request: Request) -> list[str]:
+def _boxes(request: CompareRequest) -> list[str]:
     """What is said when the sheet's fonts lack letters of its labels and captions."""
     captions = [caption for side in request.sides for caption in side.captions] if request.captions else []
     texts = [*(side.label for side in request.sides), *(f"{one.line} {one.prompt}" for one in captions)]
@@ -90,7 +90,7 @@ def _followed(adherence: Mapping[str, Sequence[float]], slot: str, row: Sequence
     return {"clip_adherence_a": adherence["a"][first], "clip_adherence": adherence[slot][other]}
 
 
-def report_rows(request: Request, done: Comparison) -> list[list[Figure]]:
+def report_rows(request: CompareRequest, done: Comparison) -> list[list[Figure]]:
     """The pictures and difference maps of each row, for the HTML report."""
     rows = []
     for number, indices in enumerate(done.pairing.rows):
@@ -113,7 +113,7 @@ def report_rows(request: Request, done: Comparison) -> list[list[Figure]]:
 
 
 def payload(
-    request: Request,
+    request: CompareRequest,
     done: Comparison,
     metrics: dict[str, Any],
     *,

@@ -41,7 +41,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """The pictures that belong together."""
 
     cells: tuple[Cell, ...]
@@ -80,7 +80,7 @@ class _Measures:
         return self.label.line_height + 2 * self.gap
 
 
-def draw_sheet(labels: Sequence[str], rows: Sequence[Row], theme: Theme, cell: int) -> list[Image.Image]:
+def draw_sheet(labels: Sequence[str], rows: Sequence[SheetRow], theme: Theme, cell: int) -> list[Image.Image]:
     """Draw all rows.
 
     Args:
@@ -127,7 +127,7 @@ def _draw_head(labels: Sequence[str], theme: Theme, m: _Measures) -> Image.Image
     return strip
 
 
-def _draw_row(row: Row, theme: Theme, m: _Measures) -> Image.Image:
+def _draw_row(row: SheetRow, theme: Theme, m: _Measures) -> Image.Image:
     fitted = [_fitted(cell.picture, m.cell) for cell in row.cells]
     picture_height = max((picture.height for picture in fitted if picture), default=m.cell // 2)
     texts = [_caption(cell, theme, m) for cell in row.cells]

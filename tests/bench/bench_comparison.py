@@ -19,7 +19,7 @@ from skimage.transform import downscale_local_mean
 
 from nodes.comparison.align import Align
 from nodes.comparison.captions import Caption
-from nodes.comparison.compare import Request, Side, compare
+from nodes.comparison.compare import CompareRequest, Side, compare
 from nodes.comparison.metrics import measure, numbers
 
 RUNS = 3
@@ -77,7 +77,7 @@ def main() -> None:
             Side(slot, slot, scene(edge, at).unsqueeze(0).repeat(batch, 1, 1, 1), [Caption(text="word " * 60)] * batch)
             for at, slot in enumerate("abcd"[:count])
         ]
-        request = Request(sides, Align.FIT, measure=False)
+        request = CompareRequest(sides, Align.FIT, measure=False)
         print(f"{title:<35} | {seconds(lambda request=request: compare(request, measure)):7.2f}")
 
 

@@ -7,7 +7,6 @@ import urllib.request
 
 import pytest
 
-
 RECORD = "document.querySelector('[data-dalle-flux=moderation]').shadowRoot"
 
 

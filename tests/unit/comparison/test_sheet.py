@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from nodes.comparison.captions import captions
 from nodes.comparison.lettering import Lettering, is_rtl, lacking, printable
-from nodes.comparison.sheet import DARK, LIGHT, MAX_PAGE_HEIGHT, THEMES, Cell, Row, draw_sheet
+from nodes.comparison.sheet import DARK, LIGHT, MAX_PAGE_HEIGHT, THEMES, Cell, SheetRow, draw_sheet
 
 RED, GREEN = Image.new("RGB", (80, 80), "#ff0000"), Image.new("RGB", (80, 40), "#00ff00")
 SAMPLES = {
@@ -37,7 +37,7 @@ def ink(text: str, size: int = 32) -> np.ndarray:
 
 
 def test_pictures_stand_side_by_side_in_their_own_colours_and_shapes():
-    (page,) = draw_sheet(["A", "B"], [Row((Cell(RED), Cell(GREEN)))], DARK, 80)
+    (page,) = draw_sheet(["A", "B"], [SheetRow((Cell(RED), Cell(GREEN)))], DARK, 80)
     red, green = pixels_of(page, (255, 0, 0)), pixels_of(page, (0, 255, 0))
     assert len(red) == 80 * 80
     assert len(green) == 80 * 40  # its shape is kept, nothing is stretched
@@ -48,7 +48,7 @@ def test_pictures_stand_side_by_side_in_their_own_colours_and_shapes():
 
 def test_every_pair_gets_its_row_and_long_sheets_go_on_on_pages_of_one_size():
     tall = Image.new("RGB", (64, 128), "#ff0000")
-    rows = [Row((Cell(tall), Cell(tall)))] * 200
+    rows = [SheetRow((Cell(tall), Cell(tall)))] * 200
     pages = draw_sheet(["A", "B"], rows, DARK, 64)
     assert len(pages) > 1
     assert len({page.size for page in pages}) == 1
@@ -57,14 +57,14 @@ def test_every_pair_gets_its_row_and_long_sheets_go_on_on_pages_of_one_size():
 
 
 def test_a_missing_picture_is_said_not_repeated():
-    (page,) = draw_sheet(["A", "B"], [Row((Cell(RED), Cell(None)))], DARK, 80)
+    (page,) = draw_sheet(["A", "B"], [SheetRow((Cell(RED), Cell(None)))], DARK, 80)
     assert len(pixels_of(page, (255, 0, 0))) == 80 * 80
 
 
 def test_a_size_that_differs_is_warned_of_in_its_own_colour():
-    warned = Row((Cell(RED), Cell(GREEN, (), "80×40, A is 80×80")))
+    warned = SheetRow((Cell(RED), Cell(GREEN, (), "80×40, A is 80×80")))
     (page,) = draw_sheet(["A", "B"], [warned], DARK, 160)
-    (plain,) = draw_sheet(["A", "B"], [Row((Cell(RED), Cell(GREEN)))], DARK, 160)
+    (plain,) = draw_sheet(["A", "B"], [SheetRow((Cell(RED), Cell(GREEN)))], DARK, 160)
     amber = (0xFF, 0xB4, 0x54)
     assert len(pixels_of(page, amber)) > 8
     assert len(pixels_of(plain, amber)) == 0
@@ -72,7 +72,7 @@ def test_a_size_that_differs_is_warned_of_in_its_own_colour():
 
 @pytest.mark.parametrize("name", THEMES)
 def test_themes_differ_in_ground_and_text(name):
-    (page,) = draw_sheet(["Something"] * 2, [Row((Cell(RED), Cell(RED)))], THEMES[name], 80)
+    (page,) = draw_sheet(["Something"] * 2, [SheetRow((Cell(RED), Cell(RED)))], THEMES[name], 80)
     assert page.getpixel((0, page.height - 1)) == tuple(bytes.fromhex(THEMES[name].ground[1:]))
 
 
