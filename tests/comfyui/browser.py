@@ -72,8 +72,7 @@ _TRACES = """() => {
     dialogs: [...document.querySelectorAll("[role=dialog], [role=menu], .p-dialog, .comfy-modal, .litecontextmenu")]
       .filter(shown).map((element) => element.className),
     beside: [...document.body.children].filter(shown).map((element) => element.tagName + element.id).sort(),
-    ours: [...document.querySelectorAll("*")].filter((element) => /dalle|\\bdf[a-z]-/.test(element.className?.baseVal
-      ?? element.className ?? "") && shown(element)).map((element) => element.className),
+    ours: [...document.querySelectorAll("[data-dalle-flux]")].filter(shown).map((element) => element.dataset.dalleFlux),
     outputs: Object.keys(window.app.nodeOutputs ?? {}).length,
     previews: Object.keys(window.app.nodePreviewImages ?? {}).length,
     full_screen: Boolean(document.fullscreenElement), size: [innerWidth, innerHeight],
