@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..info import Info, PictureInfo
-from .settings import Settings
+from .settings import SamplingSettings
 from .texts import PromptUsed
 
 
@@ -13,7 +13,7 @@ def account(
     operation: str,
     model: str,
     files: Mapping[str, str],
-    settings: Settings,
+    settings: SamplingSettings,
     seeds: Sequence[int],
     prompt: PromptUsed | None,
     *,

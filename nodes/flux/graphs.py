@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .installed import Installed, Loading
 from .noise import SeededNoise
-from .settings import Canvas, Settings
+from .settings import Canvas, SamplingSettings
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,7 @@ def _load_encoders(graph: Builder, clip_l: Installed, t5: Installed) -> Link:
 
 
 def text_to_images(
-    graph: Builder, models: Models, settings: Settings, texts: Texts, batches: Sequence[Sequence[int]]
+    graph: Builder, models: Models, settings: SamplingSettings, texts: Texts, batches: Sequence[Sequence[int]]
 ) -> Link:
     """IMAGE of one picture a seed, at the size asked for.
 
@@ -93,7 +93,7 @@ def text_to_images(
     return sample_batches(graph, models, settings, prompt, batches)
 
 
-def encode(graph: Builder, models: Models, texts: Texts, settings: Settings) -> Link:
+def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSettings) -> Link:
     """CONDITIONING of the two texts."""
     return graph.node(
         "CLIPTextEncodeFlux",
@@ -105,7 +105,7 @@ def encode(graph: Builder, models: Models, texts: Texts, settings: Settings) -> 
 
 
 def sample_batches(
-    graph: Builder, models: Models, settings: Settings, prompt: Link, batches: Sequence[Sequence[int]]
+    graph: Builder, models: Models, settings: SamplingSettings, prompt: Link, batches: Sequence[Sequence[int]]
 ) -> Link:
     """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for."""
     width, height = settings.canvas.render
@@ -134,7 +134,7 @@ def sample_batches(
 def fill(
     graph: Builder,
     models: Models,
-    settings: Settings,
+    settings: SamplingSettings,
     texts: Texts,
     seeds: Sequence[int],
     picture: torch.Tensor,
@@ -180,7 +180,12 @@ def fill(
 
 
 def kontext(
-    graph: Builder, models: Models, settings: Settings, texts: Texts, seeds: Sequence[int], picture: torch.Tensor
+    graph: Builder,
+    models: Models,
+    settings: SamplingSettings,
+    texts: Texts,
+    seeds: Sequence[int],
+    picture: torch.Tensor,
 ) -> Link:
     """IMAGE: `picture` changed as the text says, once a seed, at the size asked for.
 
@@ -201,7 +206,7 @@ def kontext(
 def variations(
     graph: Builder,
     models: Models,
-    settings: Settings,
+    settings: SamplingSettings,
     batches: Sequence[Sequence[int]],
     picture: torch.Tensor,
     weight: float,
@@ -227,7 +232,7 @@ def variations(
 
 
 def _ksampler(
-    graph: Builder, model: Link, settings: Settings, seed: int, positive: Link, negative: Link, latent: Link
+    graph: Builder, model: Link, settings: SamplingSettings, seed: int, positive: Link, negative: Link, latent: Link
 ) -> Link:
     return graph.node(
         "KSampler",

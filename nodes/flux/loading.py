@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .installed import Inventory, Loading, choose, choose_encoders
-from .settings import BadSetting, Family
+from .settings import BadSetting, FluxFamily
 
 
-def loading_for(installed: Inventory, families: Sequence[Family], *, model: Any, clip: Any, vae: Any) -> Loading:
+def loading_for(installed: Inventory, families: Sequence[FluxFamily], *, model: Any, clip: Any, vae: Any) -> Loading:
     """What to load beside what is connected.
 
     Raises:
@@ -19,12 +19,12 @@ def loading_for(installed: Inventory, families: Sequence[Family], *, model: Any,
     if model is None:
         return choose(installed, families, clip=clip is None, vae=vae is None)
     family = _family_of(model)
-    if family is None or (family not in families and not (family is Family.DEV and Family.KONTEXT in families)):
+    if family is None or (family not in families and not (family is FluxFamily.DEV and FluxFamily.KONTEXT in families)):
         raise BadSetting(
             f"The connected model is {family.value if family else 'no FLUX.1 model'}, and this needs "
             f"{' or '.join(one.value for one in families)}; connect that, or leave `model` open."
         )
-    family = family if family in families else Family.KONTEXT  # by its shapes Kontext is dev
+    family = family if family in families else FluxFamily.KONTEXT  # by its shapes Kontext is dev
     return choose_encoders(installed, family, clip=clip is None, vae=vae is None)
 
 
@@ -36,11 +36,11 @@ def files_used(loading: Loading, *, model: Any, clip: Any, vae: Any) -> dict[str
     return used | ({"vae": "connected"} if vae is not None else {})
 
 
-def _family_of(model: Any) -> Family | None:
-    """Family of a loaded MODEL, by the configuration that the host read from its weights."""
+def _family_of(model: Any) -> FluxFamily | None:
+    """FluxFamily of a loaded MODEL, by the configuration that the host read from its weights."""
     config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
     if config.get("image_model") != "flux":
         return None
     if config.get("in_channels") == 96:
-        return Family.FILL
-    return Family.DEV if config.get("guidance_embed") else Family.SCHNELL
+        return FluxFamily.FILL
+    return FluxFamily.DEV if config.get("guidance_embed") else FluxFamily.SCHNELL

@@ -14,7 +14,7 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
 from ..host import schema
-from ..host.models import device_memory, model_files
+from ..host.models import device_memory, model_files, transformer_config
 from ..moderation.nodes import hold_back_prompt, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
@@ -25,7 +25,7 @@ from .settings import (
     QUALITIES,
     SIZES,
     STYLES,
-    Family,
+    FluxFamily,
     redux_weight,
     seeds_for,
     settings_for,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from .installed import Inventory
 
 CATEGORY = f"{schema.CATEGORY}/FLUX"
-TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
-_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
+TARGETS = [FluxFamily.DEV.value, FluxFamily.SCHNELL.value, FluxFamily.KREA.value]
+_DRAWING = (FluxFamily.DEV, FluxFamily.KREA, FluxFamily.SCHNELL)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
 
@@ -461,8 +461,8 @@ class DalleFluxSettings(io.ComfyNode):
         return True  # any WIDTHxHEIGHT; the list is what the widget offers
 
     @classmethod
-    def execute(cls, size: str, quality: str, style: str, n: int, target: str = Family.DEV.value) -> io.NodeOutput:
-        settings = settings_for(size, quality, style, n, Family(target))
+    def execute(cls, size: str, quality: str, style: str, n: int, target: str = FluxFamily.DEV.value) -> io.NodeOutput:
+        settings = settings_for(size, quality, style, n, FluxFamily(target))
         width, height = settings.canvas.render
         latent = _empty_latent(width, height, n)
         # A model without guidance ignores the number; 3.5 is what the host itself assumes then.
@@ -481,7 +481,7 @@ def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
 def _installed() -> Inventory:
     from .installed import FOLDERS, take_inventory
 
-    return take_inventory(model_files(FOLDERS))
+    return take_inventory(model_files(FOLDERS), transformer_config)
 
 
 def _held_to(policy: Policy | None, graph: GraphBuilder, images: Any) -> Any:

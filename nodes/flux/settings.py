@@ -55,7 +55,7 @@ class BadSetting(DalleFluxError):
     code = "bad_setting"
 
 
-class Family(Enum):
+class FluxFamily(Enum):
     """The FLUX.1 models that differ in how they are run."""
 
     DEV = "FLUX.1-dev"
@@ -78,12 +78,12 @@ class Recipe:
 
 _DEV = Recipe({"standard": 20, "hd": 50}, {"vivid": 3.5, "natural": 2.5}, shift=(1.15, 0.5))
 
-RECIPES: dict[Family, Recipe] = {
-    Family.DEV: _DEV,
-    Family.KREA: _DEV,
-    Family.SCHNELL: Recipe({"standard": 4, "hd": 8}, None),
-    Family.FILL: Recipe({"standard": 20, "hd": 50}, {"vivid": 30.0, "natural": 30.0}, scheduler="normal"),
-    Family.KONTEXT: Recipe({"standard": 20, "hd": 30}, {"vivid": 2.5, "natural": 2.5}),
+RECIPES: dict[FluxFamily, Recipe] = {
+    FluxFamily.DEV: _DEV,
+    FluxFamily.KREA: _DEV,
+    FluxFamily.SCHNELL: Recipe({"standard": 4, "hd": 8}, None),
+    FluxFamily.FILL: Recipe({"standard": 20, "hd": 50}, {"vivid": 30.0, "natural": 30.0}, scheduler="normal"),
+    FluxFamily.KONTEXT: Recipe({"standard": 20, "hd": 30}, {"vivid": 2.5, "natural": 2.5}),
 }
 
 
@@ -102,7 +102,7 @@ class Canvas:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SamplingSettings:
     """One request's knobs, in FLUX's terms."""
 
     canvas: Canvas
@@ -124,7 +124,7 @@ class Settings:
         return tuple(notes)
 
 
-def settings_for(size: str, quality: str, style: str, n: int, family: Family = Family.DEV) -> Settings:
+def settings_for(size: str, quality: str, style: str, n: int, family: FluxFamily = FluxFamily.DEV) -> SamplingSettings:
     """Translate DALL·E's knobs.
 
     Raises:
@@ -132,7 +132,7 @@ def settings_for(size: str, quality: str, style: str, n: int, family: Family = F
         BadSetting: `quality`, `style` or `n` is not one of the Images API's.
     """
     recipe = RECIPES[family]
-    return Settings(
+    return SamplingSettings(
         canvas=canvas_for(parse_size(size)),
         n=checked_n(n),
         steps=recipe.steps[checked(quality, QUALITIES, "quality")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,24 @@ def model_files(folders: Iterable[str]) -> Iterator[tuple[str, str, Path]]:
             for name in folder_paths.get_filename_list(folder):
                 if path := folder_paths.get_full_path(folder, name):
                     yield folder, name, Path(path)
+
+
+def transformer_config(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> Mapping[str, Any] | None:
+    """What this host's own detector makes of a file's tensors: its `unet_config`, None if it knows no such model.
+
+    Args:
+        shapes: of all tensors of the file.
+        prefix: with which the transformer's names begin.
+    """
+    import torch
+    from comfy.model_detection import detect_unet_config
+
+    try:
+        weights = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+        found: Mapping[str, Any] | None = detect_unet_config(weights, prefix)
+        return found
+    except Exception:  # it is made for files that load; a stranger's header may break it anywhere
+        return None
 
 
 def device_memory() -> int:

@@ -49,6 +49,13 @@ HOSTILE = {
     "deep nesting": struct.pack("<Q", 200_000) + b"[" * 200_000,
     "no shape": struct.pack("<Q", 24) + b'{"a": {"dtype": "BF16"}}',
     "a shape of words": struct.pack("<Q", 49) + b'{"a":{"dtype":"X","shape":["w"],"data_offsets":[0]}}',
+    "a name twice": struct.pack("<Q", 122) + b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
+    b'"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}'.ljust(69) + b"\0\0",
+    "one place for two tensors": struct.pack("<Q", 108) + b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
+    b'"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'.ljust(55) + b"\0",
+    "a shape of 2^63": struct.pack("<Q", 71)
+    + b'{"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,1]}}\0',
+    "a longer shape than its data": struct.pack("<Q", 52) + b'{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,1]}}\0',
     "not UTF-8": struct.pack("<Q", 4) + b"\xff\xfe\xfd\xfc",
     "gguf, cut": b"GGUF" + struct.pack("<I", 3),
     "gguf, version 99": b"GGUF" + struct.pack("<IQQ", 99, 0, 0),
