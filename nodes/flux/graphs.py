@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..recipes import HOST_GUIDANCE
 from .installed import Installed, Loading
+from .loading import Connected
 from .noise import SeededNoise
 from .settings import Canvas, SamplingSettings
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 Link = Any  # ["node id", output index], or a value that a socket of this node was given
+
+
+_NOTHING = Connected()
 
 
 class Node(Protocol):
@@ -40,6 +45,8 @@ class Models:
     model: Link
     clip: Link
     vae: Link
+    style_model: Link = None  # Redux, and what it sees with
+    clip_vision: Link = None
 
 
 @dataclass(frozen=True)
@@ -50,22 +57,24 @@ class Texts:
     clip_l: str
 
 
-def load(graph: Builder, files: Loading, *, model: Link = None, clip: Link = None, vae: Link = None) -> Models:
+def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Models:
     """Loader nodes for what is not connected."""
+    model, clip, vae = connected.model, connected.clip, connected.vae
+    style_model, clip_vision = connected.style_model, connected.clip_vision
     if files.checkpoint:
         whole = graph.node("CheckpointLoaderSimple", ckpt_name=files.checkpoint.name)
-        return Models(
-            whole.out(0) if model is None else model,
-            whole.out(1) if clip is None else clip,
-            whole.out(2) if vae is None else vae,
-        )
+        model, clip, vae = (whole.out(at) if one is None else one for at, one in enumerate((model, clip, vae)))
     if files.transformer and model is None:
         model = _load_transformer(graph, files.transformer)
     if files.t5 and files.clip_l and clip is None:
         clip = _load_encoders(graph, files.clip_l, files.t5)
     if files.vae and vae is None:
         vae = graph.node("VAELoader", vae_name=files.vae.name).out(0)
-    return Models(model, clip, vae)
+    if files.redux:
+        style_model = graph.node("StyleModelLoader", style_model_name=files.redux.name).out(0)
+    if files.vision:
+        clip_vision = graph.node("CLIPVisionLoader", clip_name=files.vision.name).out(0)
+    return Models(model, clip, vae, style_model, clip_vision)
 
 
 def _load_transformer(graph: Builder, file: Installed) -> Link:
@@ -100,7 +109,7 @@ def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSetti
         clip=models.clip,
         clip_l=texts.clip_l,
         t5xxl=texts.t5xxl,
-        guidance=settings.guidance or 3.5,  # a model that takes none ignores it
+        guidance=settings.guidance or HOST_GUIDANCE,  # a model that takes none ignores it
     ).out(0)
 
 
@@ -210,8 +219,6 @@ def variations(
     batches: Sequence[Sequence[int]],
     picture: torch.Tensor,
     weight: float,
-    style_model: Link,
-    clip_vision: Link,
 ) -> Link:
     """IMAGE: new pictures after `picture`, one a seed. Source: `flux_redux_model_example.json`.
 
@@ -219,11 +226,11 @@ def variations(
         weight: how much of the picture's description reaches FLUX, 0 … 1.
     """
     prompt = encode(graph, models, Texts("", ""), settings)
-    seen = graph.node("CLIPVisionEncode", clip_vision=clip_vision, image=picture, crop="center").out(0)
+    seen = graph.node("CLIPVisionEncode", clip_vision=models.clip_vision, image=picture, crop="center").out(0)
     prompt = graph.node(
         "StyleModelApply",
         conditioning=prompt,
-        style_model=style_model,
+        style_model=models.style_model,
         clip_vision_output=seen,
         strength=weight,
         strength_type="multiply",

@@ -29,7 +29,7 @@ _PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
 _BLOCKS = (19, 1)  # double blocks of FLUX.1, and of stand-ins to try graphs with; pruned ones (lite, mini) are others
 _T5_VOCABULARY = 32128  # UMT5 has 256384, mT5 250112
 _CLIP_VOCABULARY = 49408
-_OTHER_SCHNELL = re.compile(r"de-?_?distill|undistill|openflux|libreflux|flex")
+_OTHER_SCHNELL = re.compile(r"de-?_?distill|undistill|openflux|libreflux")
 _OTHER_T5 = re.compile(r"flan|pile|umt5|mt5")
 _OTHER_CLIP = re.compile(r"laion|metaclip|dfn|siglip")
 _OTHER_VISION = re.compile(r"siglip-?_?2")
@@ -74,7 +74,7 @@ def identify(header: Header, name: str, detect: Detector | None = None) -> Ident
         if _is_flux1(header, prefix) and (detect is None or _is_flux1_to_the_host(header, prefix, detect)):
             whole = all(_has(header, part) for part in ("text_encoders.", "vae."))
             part = Part.CHECKPOINT if whole else Part.TRANSFORMER
-            return Identity(part, _family(header, prefix, lower), _is_gguf(header))
+            return Identity(part, _family(header, prefix, base_name(lower)), _is_gguf(header))
     if _is_t5(header) and not _OTHER_T5.search(lower):
         return Identity(Part.T5, gguf=_is_gguf(header))
     if _is_gguf(header):
@@ -149,6 +149,11 @@ def _autoencoder(header: Header, lower: str) -> Identity | None:
     if ours and not other:
         return Identity(Part.VAE)
     return None if other and not ours else Identity(Part.UNCLEAR)
+
+
+def base_name(name: str) -> str:
+    """A file's name without its sub-folder, as loaders write it on any system."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _is_gguf(header: Header) -> bool:

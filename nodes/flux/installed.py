@@ -15,7 +15,7 @@ from ..errors import DalleFluxError
 from . import files
 from .files import OfficialFile
 from .headers import BadWeights, read_header
-from .identify import Detector, Identity, Part, identify
+from .identify import Detector, Identity, Part, base_name, identify
 from .settings import FluxFamily
 
 
@@ -48,7 +48,7 @@ class Inventory:
         names = [file.name for file in official]
 
         def rank(file: Installed) -> tuple[bool, int, int, str]:
-            place = names.index(_base(file.name)) if _base(file.name) in names else len(names)
+            place = names.index(base_name(file.name)) if base_name(file.name) in names else len(names)
             return (file.identity.gguf, place, -file.size, file.name)
 
         return min(fitting, key=rank, default=None)
@@ -70,6 +70,8 @@ class Loading:
     t5: Installed | None = None
     clip_l: Installed | None = None
     vae: Installed | None = None
+    redux: Installed | None = None
+    vision: Installed | None = None
 
     def as_info(self) -> dict[str, str]:
         """Part → folder/name, for `info`."""
@@ -78,6 +80,8 @@ class Loading:
             "t5xxl": self.t5,
             "clip_l": self.clip_l,
             "vae": self.vae,
+            "redux": self.redux,
+            "clip_vision": self.vision,
         }
         return {part: f"{file.folder}/{file.name}" for part, file in parts.items() if file}
 
@@ -233,7 +237,3 @@ def _missing(what: str, needed: Sequence[OfficialFile], inventory: Inventory) ->
     listed = "; ".join(str(file) for file in lacking)
     wrong = f" (unusable: {' '.join(inventory.rejected)})" if inventory.rejected else ""
     return f"{what}; put into ComfyUI's folder: {listed}; then run again{wrong}."
-
-
-def _base(name: str) -> str:
-    return name.replace("\\", "/").rsplit("/", 1)[-1]

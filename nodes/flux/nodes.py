@@ -18,6 +18,7 @@ from ..host.models import device_memory, model_files, transformer_config
 from ..moderation.nodes import hold_back_prompt, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
+from ..recipes import HOST_GUIDANCE, RECIPES
 from .settings import (
     AUTO,
     MAX_N,
@@ -34,11 +35,13 @@ from .settings import (
 if TYPE_CHECKING:
     import torch
 
+    from ..info import Info
     from ..moderation.policy import Policy
     from .installed import Inventory
 
 CATEGORY = f"{schema.CATEGORY}/FLUX"
 TARGETS = [FluxFamily.DEV.value, FluxFamily.SCHNELL.value, FluxFamily.KREA.value]
+_DEV, _SCHNELL = RECIPES[FluxFamily.DEV.value], RECIPES[FluxFamily.SCHNELL.value]
 _DRAWING = (FluxFamily.DEV, FluxFamily.KREA, FluxFamily.SCHNELL)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
@@ -65,16 +68,17 @@ def _quality() -> io.Input:
         "quality",
         options=list(QUALITIES),
         default=QUALITIES[0],
-        tooltip="standard: 20 steps on FLUX.1-dev, 4 on schnell. hd: 50 and 8.",
+        tooltip=f"standard: {_DEV.standard} steps on FLUX.1-dev, {_SCHNELL.standard} on schnell. "
+        f"hd: {_DEV.hd} and {_SCHNELL.hd}.",
     )
 
 
-def _style() -> io.Input:
+def _style(more: str) -> io.Input:
     return io.Combo.Input(
         "style",
         options=list(STYLES),
         default=STYLES[0],
-        tooltip="vivid: dramatic, guidance 3.5. natural: less glossy, guidance 2.5. Both add a sentence to the prompt.",
+        tooltip=f"vivid: dramatic, guidance {_DEV.vivid}. natural: less glossy, guidance {_DEV.natural}. {more}",
     )
 
 
@@ -139,7 +143,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                 _prompt(),
                 _size(),
                 _quality(),
-                _style(),
+                _style("Both add a sentence to the prompt."),
                 _n(),
                 _seed(),
                 io.Combo.Input(
@@ -183,38 +187,28 @@ class DalleFluxLocalGenerate(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
         from . import graphs
-        from .account import account
         from .batches import batches_for
-        from .loading import files_used, loading_for
+        from .loading import Connected, loading_for
+        from .local_info import local_info
         from .texts import PromptUsed, prompt_request
 
         await hold_back_prompt(prompt, policy)
-        loading = loading_for(_installed(), _DRAWING, model=model, clip=clip, vae=vae)
+        connected = Connected(model, clip, vae)
+        loading = loading_for(_installed(), _DRAWING, connected)
         settings = settings_for(size, quality, style, n, loading.family)
         request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
-        prompt_used = PromptUsed(prompt, await texts(request, rewriter))
+        used = PromptUsed(prompt, await texts(request, rewriter))
         if rewriter is not None:
-            await hold_back_prompt(prompt_used.revised_prompt, policy)
+            await hold_back_prompt(used.revised_prompt, policy)
         seeds = seeds_for(seed, n)
-        batches = batches_for(seeds, settings.canvas, device_memory())
 
         graph = GraphBuilder()
-        models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
-        images = graphs.text_to_images(graph, models, settings, prompt_used.texts, batches)
-        images = _held_to(policy, graph, images)
-        info = account(
-            "generate",
-            loading.family.value,
-            files_used(loading, model=model, clip=clip, vae=vae),
-            settings,
-            seeds,
-            prompt_used,
-            quality=quality,
-            style=style,
-            prompt_mode=prompt_mode,
-            notes=settings.notes,
-        )
-        return io.NodeOutput(images, prompt_used.revised_prompt, info.to_json(), expand=graph.finalize())
+        models = graphs.load(graph, loading, connected)
+        batches = batches_for(seeds, settings.canvas, device_memory())
+        images = graphs.text_to_images(graph, models, settings, used.texts, batches)
+        knobs = {"quality": quality, "style": style, "prompt_mode": prompt_mode}
+        info = local_info("generate", loading, connected, settings, seeds, used, notes=settings.notes, **knobs)
+        return _expanded(graph, images, info, policy)
 
 
 class DalleFluxLocalEdit(io.ComfyNode):
@@ -276,8 +270,8 @@ class DalleFluxLocalEdit(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..prompts.nodes import texts
         from . import edits, graphs
-        from .account import account
-        from .loading import files_used, loading_for
+        from .loading import Connected, loading_for
+        from .local_info import local_info
         from .texts import PromptUsed
 
         if image is None:
@@ -287,26 +281,18 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae, policy=policy
             )
         await hold_back_prompt(prompt, policy)
+        connected = Connected(model, clip, vae)
         edit = edits.edit_for(image[:1, :, :, :3], mask, size)
-        loading = loading_for(_installed(), (edit.family,), model=model, clip=clip, vae=vae)
+        loading = loading_for(_installed(), (edit.family,), connected)
         settings = edit.settings(quality, n)
-        prompt_used = PromptUsed(prompt, await texts(edit.request(prompt)))
+        used = PromptUsed(prompt, await texts(edit.request(prompt)))
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
-        models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
-        images = _held_to(policy, graph, edits.edited(graph, models, edit, settings, prompt_used.texts, seeds))
-        info = account(
-            "edit",
-            edit.family.value,
-            files_used(loading, model=model, clip=clip, vae=vae),
-            settings,
-            seeds,
-            prompt_used,
-            quality=quality,
-            notes=edit.notes(settings),
-        )
-        return io.NodeOutput(images, prompt_used.revised_prompt, info.to_json(), expand=graph.finalize())
+        images = edits.edited(graph, graphs.load(graph, loading, connected), edit, settings, used.texts, seeds)
+        notes = edit.notes(settings)
+        info = local_info("edit", loading, connected, settings, seeds, used, quality=quality, notes=notes)
+        return _expanded(graph, images, info, policy)
 
 
 class DalleFluxLocalVariation(io.ComfyNode):
@@ -371,46 +357,24 @@ class DalleFluxLocalVariation(io.ComfyNode):
         clip_vision: Any = None,
         policy: Policy | None = None,
     ) -> io.NodeOutput:
-        from . import files, graphs
-        from .account import account
+        from . import graphs
         from .batches import batches_for
-        from .installed import Part, choose_part
-        from .loading import files_used, loading_for
+        from .loading import Connected, loading_for
+        from .local_info import local_info
 
         weight = redux_weight(strength)
-        installed = _installed()
-        loading = loading_for(installed, _DRAWING, model=model, clip=clip, vae=vae)
+        connected = Connected(model, clip, vae, style_model, clip_vision)
+        loading = loading_for(_installed(), _DRAWING, connected, redux=True)
         settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
         seeds = seeds_for(seed, n)
-        batches = batches_for(seeds, settings.canvas, device_memory())
 
         graph = GraphBuilder()
-        models = graphs.load(graph, loading, model=model, clip=clip, vae=vae)
-        used = files_used(loading, model=model, clip=clip, vae=vae)
-        used |= {"redux": "connected", "clip_vision": "connected"}
-        if style_model is None:
-            file = choose_part(installed, Part.REDUX, files.REDUX)
-            used["redux"] = f"{file.folder}/{file.name}"
-            style_model = graph.node("StyleModelLoader", style_model_name=file.name).out(0)
-        if clip_vision is None:
-            file = choose_part(installed, Part.VISION, files.VISION)
-            used["clip_vision"] = f"{file.folder}/{file.name}"
-            clip_vision = graph.node("CLIPVisionLoader", clip_name=file.name).out(0)
-        images = graphs.variations(
-            graph, models, settings, batches, image[:1, :, :, :3], weight, style_model, clip_vision
-        )
-        images = _held_to(policy, graph, images)
-        info = account(
-            "variation",
-            loading.family.value,
-            used,
-            settings,
-            seeds,
-            None,
-            strength=strength,
-            notes=settings.notes,
-        )
-        return io.NodeOutput(images, "", info.to_json(), expand=graph.finalize())
+        models = graphs.load(graph, loading, connected)
+        batches = batches_for(seeds, settings.canvas, device_memory())
+        images = graphs.variations(graph, models, settings, batches, image[:1, :, :, :3], weight)
+        notes = settings.notes
+        info = local_info("variation", loading, connected, settings, seeds, None, strength=strength, notes=notes)
+        return _expanded(graph, images, info, policy)
 
 
 class DalleFluxSettings(io.ComfyNode):
@@ -431,12 +395,7 @@ class DalleFluxSettings(io.ComfyNode):
                     "height come out as the multiples of 16 that FLUX draws.",
                 ),
                 _quality(),
-                io.Combo.Input(
-                    "style",
-                    options=list(STYLES),
-                    default="vivid",
-                    tooltip="vivid: guidance 3.5. natural: guidance 2.5, less glossy. schnell takes no guidance.",
-                ),
+                _style("schnell takes no guidance."),
                 io.Int.Input("n", default=1, min=1, max=MAX_N, tooltip="How many pictures; the latent's batch size."),
                 io.Combo.Input(
                     "target",
@@ -465,8 +424,7 @@ class DalleFluxSettings(io.ComfyNode):
         settings = settings_for(size, quality, style, n, FluxFamily(target))
         width, height = settings.canvas.render
         latent = _empty_latent(width, height, n)
-        # A model without guidance ignores the number; 3.5 is what the host itself assumes then.
-        return io.NodeOutput(latent, width, height, settings.steps, settings.guidance or 3.5)
+        return io.NodeOutput(latent, width, height, settings.steps, settings.guidance or HOST_GUIDANCE)
 
 
 def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
@@ -484,8 +442,8 @@ def _installed() -> Inventory:
     return take_inventory(model_files(FOLDERS), transformer_config)
 
 
-def _held_to(policy: Policy | None, graph: GraphBuilder, images: Any) -> Any:
-    """The pictures behind the moderation gate, if there is a policy."""
-    if policy is None:
-        return images
-    return graph.node("DalleFluxModerateImage", images=images, on_flag="stop", policy=policy).out(0)
+def _expanded(graph: GraphBuilder, images: Any, info: Info, policy: Policy | None) -> io.NodeOutput:
+    """The node's outputs, the pictures behind the moderation gate if there is a policy."""
+    if policy is not None:
+        images = graph.node("DalleFluxModerateImage", images=images, on_flag="stop", policy=policy).out(0)
+    return io.NodeOutput(images, info.revised_prompt or "", info.to_json(), expand=graph.finalize())

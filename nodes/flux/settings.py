@@ -1,21 +1,7 @@
-"""What DALL·E's knobs mean on FLUX.1: one table.
+"""What DALL·E's four knobs mean on FLUX.1.
 
-DALL·E 3 had four knobs: size, quality, style and n. Here is what each becomes.
-
-| knob | value | FLUX.1-dev, Krea | FLUX.1-schnell | Fill | Kontext |
-|---|---|---|---|---|---|
-| quality | standard | 20 steps | 4 steps | 20 steps | 20 steps |
-| quality | hd | 50 steps | 8 steps | 50 steps | 30 steps |
-| style | vivid | guidance 3.5 | no guidance | guidance 30 | guidance 2.5 |
-| style | natural | guidance 2.5 | no guidance | guidance 30 | guidance 2.5 |
-| shift | | 0.5 … 1.15 by size | none | none | none |
-
-20 steps, guidance 3.5, 30 and 2.5, euler, and the scheduler of each variant are those of the graphs that
-ship with ComfyUI; 50, 4 and 30 steps are the defaults of Black Forest Labs' own code for dev and Fill,
-schnell, and Kontext. Natural's 2.5 is this pack's choice: less guidance, less of the glossy FLUX look.
-Style changes the wording of the prompt, too; see the room `prompts`.
-
-Size: see `canvas_for`. n: picture number i (from 0) is drawn from seed + i, so each can be had alone.
+quality: steps; style: guidance, and the wording of the prompt (see the room `prompts`); both by the table in
+`recipes`. size: see `canvas_for`. n: picture number i (from 0) is drawn from seed + i, so each can be had alone.
 """
 
 from __future__ import annotations
@@ -25,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import DalleFluxError
+from ..recipes import RECIPES
 from ..sizes import BadSize, Size, parse_size
 
 QUALITIES = ("standard", "hd")
@@ -63,28 +50,6 @@ class FluxFamily(Enum):
     SCHNELL = "FLUX.1-schnell"
     FILL = "FLUX.1-Fill-dev"
     KONTEXT = "FLUX.1-Kontext-dev"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one family is sampled."""
-
-    steps: dict[str, int]  # by quality
-    guidance: dict[str, float] | None  # by style; None: distilled without guidance
-    scheduler: str = "simple"
-    sampler: str = "euler"
-    shift: tuple[float, float] | None = None  # (max_shift, base_shift) of ModelSamplingFlux
-
-
-_DEV = Recipe({"standard": 20, "hd": 50}, {"vivid": 3.5, "natural": 2.5}, shift=(1.15, 0.5))
-
-RECIPES: dict[FluxFamily, Recipe] = {
-    FluxFamily.DEV: _DEV,
-    FluxFamily.KREA: _DEV,
-    FluxFamily.SCHNELL: Recipe({"standard": 4, "hd": 8}, None),
-    FluxFamily.FILL: Recipe({"standard": 20, "hd": 50}, {"vivid": 30.0, "natural": 30.0}, scheduler="normal"),
-    FluxFamily.KONTEXT: Recipe({"standard": 20, "hd": 30}, {"vivid": 2.5, "natural": 2.5}),
-}
 
 
 @dataclass(frozen=True)
@@ -131,12 +96,12 @@ def settings_for(size: str, quality: str, style: str, n: int, family: FluxFamily
         BadSize: `size` is no size, or too narrow.
         BadSetting: `quality`, `style` or `n` is not one of the Images API's.
     """
-    recipe = RECIPES[family]
+    recipe = RECIPES[family.value]
     return SamplingSettings(
         canvas=canvas_for(parse_size(size)),
         n=checked_n(n),
-        steps=recipe.steps[checked(quality, QUALITIES, "quality")],
-        guidance=recipe.guidance[checked(style, STYLES, "style")] if recipe.guidance else None,
+        steps=recipe.steps(checked(quality, QUALITIES, "quality")),
+        guidance=recipe.guidance(checked(style, STYLES, "style")),
         scheduler=recipe.scheduler,
         sampler=recipe.sampler,
         shift=recipe.shift,

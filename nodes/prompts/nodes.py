@@ -10,8 +10,9 @@ from comfy_api.latest import io
 
 from ..errors import DalleFluxError
 from ..host import folders, models, running, schema
+from ..recipes import HOST_GUIDANCE
 from ..sizes import DALLE2_SIZES, DALLE3_SIZES
-from .targets import HOST_GUIDANCE, PromptMode, Style, Target
+from .targets import PromptMode, Style, Target
 
 if TYPE_CHECKING:
     from .convert import Conversion, ConversionRequest

@@ -1,29 +1,17 @@
 """The FLUX models a prompt can be written for, and what differs between them as far as text goes.
 
-| target | long text (tokens) | guidance vivid / natural | hex colours |
-|---|---|---|---|
-| FLUX.1-dev | 512 | 3.5 / 2.5 | named |
-| FLUX.1-Krea-dev | 512 | 3.5 / 2.5 | named |
-| FLUX.1-schnell | 256 | none | named |
-| FLUX.1-Fill-dev | 512 | 30 / 30 | named |
-| FLUX.1-Kontext-dev | 512 | 2.5 / 2.5 | named |
-| FLUX.2-dev | 512 | 4 / 4 | kept |
-| FLUX.2-klein | 512 | 1 / 1 | kept |
-
 The token limits are what Black Forest Labs' own code trained and runs with (`max_length` 512, schnell 256);
 ComfyUI does not cut T5's text, so longer text is not lost there but out of what the model learned from.
-Guidance 3.5 is the host's own default, 30, 2.5 and 4 those of the graphs that ship with it; natural's 2.5
-on FLUX.1-dev is this pack's choice. klein is distilled: 1 is its CFG. Hex colours are a FLUX.2 feature
-(source: Black Forest Labs' prompting guide).
+Hex colours are a FLUX.2 feature (source: Black Forest Labs' prompting guide). Steps and guidance: `recipes`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from ..recipes import RECIPES
+
 CLIP_LIMIT = 75  # tokens of CLIP-L's first chunk of 77, less its two marks; FLUX uses nothing after it
-HOST_GUIDANCE = 3.5  # what the host assumes where a model takes none or none is given
 
 
 class Style(Enum):
@@ -65,28 +53,8 @@ class Target(Enum):
     @property
     def steps(self) -> int:
         """Sampling steps to suggest, for standard quality."""
-        return 4 if self in (Target.SCHNELL, Target.FLUX2_KLEIN) else 20
+        return RECIPES[self.value].standard
 
     def guidance(self, style: Style) -> float | None:
         """Guidance to suggest; None if the model takes none."""
-        pair = _GUIDANCE[self]
-        if pair is None:
-            return None
-        return pair.natural if style is Style.NATURAL else pair.vivid
-
-
-@dataclass(frozen=True)
-class _Guidance:
-    vivid: float
-    natural: float
-
-
-_GUIDANCE: dict[Target, _Guidance | None] = {
-    Target.DEV: _Guidance(3.5, 2.5),
-    Target.KREA: _Guidance(3.5, 2.5),
-    Target.SCHNELL: None,
-    Target.FILL: _Guidance(30.0, 30.0),
-    Target.KONTEXT: _Guidance(2.5, 2.5),
-    Target.FLUX2_DEV: _Guidance(4.0, 4.0),
-    Target.FLUX2_KLEIN: _Guidance(1.0, 1.0),
-}
+        return RECIPES[self.value].guidance(style.value)

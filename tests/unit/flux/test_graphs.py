@@ -11,6 +11,7 @@ from nodes.flux import graphs
 from nodes.flux.batches import batches_for
 from nodes.flux.graphs import Models, Texts
 from nodes.flux.installed import FluxFamily, Identity, Installed, Loading, Part
+from nodes.flux.loading import Connected
 from nodes.flux.noise import SeededNoise
 from nodes.flux.settings import SamplingSettings, canvas_for, settings_for
 from nodes.sizes import Size
@@ -113,7 +114,7 @@ def test_loaders_are_added_only_for_what_is_not_connected() -> None:
         file(Part.CLIP_L, "c"),
         file(Part.VAE, "v"),
     )
-    models = graphs.load(graph, files, clip=["9", 1])
+    models = graphs.load(graph, files, Connected(clip=["9", 1]))
     assert graph.types() == ["UNETLoader", "VAELoader"]
     assert models.clip == ["9", 1]
 

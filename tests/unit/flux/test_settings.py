@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +24,11 @@ from nodes.flux.settings import (
     settings_for,
 )
 from nodes.prompts.targets import Style, Target
+from nodes.recipes import RECIPES
 from nodes.sizes import BadSize, Size, parse_size
+
+PACK = Path(__file__).parents[3]
+ROOMS = PACK / "nodes"
 
 
 @pytest.mark.parametrize("size", ["1024x1024", "1792x1024", "1024x1792", "512x512", "1536x1024", "1024x1536"])
@@ -104,6 +112,28 @@ def test_prompts_and_settings_agree_on_guidance_and_steps() -> None:
             settings = settings_for(SIZES[0], "standard", style, 1, family)
             assert Target(family.value).guidance(Style(style)) == settings.guidance
             assert Target(family.value).steps == settings.steps
+
+
+def test_other_steps_for_hd_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "FLUX.1-dev", replace(RECIPES["FLUX.1-dev"], hd=41))
+    assert settings_for(SIZES[0], "hd", "vivid", 1).steps == 41
+    for path in ROOMS.rglob("*.py"):
+        if path.name != "recipes.py":
+            said = re.search(r"\b\d+ steps|guidance \d", path.read_text("utf-8"))
+            assert not said, f"{path} repeats {said} of the table in recipes.py"
+
+
+@pytest.mark.parametrize("page", ["DalleFluxLocalGenerate", "DalleFluxSettings"])
+def test_help_pages_say_what_the_table_says(page: str) -> None:
+    text = (PACK / "js" / "docs" / f"{page}.md").read_text("utf-8")
+    dev, schnell = RECIPES["FLUX.1-dev"], RECIPES["FLUX.1-schnell"]
+    rows = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in text.splitlines()}
+    for quality in ("standard", "hd"):
+        (row,) = [row for row in rows if " ".join(row).startswith(f"quality {quality}")]
+        assert row[-2:] == (f"{dev.steps(quality)} steps", f"{schnell.steps(quality)} steps")
+    for style in ("vivid", "natural"):
+        (row,) = [row for row in rows if " ".join(row).startswith(f"style {style}")]
+        assert f"guidance {dev.guidance(style)}" in row[-2]
 
 
 def test_kontext_draws_at_the_trained_size_nearest_in_shape_to_the_picture() -> None:

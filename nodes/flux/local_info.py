@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..info import Info, PictureInfo
+from .installed import Loading
+from .loading import Connected, files_used
 from .settings import SamplingSettings
 from .texts import PromptUsed
 
 
-def account(
+def local_info(
     operation: str,
-    model: str,
-    files: Mapping[str, str],
+    loading: Loading,
+    connected: Connected,
     settings: SamplingSettings,
     seeds: Sequence[int],
     prompt: PromptUsed | None,
@@ -27,7 +29,6 @@ def account(
 
     Args:
         operation: "generate", "edit" or "variation".
-        files: part → folder/name of what was chosen; a part that came from a socket is "connected".
         prompt: None for a variation.
         notes: one sentence for each knob that was mapped by rule; what was done to the prompt is added.
     """
@@ -36,8 +37,8 @@ def account(
     return Info(
         provider="local",
         operation=operation,
-        model=model,
-        files=files,
+        model=loading.family.value,
+        files=files_used(loading, connected),
         prompt=prompt.written if prompt else None,
         revised_prompt=revised,
         size=size,

@@ -1,0 +1,46 @@
+"""How each FLUX model is sampled: the one table of steps and guidance. Nodes, tooltips and reports read it.
+
+20 steps, guidance 3.5, 30, 2.5 and 4, euler, and the scheduler of each model are those of the graphs that ship
+with ComfyUI; 50, 4 and 30 steps are the defaults of Black Forest Labs' own code for dev and Fill, schnell, and
+Kontext. Natural's 2.5 on FLUX.1-dev is this pack's choice: less guidance, less of the glossy FLUX look. klein
+is distilled: 1 is its CFG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+HOST_GUIDANCE = 3.5  # what the host assumes where a model takes none or none is given
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is sampled."""
+
+    standard: int  # steps
+    hd: int  # steps
+    vivid: float | None  # guidance; None: distilled without
+    natural: float | None
+    scheduler: str = "simple"
+    sampler: str = "euler"
+    shift: tuple[float, float] | None = None  # (max_shift, base_shift) of ModelSamplingFlux
+
+    def steps(self, quality: str) -> int:
+        """Sampling steps for DALL·E's "standard" or "hd"."""
+        return self.hd if quality == "hd" else self.standard
+
+    def guidance(self, style: str) -> float | None:
+        """Guidance for DALL·E's "natural", or for any other style; None if the model takes none."""
+        return self.natural if style == "natural" else self.vivid
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "FLUX.1-dev": Recipe(standard=20, hd=50, vivid=3.5, natural=2.5, shift=(1.15, 0.5)),
+    "FLUX.1-Krea-dev": Recipe(standard=20, hd=50, vivid=3.5, natural=2.5, shift=(1.15, 0.5)),
+    "FLUX.1-schnell": Recipe(standard=4, hd=8, vivid=None, natural=None),
+    "FLUX.1-Fill-dev": Recipe(standard=20, hd=50, vivid=30.0, natural=30.0, scheduler="normal"),
+    "FLUX.1-Kontext-dev": Recipe(standard=20, hd=30, vivid=2.5, natural=2.5),
+    "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0),
+    "FLUX.2-klein": Recipe(standard=4, hd=4, vivid=1.0, natural=1.0),
+}
