@@ -16,10 +16,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import ipaddress
+import math
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ SETTINGS_TABLE = "settings"
 KINDS = ("openai", "azure")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MAX_FILE_BYTES = 1_000_000
+_LONGEST_S = 86_400  # seconds that a request may be given
+_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
 class BadEndpointsFile(DalleFluxError):
@@ -175,33 +178,70 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+Check = tuple[str, Callable[[Any], bool]]  # what a value must be, in words, and whether it is
+
+
+def check_table(title: str, table: object, known: Mapping[str, Check]) -> dict[str, Any]:
+    """A table of the user's file as it is, if it is one and all its fields are known and make sense.
+
+    Raises:
+        ValueError: it is not; the text begins with the table's name.
+    """
+    if not isinstance(table, Mapping):
+        raise ValueError(f"[{title}] must be a table")
+    for key, value in table.items():
+        if key not in known:
+            raise ValueError(f"[{title}] has an unknown field '{key[:64]}'; known are {', '.join(known)}")
+        what, fits = known[key]
+        if not fits(value):
+            raise ValueError(f"[{title}] {key} has the wrong type or value: it must be {what}")
+    return dict(table)
+
+
+def is_number(value: object) -> bool:
+    """A number that one can count with; True and NaN are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and 0 < len(one) <= 200 for one in value)
+
+
+_TEXT: Check = ("text", _is_text)
+_FIELDS: Mapping[str, Check] = {
+    "base_url": _TEXT,
+    "api_key_env": _TEXT,
+    "api_key": _TEXT,
+    "models": ("a list of names", _is_names),
+    "kind": _TEXT,
+    "api_version": _TEXT,
+    "timeout_s": (
+        f"seconds, above 0 and at most {_LONGEST_S}",
+        lambda value: is_number(value) and 0 < value <= _LONGEST_S,
+    ),
+    "max_parallel": ("a whole number above 0", lambda value: is_number(value) and isinstance(value, int) and value > 0),
+    "allow_http": ("true or false", lambda value: isinstance(value, bool)),
+}
+
+
 def _endpoint(name: str, table: object) -> Endpoint:
     if not _NAME.fullmatch(name):
         raise ValueError(f"endpoint name {name[:64]!r} may hold letters, digits, '_', '-' and '.' only")
     if not isinstance(table, dict):
         raise ValueError(f"'{name}' stands outside of a table; write [{name}] on a line of its own")
-    fields: dict[str, Any] = dict(table)
-    known: dict[str, type | tuple[type, ...]] = {
-        "base_url": str, "api_key_env": str, "api_key": str, "models": list, "kind": str, "api_version": str,
-        "timeout_s": (int, float), "max_parallel": int, "allow_http": bool,
-    }  # fmt: skip
-    for key, value in fields.items():
-        if key not in known:
-            raise ValueError(f"[{name}] has an unknown field '{key}'; known are {', '.join(known)}")
-        if not isinstance(value, known[key]) or (isinstance(value, bool) and known[key] is not bool):
-            raise ValueError(f"[{name}] {key} has the wrong type")
+    fields = check_table(name, table, _FIELDS)
     allow_http = fields.pop("allow_http", False)
     if "base_url" not in fields and name not in BUILT_IN:
         raise ValueError(f"[{name}] has no base_url")
     base_url = _base_url(name, fields.pop("base_url", None) or BUILT_IN[name].base_url, allow_http)
-    kind = fields.pop("kind", "azure" if ".openai.azure.com" in base_url else "openai")
+    kind = fields.pop("kind", "azure" if (urlsplit(base_url).hostname or "").endswith(_AZURE_HOSTS) else "openai")
     if kind not in KINDS:
         raise ValueError(f"[{name}] kind must be one of {', '.join(KINDS)}")
-    if not fields.get("timeout_s", 1) > 0 or fields.get("max_parallel", 1) < 1:  # NaN is not above 0 either
-        raise ValueError(f"[{name}] timeout_s and max_parallel must be above 0")
     models = fields.pop("models", [])
-    if not all(isinstance(model, str) and 0 < len(model) <= 200 for model in models):
-        raise ValueError(f"[{name}] models must be a list of names")
     stored_key = fields.pop("api_key", None)
     if "api_key_env" not in fields and stored_key is None and name in BUILT_IN:
         fields["api_key_env"] = BUILT_IN[name].api_key_env
@@ -209,7 +249,13 @@ def _endpoint(name: str, table: object) -> Endpoint:
 
 
 def _base_url(name: str, url: str, allow_http: bool) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:  # said without the address, which may hold a password
+        raise ValueError(f"[{name}] base_url is no address ({str(error)[:60]})") from None
+    if port == 0 or any(not sign.isprintable() or sign in " \\" for sign in url):
+        raise ValueError(f"[{name}] base_url is no address")
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError(f"[{name}] base_url must begin with https://")
     if parts.username or parts.password:

@@ -24,7 +24,7 @@ MAX_BYTES = 64 * 2**20  # an API picture of 3840x2160 stays well below
 MAX_PIXELS = 40_000_000  # four times the largest size an image API offers
 
 
-BROKEN_EXIF = "dalle_flux_broken_exif"  # in `Image.info`: how to turn the picture could not be read
+BROKEN_METADATA = "dalle_flux_broken_metadata"  # in `Image.info`: what the file says about the picture is not used
 
 
 class BadPicture(DalleFluxError):
@@ -52,6 +52,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     except Image.DecompressionBombError:
         raise BadPicture(f"The picture has more than the {max_pixels / 1e6:.0f} megapixels allowed.") from None
     except Exception:
+        if (plain := _without_words(data)) != data:
+            return _noted(decode(plain, max_pixels=max_pixels))
         raise BadPicture(f"These {len(data)} bytes are not a PNG, JPEG or WebP picture{_looks_like(data)}.") from None
     width, height = picture.size
     if width * height > max_pixels:
@@ -59,12 +61,14 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         picture.load()
     except Exception:
+        if (plain := _without_words(data)) != data:
+            return _noted(decode(plain, max_pixels=max_pixels))
         raise BadPicture(f"The {picture.format} picture is damaged or cut short; get it again.") from None
     try:
         picture = ImageOps.exif_transpose(picture)
     except Exception:  # Pillow raises all sorts; the pixels are good, and may have been paid for
         picture.info.pop("exif", None)
-        picture.info[BROKEN_EXIF] = True
+        _noted(picture)
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         grey = np.asarray(picture, dtype=np.float32)
         picture = Image.fromarray((grey / 257.0).clip(0, 255).round().astype(np.uint8))
@@ -152,6 +156,27 @@ def fit_to_pixels(size: tuple[int, int], pixels: int) -> tuple[int, int]:
     width, height = size
     scale = min(1.0, math.sqrt(pixels / (width * height)))
     return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _noted(picture: Image.Image) -> Image.Image:
+    picture.info[BROKEN_METADATA] = True
+    return picture
+
+
+def _without_words(png: bytes) -> bytes:
+    """A PNG without what is said about it (texts, EXIF, profiles): Pillow raises on some, and the pixels are good.
+
+    Other files come back as they are.
+    """
+    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
+        return png
+    kept, at = [png[:8]], 8
+    while at + 12 <= len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def _looks_like(data: bytes) -> str:

@@ -67,6 +67,13 @@ def output_place(filename_prefix: str, width: int, height: int) -> tuple[str, st
     return folder, name, counter
 
 
+def keeps_metadata() -> bool:
+    """False if the host was started with --disable-metadata: nothing about a picture's origin goes into files."""
+    from comfy.cli_args import args
+
+    return not args.disable_metadata
+
+
 def temp_picture(file: object) -> Path | None:
     """Where a picture that the host showed lies, by its `{filename, subfolder, type}`; None if there is none."""
     if not isinstance(file, dict) or file.get("type") != "temp" or not isinstance(file.get("filename"), str):

@@ -183,8 +183,10 @@ def _gather(plan: Plan, sent: Sent, ledger: Ledger, begun: Sequence[Call | Job],
     for position, (one, row) in enumerate(zip(begun, rows, strict=True)):
         picture = _opened(one) or pictures.decode(ledger.state.kept(row.image_sha256 or "").read_bytes())
         came = picture.size
-        if pictures.BROKEN_EXIF in picture.info:
-            notes.append(f"picture {position + 1} has damaged EXIF data; it is taken as it is stored, not turned.")
+        if pictures.BROKEN_METADATA in picture.info:
+            notes.append(
+                f"picture {position + 1} has damaged metadata; its pixels are taken as they are stored, not turned."
+            )
         picture = cropped_back(picture, sent.frame)
         if tuple(came) == tuple(plan.sent_size) and plan.sent_size != plan.asked_size and plan.model.sizes is None:
             picture = picture.resize((plan.asked_size.width, plan.asked_size.height), Image.Resampling.LANCZOS)

@@ -273,31 +273,39 @@ async def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: s
     """Where the pictures come from: into what SaveImage writes for this run, and into files of our own if asked."""
     from .provenance import PNG_KEYWORD, records
 
+    keep = folders.keeps_metadata()
     found = records(made.info)
     more = node.hidden.extra_pnginfo
     more = more if isinstance(more, dict) else {}
-    if not isinstance(more.get(PNG_KEYWORD), dict):
-        more[PNG_KEYWORD] = {}
-    more[PNG_KEYWORD][str(node.hidden.unique_id)] = found
+    if keep:
+        if not isinstance(more.get(PNG_KEYWORD), dict):
+            more[PNG_KEYWORD] = {}
+        more[PNG_KEYWORD][str(node.hidden.unique_id)] = found
     if not filename_prefix.strip():
         return
     graph = {"prompt": node.hidden.prompt, **more}
     text = {key: json.dumps(value) for key, value in graph.items() if key != PNG_KEYWORD}
-    await asyncio.to_thread(_save, made.images, found, filename_prefix, text)
+    await asyncio.to_thread(_save, made.images, found if keep else None, filename_prefix, text)
 
 
 _saving = threading.Lock()  # a number is free only until it is taken
 
 
-def _save(images: torch.Tensor, found: list[dict[str, Any]], filename_prefix: str, text: dict[str, str]) -> None:
-    from ..pictures import to_pil
+def _save(images: torch.Tensor, found: list[dict[str, Any]] | None, filename_prefix: str, text: dict[str, str]) -> None:
+    """`found` None: pictures and nothing else."""
+    from ..pictures import encode_png, to_pil
+    from ..state import write_file
     from .provenance import save
 
     opened = to_pil(images)
     with _saving:
         folder, name, counter = folders.output_place(filename_prefix, *opened[0].size)
-        for offset, (picture, record) in enumerate(zip(opened, found, strict=True)):
-            save(picture, record, Path(folder) / f"{name}_{counter + offset:05}_.png", text)
+        for offset, picture in enumerate(opened):
+            file = Path(folder) / f"{name}_{counter + offset:05}_.png"
+            if found is None:
+                write_file(file, encode_png(picture))
+            else:
+                save(picture, found[offset], file, text)
 
 
 def _prompt(tooltip: str) -> io.String.Input:

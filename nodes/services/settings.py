@@ -17,12 +17,11 @@ gpt-5.4-nano = 1.25
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..endpoints import BadEndpointsFile
+from ..endpoints import BadEndpointsFile, Check, check_table, is_number
 
 TABLE = "images_api"
 CHAT_TABLE = "chat"
@@ -56,47 +55,36 @@ class ServiceSettings:
             BadEndpointsFile: an unknown name or a value that makes no sense. A budget with a typing mistake
                 must not be no budget.
         """
-        images = _table(settings, TABLE, ("per_session_usd", "per_day_usd", "partial_images", "prices", "models"))
-        chat = _table(settings, CHAT_TABLE, ("prices",))
-        for name in ("per_session_usd", "per_day_usd"):
-            if name in images and not _is_amount(images[name]):
-                raise _wrong(TABLE, f"{name} must be an amount in USD")
-        partials = images.get("partial_images", DEFAULT_PARTIALS)
-        if not isinstance(partials, int) or isinstance(partials, bool) or not 0 <= partials <= MAX_PARTIALS:
-            raise _wrong(TABLE, f"partial_images must be 0 to {MAX_PARTIALS}")
-        models = images.get("models", {})
-        if not isinstance(models, Mapping) or not all(isinstance(model, str) for model in models.values()):
-            raise _wrong(TABLE, "models must be model names by your own names")
-        return cls(
-            images.get("per_session_usd"),
-            images.get("per_day_usd", DEFAULT_PER_DAY_USD),
-            partials,
-            _prices(images, TABLE),
-            dict(models),
-            _prices(chat, CHAT_TABLE),
-        )
-
-
-def _table(settings: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
-    table = settings.get(name, {})
-    if not isinstance(table, Mapping):
-        raise _wrong(name, "must be a table")
-    for key in table:
-        if key not in known:
-            raise _wrong(name, f"has an unknown field '{key[:64]}'; known are {', '.join(known)}")
-    return table
-
-
-def _prices(table: Mapping[str, Any], name: str) -> dict[str, float]:
-    prices = table.get("prices", {})
-    if not isinstance(prices, Mapping) or not all(_is_amount(price) for price in prices.values()):
-        raise _wrong(name, "prices must be amounts in USD by model name")
-    return dict(prices)
+        try:
+            images = check_table(f"settings.{TABLE}", settings.get(TABLE, {}), _IMAGES)
+            chat = check_table(f"settings.{CHAT_TABLE}", settings.get(CHAT_TABLE, {}), {"prices": _PRICES})
+        except ValueError as error:
+            raise BadEndpointsFile(f"endpoints.toml cannot be used: {error}; correct it and run again.") from None
+        return cls(**images, chat_prices=chat.get("prices", {}))
 
 
 def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return is_number(value) and value >= 0  # type: ignore[operator]
 
 
-def _wrong(table: str, what: str) -> BadEndpointsFile:
-    return BadEndpointsFile(f"endpoints.toml cannot be used: [settings.{table}] {what}; correct it and run again.")
+def _is_prices(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_amount(price) for price in value.values())
+
+
+def _is_partials(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_PARTIALS
+
+
+def _is_models(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(model, str) for model in value.values())
+
+
+_AMOUNT: Check = ("an amount in USD", _is_amount)
+_PRICES: Check = ("amounts in USD by model name", _is_prices)
+_IMAGES: Mapping[str, Check] = {
+    "per_session_usd": _AMOUNT,
+    "per_day_usd": _AMOUNT,
+    "partial_images": (f"0 to {MAX_PARTIALS}", _is_partials),
+    "prices": _PRICES,
+    "models": ("model names by your own names", _is_models),
+}

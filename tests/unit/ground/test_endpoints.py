@@ -146,3 +146,25 @@ def test_a_file_with_a_byte_order_mark_from_notepad_is_read(tmp_path):
     file = tmp_path / "endpoints.toml"
     file.write_bytes(b"\xef\xbb\xbf" + STUDIO.encode())
     assert "studio" in Endpoints.read(file).names()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://h:99999/v1", "https://h:-1/v1", "https://h:abc/v1", "https://h:0/v1", "https://h h/v1",
+     "https://h\\\\@evil.example/v1", "https://h/\\u0007v1"],
+)  # fmt: skip
+def test_an_address_that_cannot_be_asked_is_refused_when_the_file_is_read(read, url):
+    with pytest.raises(BadEndpointsFile, match=r"\[a\] base_url is no address"):
+        read(f'[a]\nbase_url = "{url}"')
+
+
+@pytest.mark.parametrize("line", ["timeout_s = inf", "timeout_s = 1e9", "timeout_s = -1", "max_parallel = 1.5"])
+def test_limits_that_limit_nothing_are_refused(read, line):
+    with pytest.raises(BadEndpointsFile, match="above 0"):
+        read(f"[openai]\n{line}")
+
+
+@pytest.mark.parametrize("host", ["x.openai.azure.com", "x.cognitiveservices.azure.com", "x.services.ai.azure.com"])
+def test_azure_is_recognised_by_its_hosts_alone(read, host):
+    assert read(f"[a]\nbase_url = 'https://{host}/openai/v1'").get("a").kind == "azure"
+    assert read(f"[a]\nbase_url = 'https://evil.example/{host}/v1'").get("a").kind == "openai"

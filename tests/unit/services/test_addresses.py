@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.services.addresses import is_public
@@ -24,12 +24,14 @@ SPECIAL = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.sampled_from([ipaddress.ip_network(block) for block in SPECIAL]), st.integers(0))
 def test_no_address_of_a_special_block_is_public(block, offset):
     for number in (0, block.num_addresses - 1, offset % block.num_addresses):
         assert not is_public(block[number])
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4, network="10.0.0.0/8"), st.sampled_from(["::ffff:{}", "::{}", "64:ff9b::{}"]))
 def test_a_private_address_cannot_hide_in_a_longer_one(inner, form):
     assert not is_public(ipaddress.ip_address(form.format(inner)))

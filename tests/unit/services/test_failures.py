@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.endpoints import Endpoint
@@ -30,6 +30,7 @@ def test_a_server_error_may_have_been_billed_whatever_it_says(status):
         assert failure.meaning in (Meaning.FAILED, Meaning.POLICY, Meaning.QUOTA), (words, code)
 
 
+@settings(deadline=None)
 @given(st.integers(400, 499), st.sampled_from(WORDS), st.sampled_from(CODES))
 def test_a_client_error_is_unbilled_only_if_its_meaning_is_known(status, words, code):
     failure = of_reply(status, {"error": {"message": words, "code": code}}, {}, THERE)
@@ -53,6 +54,7 @@ def test_a_strange_retry_after_is_no_number_that_anything_sleeps_for(text):
     assert wait is None or wait >= 0
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_nothing_an_endpoint_says_steers_a_terminal(said, name):
     hostile = f"{said}\x1b]0;owned\x07\x9b31m\u202e{name}"
