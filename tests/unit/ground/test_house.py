@@ -61,3 +61,12 @@ def test_nothing_the_host_owns_is_pinned():
     text = (ROOT / "requirements.txt").read_text("utf-8").lower()
     for owned in ("torch", "numpy", "pillow", "safetensors", "aiohttp", "scipy", "transformers"):
         assert not re.search(rf"^{owned}\b", text, re.MULTILINE)
+
+
+def test_every_package_that_is_required_is_used():
+    """What a user has to install is imported somewhere in the pack."""
+    modules = {"arabic-reshaper": "arabic_reshaper", "python-bidi": "bidi"}
+    source = "\n".join(file.read_text("utf-8") for file in ROOT.glob("nodes/**/*.py"))
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+        if name := re.match(r"[a-z0-9-]+", line.split("#")[0]):
+            assert re.search(rf"^\s*(import|from) {modules.get(name[0], name[0])}\b", source, re.MULTILINE), name[0]
