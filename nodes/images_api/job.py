@@ -87,14 +87,14 @@ class Job:
         self,
         place: AbstractAsyncContextManager[object],
         claim_again: Callable[[], Awaitable[Call]],
-        shutdown: asyncio.Task[date | None],
+        ask_shutdown: Callable[[], asyncio.Task[date | None]],
     ) -> None:
         """Do all of it; errors are left on the job.
 
         Args:
             place: among the requests that the endpoint may get at once.
             claim_again: for as long as another process asks for the same picture.
-            shutdown: what the endpoint says about the end of the model, asked beside the first request.
+            ask_shutdown: what the endpoint says about the end of the model, asked beside the first request.
         """
         kind = kind_of(self.plan.endpoint)
         try:
@@ -110,10 +110,11 @@ class Job:
                 async with place:
                     if self.halted_by:
                         raise self.halted_by
+                    shutdown = ask_shutdown()
                     await self._keep(await self._ask(kind, shutdown))
+                    if shutdown.done():
+                        self.shutdown = shutdown.result()
             self.phase = Phase.FETCHING  # the reply is on disk, perhaps since an earlier run
-            if shutdown.done():
-                self.shutdown = shutdown.result()
             await self._settle(kind)
         except asyncio.CancelledError:
             sent = self.sent_at is not None and self.phase is not Phase.PAUSED

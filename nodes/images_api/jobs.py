@@ -67,7 +67,7 @@ class Jobs:
             (endpoint.name, endpoint.max_parallel), asyncio.Semaphore(endpoint.max_parallel)
         )
         self._under_way[(root, wanted.key)] = job
-        job.task = self.loop.create_task(job.run(place, claim_again, self._shutdown(job.plan)))
+        job.task = self.loop.create_task(job.run(place, claim_again, lambda: self._shutdown(job.plan)))
         job.task.add_done_callback(functools.partial(self._closed, root, job))
         return job
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..endpoints import Endpoint
 from ..services.chat import chat
+from ..services.scrub import scrub
 from ..services.spending import Account, no_account
 from .categories import ALL, Category
 from .decision import Finding, Hint, Verdict
@@ -157,8 +158,8 @@ class LlmGuardCheck:
                 read = read_policy_answer(self._chat(messages, max_tokens=2000))
         if read is None:
             raise CheckNonsense(
-                f"'{self._model[:80]}' at endpoint '{self._endpoint.name}' did not answer as a {self._family.value} "
-                "model does; name a guard model in the policy."
+                f"'{scrub(self._model[:80])}' at endpoint '{self._endpoint.name}' did not answer as a "
+                f"{self._family.value} model does; name a guard model in the policy."
             )
         return read
 

@@ -63,7 +63,7 @@ class EndpointRewriter:
 
     @property
     def name(self) -> str:
-        return f"{self.model} at {self.endpoint.name}"
+        return f"{scrub(self.model)} at {self.endpoint.name}"
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -59,6 +60,7 @@ def _asked(
     check_cancelled: Callable[[], None],
 ) -> Any:
     caps = list(_CAPS)
+    deadline = time.monotonic() + seconds
     while True:
         request = {**optional, caps[0]: max_tokens}
 
@@ -68,7 +70,8 @@ def _asked(
             )
 
         try:
-            return ask(endpoint, model, question, seconds=seconds, check_cancelled=check_cancelled)
+            left = max(0.0, deadline - time.monotonic())
+            return ask(endpoint, model, question, seconds=left, check_cancelled=check_cancelled)
         except ServiceFailed as failure:
             refused = _refused_parameter(failure, request)
             if refused is None or (refused == caps[0] and len(caps) == 1):

@@ -106,7 +106,8 @@ def paying(
     if is_free(endpoint):
         yield lambda reply: None
         return
-    ledger, settings = account().ledger, account().settings
+    opened = account()
+    ledger, settings = opened.ledger, opened.settings
     price = _price(model, settings)
     check_known(model, endpoint, {*settings.models, *settings.chat_prices} | ({model} if price else set()))
     wanted = Wanted(

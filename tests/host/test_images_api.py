@@ -20,11 +20,10 @@ def paid():
         yield running
 
 
-@pytest.fixture(scope="module")
-def host(start_comfyui, paid):
-    """A ComfyUI of our own whose user named the stand-in `studio`."""
+def name_the_studio(paid: Services):
+    """What puts the stand-in into the user's file before a ComfyUI starts."""
 
-    def name_the_studio(installation) -> None:
+    def prepare(installation) -> None:
         folder = installation.base / "user" / "dalle_flux"
         folder.mkdir(parents=True)
         (folder / "endpoints.toml").write_text(
@@ -32,7 +31,14 @@ def host(start_comfyui, paid):
             'models = ["house-style"]\n', "utf-8"
         )  # fmt: skip
 
-    return start_comfyui(prepare=name_the_studio)
+    return prepare
+
+
+@pytest.fixture(scope="module")
+def host(start_comfyui, paid):
+    """A ComfyUI of our own whose user named the stand-in `studio`."""
+
+    return start_comfyui(prepare=name_the_studio(paid))
 
 
 @pytest.fixture
@@ -200,6 +206,22 @@ def test_after_a_power_cut_the_same_graph_is_answered_from_disk(host, services):
     assert second["cached"]
     assert [picture["sha256"] for picture in second["pictures"]] == [picture["sha256"] for picture in first["pictures"]]
     assert len(services.bills) == 2
+
+
+def test_a_host_that_keeps_no_metadata_gets_none(start_comfyui, paid):
+    plain = start_comfyui(prepare=name_the_studio(paid), arguments=("--cpu", "--disable-metadata"))
+    graph = {
+        "1": generate(951, filename_prefix="ours"),
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "theirs"}},
+    }
+    run = plain.run(graph)
+    assert run.succeeded, run.error
+    saved = sorted((plain.installation.base / "output").iterdir())
+    assert [file.suffix for file in saved if file.name.startswith(("ours", "theirs"))] == [".png", ".png"]
+    for file in saved:
+        if file.suffix == ".png":
+            assert not Image.open(file).text
+    plain.stop()
 
 
 def test_the_key_is_nowhere(host, services):

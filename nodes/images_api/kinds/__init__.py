@@ -49,7 +49,7 @@ class Kind(Protocol):
         """
 
     async def shutdown_date(self, plan: Plan) -> date | None:
-        """The day the service says it will shut, or has shut, the model down; None if it does not say."""
+        """The day the service says it will shut, or has shut, the model down; None if it does not say. Never raises."""
 
 
 def kind_of(endpoint: Endpoint) -> Kind:

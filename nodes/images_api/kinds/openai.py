@@ -45,9 +45,9 @@ class OpenAI:
         """`GET /models/{id}`, field `shutdown_date` (source: openai 3.52.0 `types/model.py`)."""
         if plan.endpoint.kind == "azure":
             return None
-        client = await asyncio.to_thread(open_client, plan.endpoint, plan.model_name)
         path = f"/models/{quote(plan.model_name, safe='')}"
         try:
+            client = await asyncio.to_thread(open_client, plan.endpoint, plan.model_name)
             card = await client.sdk.get(path, cast_to=object, options={"headers": dict(client.headers)})
             return date.fromisoformat(card["shutdown_date"])
         except Exception:

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from services import Fault
 from services.drawing import draw, encode
+from services.wire import Wire, bomb, reply
 
 from nodes.endpoints import Endpoint
 from nodes.images_api import arrival, errors
@@ -137,6 +138,18 @@ async def test_a_download_ends_at_its_limit(files, monkeypatch):
     monkeypatch.setattr(arrival.pictures, "MAX_BYTES", len(PNG) - 1)
     with pytest.raises(errors.BadReply, match="larger than"):
         await arrival.download(endpoint.base_url.replace("/v1", "/a"), endpoint)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+async def test_a_packed_picture_or_reply_is_refused_unopened(studio, encoding):
+    with Wire(lambda _: reply(bomb(), Content_Encoding=encoding)) as wire:
+        there = Endpoint("there", wire.base_url)
+        with pytest.raises(errors.BadReply, match="packed"):
+            await arrival.download(wire.base_url + "/a.png", there)
+        studio.fields = {"base_url": wire.base_url}
+        with pytest.raises(errors.BadReply, match="packed") as caught:
+            await studio.make()
+    assert caught.value.maybe_billed
 
 
 @pytest.mark.parametrize(
