@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 from comfyui.environment import cache_folder
 from services import Fault
-from services.customer import handed, order
+from services.customer import ROOT, handed, order
 
 VERSIONS = ("1.109.1", "2.54.0")
 
@@ -68,3 +69,16 @@ def test_a_client_without_key_or_organisation_sends_neither(services, tmp_path, 
     handed(order(services, tmp_path, packages=packages, variables=mine))
     assert seen
     assert not [headers for headers in seen if "mine-alone" in headers or "uthorization" in headers]
+
+
+def test_what_holds_for_the_newest_client_holds_for_older_ones(packages):
+    """Headers, packed replies, deadlines and addresses, with another client and the HTTP library beneath it."""
+    talking = ROOT / "tests" / "unit" / "services" / "test_talking.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(talking)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(packages)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
