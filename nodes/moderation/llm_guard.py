@@ -22,7 +22,7 @@ from ..services.scrub import scrub
 from ..services.spending import Account, no_account
 from .categories import ALL, Category
 from .decision import Finding, Hint, Verdict
-from .service import CheckFailed, CheckNonsense, asked, time_for
+from .service import CheckNonsense, PromptTooLong, asked, time_for
 
 PART = 6_000  # characters a request; small guard models have short contexts
 OVERLAP = 200
@@ -82,12 +82,6 @@ POLICY_TEXT = (
     'are no violation. Answer with one JSON object and nothing else: {"violation": 0 or 1, "categories": '
     '{"<category>": <certainty from 0 to 1>}}. List every category that applies; an empty object if none does.'
 )
-
-
-class PromptTooLong(CheckFailed):
-    """More text than this check sends."""
-
-    code = "prompt_too_long"
 
 
 class LlmGuardCheck:

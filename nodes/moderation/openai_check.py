@@ -20,7 +20,7 @@ from ..services.client import Client
 from ..services.spending import Account, no_account, paying
 from .categories import ALL, ON_PICTURES, Category
 from .decision import Finding, Verdict
-from .service import CheckFailed, CheckNonsense, CheckRefused, ask
+from .service import CheckNonsense, CheckRefused, PromptTooLong, ask
 
 PART = 8_000  # characters of a prompt judged at once; long texts would dilute a short passage
 OVERLAP = 200
@@ -28,12 +28,6 @@ MAX_PARTS = 32
 _FREE = re.compile(r"(omni|text)-moderation-")  # source: OpenAI's moderation guide, "free to use"
 _TOKENS_A_PICTURE = 4_000  # elsewhere; more than any known model counts
 LONGEST_EDGE = 1536  # pixels; larger pictures are scaled down before they are sent
-
-
-class PromptTooLong(CheckFailed):
-    """More text than this check sends."""
-
-    code = "prompt_too_long"
 
 
 class OpenAICheck:

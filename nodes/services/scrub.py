@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..errors import printable
+
 _MAX_QUOTE = 240  # characters
 _MAX_READ = 4000
 _MAX_ID = 200
@@ -14,8 +16,7 @@ def scrub(text: str, secret: str | None = None) -> str:
     """The text on one line, short, without keys and without what steers a terminal."""
     if secret:
         text = text.replace(secret, "•••")
-    text = "".join(character if character.isprintable() else " " for character in text[:_MAX_READ])
-    text = " ".join(_KEY.sub("•••", text).split())
+    text = " ".join(_KEY.sub("•••", printable(text[:_MAX_READ])).split())
     return text if len(text) <= _MAX_QUOTE else text[: _MAX_QUOTE - 1] + "…"
 
 
