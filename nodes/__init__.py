@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
     from .comparison.nodes import DalleFluxCompare
-    from .comparison.routes import register as serve_votes
+    from .comparison.routes import routes as votes
     from .flux.nodes import (
         DalleFluxLocalEdit,
         DalleFluxLocalGenerate,
@@ -19,17 +19,15 @@ async def comfy_entrypoint() -> ComfyExtension:
         DalleFluxSettings,
     )
     from .flux.routes import register as revive_old_graphs
-    from .host import schema
+    from .host import schema, serving
     from .images_api.nodes import DalleFluxEdit, DalleFluxGenerate, DalleFluxVariation
     from .moderation.nodes import DalleFluxModerateImage, DalleFluxModeratePrompt, DalleFluxModerationPolicy
-    from .moderation.routes import register as serve_moderation_record
+    from .moderation.routes import routes as moderation_record
     from .prompts.nodes import DalleFluxPrompt, DalleFluxRewriterEndpoint, DalleFluxRewriterLocal
-    from .prompts.routes import register as serve_prompt_conversion
+    from .prompts.routes import routes as prompt_conversion
 
     await revive_old_graphs()
-    serve_prompt_conversion()
-    serve_moderation_record()
-    serve_votes()
+    serving.serve(prompt_conversion, moderation_record, votes)
     return schema.extension(
         [
             DalleFluxGenerate,

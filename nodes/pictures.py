@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 64 * 2**20  # an API picture of 3840x2160 stays well below
 MAX_PIXELS = 40_000_000  # four times the largest size an image API offers
+MAX_OWN_PIXELS = 2**26  # 8192x8192, of a file that ComfyUI wrote itself; 4 bytes each while it is open
 
 
 BROKEN_METADATA = "dalle_flux_broken_metadata"  # in `Image.info`: what the file says about the picture is not used
@@ -74,6 +76,27 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         picture = Image.fromarray((grey / 257.0).clip(0, 255).round().astype(np.uint8))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     return picture.convert("RGBA" if transparent else "RGB")
+
+
+def reduced(file: Path, edge: int) -> Image.Image:
+    """A picture file that ComfyUI wrote, in mode RGB, made smaller until neither edge exceeds `edge` pixels.
+
+    Read from the disk piece by piece: no second copy at full size, of bytes or of pixels, comes into being.
+
+    Raises:
+        BadPicture: no PNG, JPEG or WebP, a damaged one, or more than `MAX_OWN_PIXELS`.
+    """
+    try:
+        with Image.open(file, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_OWN_PIXELS:
+                raise BadPicture(f"The picture is {picture.width}x{picture.height}, too large to be opened again.")
+            picture.load()
+            picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+            return flatten(picture)
+    except BadPicture:
+        raise
+    except Exception:
+        raise BadPicture(f"The file {file.name} is not a whole PNG, JPEG or WebP picture.") from None
 
 
 def flatten(picture: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:

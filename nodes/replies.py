@@ -3,47 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from . import json_text
 from .errors import DalleFluxError
+
+_MOST_VALUES = 10_000  # in a request; read on the event loop
+_LARGEST_ID = 2**63 - 1  # what SQLite can hold
+_PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class BadRequest(DalleFluxError):
-    """A request's body is not what the address takes."""
+    """A request is not what the address takes."""
 
     code = "bad_request"
 
 
 def refuse(status: int, code: str, message: str) -> web.Response:
     """An error as every address gives it."""
-    return web.json_response({"error": message, "code": code}, status=status)
+    return web.json_response({"error": message, "code": code}, status=status, headers=_PRIVATE)
 
 
 async def read_object(request: web.Request, longest: int) -> dict[str, Any]:
     """The JSON object in a request's body of at most `longest` bytes.
 
     Raises:
-        BadRequest: it is longer, no JSON object, or not sent as application/json, which a form of another site
-            cannot do without asking first.
+        BadRequest: it is longer, no JSON object, or holds more values than are safe to build.
     """
-    if request.content_type != "application/json":
-        raise BadRequest("The request must be sent as application/json.")
     body = bytearray()
     async for part in request.content.iter_chunked(65_536):
         body += part
         if len(body) > longest:
             raise BadRequest(f"The request is too long; at most {longest:,} bytes are read.")
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None
+        data = json_text.read(bytes(body), most_values=_MOST_VALUES)
+    except json_text.BadJson as error:
+        raise BadRequest(f"The request must be a JSON object, and this text cannot be read: {error}.") from None
     if not isinstance(data, dict):
         raise BadRequest("The request must be a JSON object, and this text is none.")
     return data
+
+
+def whole_number(name: str, text: str) -> int:
+    """A number from an address.
+
+    Raises:
+        BadRequest: no whole number, or one too large to be stored.
+    """
+    try:
+        number = int(text[:40])
+    except ValueError:
+        raise BadRequest(f"{name} must be a whole number.") from None
+    if abs(number) > _LARGEST_ID:
+        raise BadRequest(f"{name} is too large a number.")
+    return number
 
 
 async def answer(
@@ -56,7 +72,7 @@ async def answer(
         statuses: error code → HTTP status; any other of the pack's errors is 500.
     """
     try:
-        return web.json_response(await asyncio.to_thread(work))
+        return web.json_response(await asyncio.to_thread(work), headers=_PRIVATE)
     except Exception as error:
         return _told(error, about, statuses or {})
 
@@ -73,7 +89,7 @@ async def attachment(
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Type": f"{kind}; charset=utf-8",
-        "X-Content-Type-Options": "nosniff",
+        **_PRIVATE,
     }
     reply = web.StreamResponse(headers=headers)
     await reply.prepare(request)

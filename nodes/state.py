@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,12 +51,20 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder, and whatever above it is missing, for the user alone (mode 0700 where the system has modes)."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write `data` to `path` whole or not at all, also when the power goes.
 
     Args:
-        private: readable by the user alone (mode 0600 where the system has modes).
+        private: for the user alone (mode 0600, in a folder of mode 0700, where the system has modes).
     """
+    if private:
+        private_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
@@ -100,7 +108,7 @@ class State:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.kept(sha256)
         if not path.exists():
-            write_file(path, data)
+            write_file(path, data, private=True)
         return sha256
 
     @contextmanager
@@ -116,32 +124,45 @@ class State:
 
         Raises:
             StateTooNew: a newer pack wrote this room's tables.
-            StateFailed: the file cannot be opened or written; nothing of the transaction is stored.
+            StateFailed: the file cannot be opened, read or written, at whatever statement that shows; nothing of
+                the transaction is stored. A rule of the tables that a row breaks stays sqlite3.IntegrityError.
         """
         import sqlite3  # here: nothing of it is needed while the pack is loaded
 
         with _turn:
             try:
                 connection = _connected(self.root / "state.sqlite")
-                connection.execute("BEGIN IMMEDIATE")
             except (sqlite3.Error, OSError) as error:
                 raise self._failed(error) from None
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 _migrate(connection, room, migrations)
                 yield connection
-                try:
-                    connection.execute("COMMIT")
-                except sqlite3.Error as error:
-                    raise self._failed(error) from None
-            finally:
-                if connection.in_transaction:
+                connection.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.IntegrityError) or "syntax error" in str(error):  # the statement's fault
                     connection.rollback()
+                    raise
+                _close()
+                raise self._failed(error) from None
+            except BaseException:
+                connection.rollback()
+                raise
 
     def _failed(self, error: Exception) -> StateFailed:
-        return StateFailed(
-            f"The pack's database {self.root / 'state.sqlite'} cannot be used ({error}); close other programs that use "
-            "it, see that the disk has room and the folder can be written, and run again."
-        )
+        file = self.root / "state.sqlite"
+        if "malformed" in str(error) or "not a database" in str(error):
+            advice = (
+                "; close other programs that use it and run again. If this stays, the file is damaged: put a copy of "
+                "it back, or move it away together with its -wal and -shm, and a new one begins. Keep what you move: "
+                "nothing in it was deleted, and `sqlite3 state.sqlite .recover` may read it."
+            )
+        else:
+            advice = (
+                "; close other programs that use it, see that the disk has room and the folder can be written, and "
+                "run again."
+            )
+        return StateFailed(f"The pack's database {file} cannot be used ({error}){advice}")
 
 
 # One open connection, that of the state folder used last: opening and closing one for every transaction makes SQLite
@@ -159,9 +180,9 @@ def _connected(file: Path) -> sqlite3.Connection:
     if _kept_open:
         if _kept_open[0] == file and _identity(file) == _kept_open[1]:
             return _kept_open[2]
-        _kept_open[2].close()
-        _kept_open = None
-    file.parent.mkdir(parents=True, exist_ok=True)
+        _close()
+    private_folder(file.parent)
+    _make_private(file)
     connection = sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
@@ -175,6 +196,25 @@ def _connected(file: Path) -> sqlite3.Connection:
     if identity:
         _kept_open = (file, identity, connection)
     return connection
+
+
+def _close() -> None:
+    """Let go of the open connection; what it had begun is rolled back."""
+    global _kept_open
+    if _kept_open:
+        _kept_open[2].close()
+        _kept_open = None
+
+
+def _make_private(file: Path) -> None:
+    """Make the database, and the log and index that SQLite keeps beside it, readable by the user alone.
+
+    SQLite gives a new log and index the database's own mode.
+    """
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    for part in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        with suppress(OSError):  # there is none, or it is another user's
+            part.chmod(0o600)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -11,15 +11,15 @@ What goes wrong answers {error, code} with 400 or 500.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from server import PromptServer
 
 from ..host import folders
-from ..replies import BadRequest, answer, attachment, read_object, refuse
+from ..replies import answer, attachment, read_object, refuse, whole_number
 
 if TYPE_CHECKING:
     from .summary import Interval, Tally
@@ -28,20 +28,13 @@ if TYPE_CHECKING:
 ROOT = "/dalle_flux/comparison"
 _LONGEST = 256_000  # bytes of a request
 _ABOUT = "The votes"
+_one_large_picture = threading.Lock()  # in memory at a time
 
 
-def register() -> None:
-    """Add the addresses to this host's server; called once, when the pack is loaded."""
-    routes = PromptServer.instance.routes  # type: ignore[attr-defined]
-    routes.get(f"{ROOT}/votes")(list_votes)
-    routes.post(f"{ROOT}/votes")(cast_vote)
-    routes.delete(f"{ROOT}/votes")(withdraw_vote)
-    routes.get(f"{ROOT}/summary")(summary)
-    routes.get(f"{ROOT}/votes.csv")(as_csv)
-    routes.get(f"{ROOT}/votes.jsonl")(as_jsonl)
-    routes.get(f"{ROOT}/votes.html")(as_html)
+routes = web.RouteTableDef()
 
 
+@routes.get(f"{ROOT}/votes")
 async def list_votes(request: web.Request) -> web.Response:
     """The votes of one comparison, or all."""
     from .votes import as_json, votes
@@ -50,29 +43,34 @@ async def list_votes(request: web.Request) -> web.Response:
     return await answer(lambda: {"votes": [as_json(vote) for vote in votes(folders.state(), comparison)]}, _ABOUT)
 
 
+@routes.post(f"{ROOT}/votes")
 async def cast_vote(request: web.Request) -> web.Response:
     """Store one vote with small copies of its pictures."""
-    from .votes import BadVote, as_json, read_vote, store
+    from .votes import as_json, read_vote, store
 
-    try:
-        body = await read_object(request, _LONGEST)
+    body = await read_object(request, _LONGEST)
+
+    def work() -> dict[str, Any]:
         vote = read_vote(body)
-    except (BadRequest, BadVote) as error:
-        return refuse(400, error.code, str(error))
-    files = [side.get("file") for side in body["sides"]]
-    return await answer(lambda: {"vote": as_json(store(folders.state(), _with_copies(vote, files)))}, _ABOUT)
+        files = [side.get("file") for side in body["sides"]]
+        return {"vote": as_json(store(folders.state(), _with_copies(vote, files)))}
+
+    return await answer(work, _ABOUT, {"bad_vote": 400})
 
 
+@routes.delete(f"{ROOT}/votes")
 async def withdraw_vote(request: web.Request) -> web.Response:
     """Delete one vote."""
     from .votes import withdraw
 
-    comparison, pair = request.query.get("comparison", ""), request.query.get("pair", "")
-    if not comparison or not pair.isdecimal() or len(pair) > 9:
+    comparison = request.query.get("comparison", "")
+    if not comparison:
         return refuse(400, "bad_vote", "To withdraw a vote, name its comparison and pair.")
-    return await answer(lambda: {"withdrawn": withdraw(folders.state(), comparison, int(pair))}, _ABOUT)
+    pair = whole_number("pair", request.query.get("pair", ""))
+    return await answer(lambda: {"withdrawn": withdraw(folders.state(), comparison, pair)}, _ABOUT)
 
 
+@routes.get(f"{ROOT}/summary")
 async def summary(request: web.Request) -> web.Response:
     """Win rates with confidence intervals."""
     from .summary import GROUPINGS, tallies
@@ -84,6 +82,7 @@ async def summary(request: web.Request) -> web.Response:
     return await answer(lambda: {"groups": [_tally(tally) for tally in tallies(votes(folders.state()), by)]}, _ABOUT)
 
 
+@routes.get(f"{ROOT}/votes.csv")
 async def as_csv(request: web.Request) -> web.StreamResponse:
     """All votes as CSV."""
     from .exports import to_csv
@@ -92,6 +91,7 @@ async def as_csv(request: web.Request) -> web.StreamResponse:
     return await attachment(request, "text/csv", "votes.csv", lambda: iter([to_csv(votes(folders.state()))]), _ABOUT)
 
 
+@routes.get(f"{ROOT}/votes.jsonl")
 async def as_jsonl(request: web.Request) -> web.StreamResponse:
     """All votes as JSON lines."""
     from .exports import to_jsonl
@@ -102,6 +102,7 @@ async def as_jsonl(request: web.Request) -> web.StreamResponse:
     )
 
 
+@routes.get(f"{ROOT}/votes.html")
 async def as_html(request: web.Request) -> web.StreamResponse:
     """All votes as a printable report."""
     from .report import votes_report
@@ -118,16 +119,25 @@ async def as_html(request: web.Request) -> web.StreamResponse:
 
 
 def _with_copies(vote: Vote, files: list[Any]) -> Vote:
-    """The vote with a small copy of each picture in the state folder; one that is gone is left out."""
-    from .. import pictures
-    from .report import jpeg
-
-    sides = []
-    for side, file in zip(vote.sides, files, strict=True):
-        path = folders.temp_picture(file)
-        copy = folders.state().keep(jpeg(pictures.decode(path.read_bytes()))) if path else ""
-        sides.append(replace(side, kept=copy))
+    """The vote with a small copy of each picture in the state folder; what is gone or no picture is left out."""
+    sides = [replace(side, kept=_copy(file)) for side, file in zip(vote.sides, files, strict=True)]
     return replace(vote, sides=tuple(sides))
+
+
+def _copy(file: object) -> str:
+    """The SHA-256 of a small copy of a picture that the host showed, or an empty text."""
+    from .. import pictures
+    from .report import PICTURE_EDGE, jpeg
+
+    path = folders.temp_picture(file)
+    if path is None:
+        return ""
+    try:
+        with _one_large_picture:
+            small = pictures.reduced(path, PICTURE_EDGE)
+    except pictures.BadPicture:
+        return ""
+    return folders.state().keep(jpeg(small))
 
 
 def _kept(sha256: str) -> bytes | None:

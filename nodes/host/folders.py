@@ -9,6 +9,7 @@ import folder_paths
 
 from ..endpoints import BUILT_IN, Endpoints
 from ..errors import DalleFluxError
+from ..filenames import inside
 from ..state import FOLDER_NAME, STATE_ENV, State
 
 _LONGEST_NAME = 200  # bytes of a file's name without number and ending
@@ -76,8 +77,7 @@ def keeps_metadata() -> bool:
 
 def temp_picture(file: object) -> Path | None:
     """Where a picture that the host showed lies, by its `{filename, subfolder, type}`; None if there is none."""
-    if not isinstance(file, dict) or file.get("type") != "temp" or not isinstance(file.get("filename"), str):
+    if not isinstance(file, dict) or file.get("type") != "temp":
         return None
-    folder = Path(folder_paths.get_temp_directory()).resolve()
-    path = (folder / str(file.get("subfolder") or "") / file["filename"]).resolve()
-    return path if path.is_relative_to(folder) and path.is_file() else None
+    path = inside(Path(folder_paths.get_temp_directory()), str(file.get("subfolder") or ""), str(file.get("filename")))
+    return path if path and path.is_file() else None

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import DalleFluxError
+from ..filenames import inside
 from ..sizes import BadSize, parse_size
 from .convert import Conversion, ConversionRequest, convert
 from .rule import Notice
@@ -48,8 +49,8 @@ def find_file(folder: Path, name: str) -> Path:
     Raises:
         BadPromptFile: it is not there, lies elsewhere, or has another ending.
     """
-    file = (folder / name.strip()).resolve()
-    if not file.is_relative_to(folder.resolve()):
+    file = inside(folder, name.strip())
+    if file is None:
         raise BadPromptFile(f"'{name[:80]}' lies outside of ComfyUI's input folder; put the file there.")
     if file.suffix.lower() not in ENDINGS:
         raise BadPromptFile(f"'{name[:80]}' is no {', '.join(ENDINGS)} file; save the prompts as one of these.")

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from server import PromptServer
 
 from ..errors import DalleFluxError
 from ..replies import read_object, refuse
@@ -25,11 +24,10 @@ ADDRESS = "/dalle_flux/prompt"
 _LONGEST = 4_000_000  # bytes of a request
 
 
-def register() -> None:
-    """Add the address to this host's server; called once, when the pack is loaded."""
-    PromptServer.instance.routes.post(ADDRESS)(converted)  # type: ignore[attr-defined]
+routes = web.RouteTableDef()
 
 
+@routes.post(ADDRESS)
 async def converted(request: web.Request) -> web.Response:
     """One conversion."""
     try:

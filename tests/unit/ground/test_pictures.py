@@ -1,4 +1,7 @@
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +68,47 @@ def test_an_image_bomb_is_refused_before_it_is_unpacked():
     assert len(bomb) < 100_000
     with pytest.raises(BadPicture, match="megapixels"):
         pictures.decode(bomb)
+
+
+def test_what_comfyui_showed_is_reduced_at_the_largest_size_without_a_second_copy(tmp_path):
+    """A vote on 8192x5120 answered 500: more pixels than a stranger's picture may have."""
+    resource = pytest.importorskip("resource", reason="Windows counts memory otherwise")
+    file = tmp_path / "shown.png"
+    Image.new("RGB", (8192, 5120), "red").save(file, compress_level=0)
+    assert file.stat().st_size > pictures.MAX_BYTES
+    code = (
+        "import resource, sys; from pathlib import Path; from nodes import pictures\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(pictures.reduced(Path(sys.argv[1]), 512).size)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    command = [sys.executable, "-c", code, str(file)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    size, grown = done.stdout.splitlines()
+    assert size == "(512, 320)"
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(grown) * unit < 1.5 * 4 * 8192 * 5120
+    assert resource
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", file_of(Image.new("RGB", (64, 64)), "PNG")[:-40]])
+def test_what_cannot_be_reduced_is_no_picture(tmp_path, data):
+    (tmp_path / "shown.png").write_bytes(data)
+    with pytest.raises(BadPicture):
+        pictures.reduced(tmp_path / "shown.png", 512)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+def test_every_kind_of_picture_is_reduced_to_rgb(tmp_path, mode):
+    Image.new(mode, (900, 600)).save(tmp_path / "shown.png")
+    small = pictures.reduced(tmp_path / "shown.png", 300)
+    assert (small.mode, small.size) == ("RGB", (300, 200))
+
+
+def test_too_many_pixels_are_not_opened_again(tmp_path):
+    Image.new("1", (8193, 8192)).save(tmp_path / "shown.png")
+    with pytest.raises(BadPicture, match="too large"):
+        pictures.reduced(tmp_path / "shown.png", 512)
 
 
 def test_tensor_and_picture_round_trip_to_the_bit():

@@ -10,7 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from nodes.errors import DalleFluxError
-from nodes.replies import BadRequest, answer, attachment, read_object, refuse
+from nodes.guard import Names, guarded
+from nodes.replies import answer, attachment, read_object
 
 LONGEST = 100
 
@@ -20,11 +21,7 @@ class Gone(DalleFluxError):
 
 
 async def echo(request: web.Request) -> web.Response:
-    try:
-        body = await read_object(request, LONGEST)
-    except BadRequest as error:
-        return refuse(400, error.code, str(error))
-    return web.json_response(body)
+    return web.json_response(await read_object(request, LONGEST))
 
 
 def fails(error: Exception):
@@ -53,7 +50,7 @@ def lines(*pieces: str | Exception):
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient]:
     app = web.Application()
-    app.router.add_post("/echo", echo)
+    app.router.add_routes(guarded([web.post("/echo", echo)], Names(list, list)))
     app.router.add_get("/gone", fails(Gone("It is gone; look elsewhere.")))
     app.router.add_get("/broken", fails(sqlite3.OperationalError("disk I/O error")))
     app.router.add_get("/file", lines("a,b\n", "ü,\udc80\n"))

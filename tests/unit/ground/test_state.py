@@ -122,6 +122,100 @@ def test_a_database_that_cannot_be_used_is_said_in_one_sentence(state, monkeypat
         pass
 
 
+def filled(state: State) -> Path:
+    with state.database("room", [FIRST]) as database:
+        database.executemany("INSERT INTO votes (side) VALUES (?)", [(f"{n:0500}",) for n in range(200)])
+    state_module._close()  # so that everything lies in the one file
+    return state.root / "state.sqlite"
+
+
+def whole(database: sqlite3.Connection) -> None:
+    database.execute("SELECT side FROM votes ORDER BY side DESC").fetchall()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        whole,
+        lambda database: database.execute("UPDATE votes SET side = side || 'x'"),
+        lambda database: [row for row in database.execute("SELECT * FROM votes")],
+        lambda database: database.executemany("INSERT INTO votes (side) VALUES (?)", [("y" * 4000,)] * 400),
+        lambda database: database.execute("DELETE FROM votes"),
+    ],
+    ids=["read", "change", "row by row", "add", "delete"],
+)
+@pytest.mark.parametrize("damage", ["page", "head", "cut", "noise", "other file", "other tables"])
+def test_a_damaged_database_says_so_and_loses_nothing(state, work, damage):
+    file = filled(state)
+    data = bytearray(file.read_bytes())
+    if damage == "page":
+        for page in range(4096, len(data), 4096):
+            data[page : page + 64] = b"\xff" * 64
+    if damage == "head":
+        data[0:100] = bytes(100)
+    if damage == "cut":
+        del data[len(data) // 3 :]
+    if damage == "noise":
+        data[:] = os.urandom(len(data))
+    if damage == "other file":
+        data[:] = b"# my notes\n" * 5000
+    file.write_bytes(data)
+    if damage == "other tables":
+        with sqlite3.connect(file) as database:
+            database.execute("DROP TABLE votes")
+        database.close()
+    before = file.read_bytes()
+
+    def use(work) -> None:
+        with state.database("room", [FIRST]) as database:
+            work(database)
+            whole(database)
+
+    for _ in range(2):
+        with pytest.raises(StateFailed) as told:
+            use(work)
+        assert f"{file} cannot be used" in str(told.value)
+        assert "run again" in str(told.value)
+        assert "\n" not in str(told.value)
+    assert file.stat().st_size >= len(before)
+    if damage != "other tables":
+        assert "Keep what you move" in str(told.value)
+        assert file.read_bytes()[4096:] == before[4096:]
+    file.unlink()  # what the sentence advises
+    use(whole)
+
+
+def test_a_rule_of_a_table_stays_the_rooms_own_matter_and_the_database_open(state):
+    filled(state)
+    with state.database("room", [FIRST]) as database:
+        with pytest.raises(sqlite3.IntegrityError):
+            database.execute("INSERT INTO votes (side) VALUES (NULL)")
+        database.execute("INSERT INTO votes (side) VALUES ('after')")
+    with state.database("room", [FIRST]) as database:
+        assert database.execute("SELECT count(*) FROM votes").fetchone()[0] == 201
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_everything_in_the_state_folder_is_for_the_user_alone(state):
+    state.keep(b"picture")
+    with state.database("room", [FIRST]) as database:
+        database.execute("INSERT INTO votes (side) VALUES ('a')")
+        entries = [state.root, *state.root.rglob("*")]
+        assert {entry.name for entry in entries} >= {"state.sqlite", "state.sqlite-wal", "state.sqlite-shm"}
+        assert {entry.name: oct(entry.stat().st_mode & 0o777) for entry in entries} == {
+            entry.name: "0o700" if entry.is_dir() else "0o600" for entry in entries
+        }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_database_that_an_older_version_left_readable_is_made_private(state):
+    file = filled(state)
+    file.chmod(0o644)
+    with state.database("room", [FIRST]) as database:
+        database.execute("INSERT INTO votes (side) VALUES ('a')")
+        assert {part.stat().st_mode & 0o777 for part in state.root.glob("state.sqlite*")} == {0o600}
+
+
 def test_the_first_threads_wait_for_each_other(state):
     """SQLite's switch to a write-ahead log does not wait by itself."""
 
