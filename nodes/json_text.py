@@ -26,14 +26,16 @@ class BadJson(ValueError):
 def read(data: bytes, *, deepest: int = DEEPEST, most_values: int = MOST_VALUES) -> Any:
     """Parse JSON in UTF-8.
 
-    A lone half of a surrogate pair, which no encoding can write, becomes U+FFFD, in names too.
+    Two things that nothing can write again become something else, rather than an error that costs what stands beside
+    them: a lone half of a surrogate pair becomes U+FFFD, in names too; NaN, infinity and numbers of more than 400
+    characters become None.
 
     Args:
         deepest: lists and objects inside each other.
         most_values: values in all.
 
     Raises:
-        BadJson: no JSON; NaN, infinity or a number of more than 400 characters; deeper or more than allowed.
+        BadJson: no JSON, or deeper or more than allowed.
     """
     _measure(data, deepest, most_values)
     try:
@@ -59,17 +61,13 @@ def _measure(data: bytes, deepest: int, most_values: int) -> None:
             raise BadJson(f"it holds more than {most_values:,} values")
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER:
-        raise ValueError(f"a number has {len(digits)} digits")
-    return int(digits)
+def _whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else None
 
 
-def _fraction(digits: str) -> float:
+def _fraction(digits: str) -> float | None:
     value = float(digits) if len(digits) <= _LONGEST_NUMBER else math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{digits[:20]} is no number")
-    return value
+    return value if math.isfinite(value) else None
 
 
 def _mended(value: Any) -> Any:

@@ -11,7 +11,7 @@ import time
 import uuid
 from pathlib import Path
 
-from ..state import StateFailed
+from ..state import StateFailed, private_folder
 
 SESSION = uuid.uuid4().hex  # this run of ComfyUI
 _OLD_S = 86_400.0  # before another's file is cleared away; a new one may not be locked yet
@@ -29,7 +29,7 @@ def be_present(root: Path) -> None:
     if root in _held and file.exists():
         return
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         _clear_away(file.parent)
         connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         connection.execute("BEGIN EXCLUSIVE")
