@@ -5,19 +5,22 @@ On Windows merely looking at `\\\\server\\share` logs in at that server and hand
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 _LONGEST = 1000  # characters
+# Control characters, marks that turn the writing direction, halves of characters.
+_UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def stays_inside(name: str) -> bool:
     """Whether a name, read by the rules of any system, leads downwards only: no drive, no server, no `..`, no stream.
 
     What no file can be called somewhere is refused everywhere: Windows' devices (NUL, COM1 …), parts of dots and
-    blanks, control characters, more than a disk takes.
+    blanks, characters that steer rather than show, more than a disk takes.
     """
     windows = PureWindowsPath(name)
-    if not name.isprintable() or ":" in name or windows.anchor or PurePosixPath(name).anchor or len(name) > _LONGEST:
+    if _UNSEEN.search(name) or ":" in name or windows.anchor or PurePosixPath(name).anchor or len(name) > _LONGEST:
         return False
     return all(part.strip(" .") and len(part.encode()) <= 255 and not _is_device(part) for part in windows.parts)
 

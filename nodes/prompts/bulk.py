@@ -51,7 +51,10 @@ def find_file(folder: Path, name: str) -> Path:
     """
     file = inside(folder, name.strip())
     if file is None:
-        raise BadPromptFile(f"'{name[:80]}' lies outside of ComfyUI's input folder; put the file there.")
+        raise BadPromptFile(
+            f"'{name[:80]}' lies outside of ComfyUI's input folder, or some systems cannot have such a name; put the "
+            "file there under a plain one."
+        )
     if file.suffix.lower() not in ENDINGS:
         raise BadPromptFile(f"'{name[:80]}' is no {', '.join(ENDINGS)} file; save the prompts as one of these.")
     if not file.is_file():

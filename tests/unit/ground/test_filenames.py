@@ -29,7 +29,19 @@ def test_a_name_that_could_lead_out_on_any_system_is_refused(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a.png", "sub/a.png", r"sub\a.png", "dalle/année 2026/猫.png", "..a", "a..b", "console.png"]
+    "name",
+    [
+        "",
+        "a.png",
+        "sub/a.png",
+        r"sub\a.png",
+        "dalle/année 2026/猫.png",
+        "..a",
+        "新しい　表.csv",
+        "👩‍🎨 a\xa0b.png",
+        "a..b",
+        "console.png",
+    ],
 )
 def test_an_ordinary_name_is_taken(name, tmp_path):
     assert stays_inside(name)
