@@ -54,11 +54,11 @@ def whole_number(name: str, text: str) -> int:
         BadRequest: no whole number, or one too large to be stored.
     """
     try:
-        number = int(text[:40])
+        number = int(text) if len(text) < 40 else _LARGEST_ID + 1
     except ValueError:
         raise BadRequest(f"{name} must be a whole number.") from None
     if abs(number) > _LARGEST_ID:
-        raise BadRequest(f"{name} is too large a number.")
+        raise BadRequest(f"{name} is no number that could be in the list.")
     return number
 
 

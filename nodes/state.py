@@ -211,7 +211,8 @@ def _make_private(file: Path) -> None:
 
     SQLite gives a new log and index the database's own mode.
     """
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    if not file.exists():  # closing one that is in use would take this process's locks on it
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     for part in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
         with suppress(OSError):  # there is none, or it is another user's
             part.chmod(0o600)

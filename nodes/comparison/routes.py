@@ -29,8 +29,6 @@ ROOT = "/dalle_flux/comparison"
 _LONGEST = 256_000  # bytes of a request
 _ABOUT = "The votes"
 _one_large_picture = threading.Lock()  # in memory at a time
-
-
 routes = web.RouteTableDef()
 
 

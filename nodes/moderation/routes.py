@@ -23,8 +23,6 @@ ROOT = "/dalle_flux/moderation"
 _LONGEST = 64_000  # bytes of a request
 _ABOUT = "The record"
 _STATUSES = {"no_such_decision": 404, "bad_overrule": 400}
-
-
 routes = web.RouteTableDef()
 
 

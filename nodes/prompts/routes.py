@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 ADDRESS = "/dalle_flux/prompt"
 _LONGEST = 4_000_000  # bytes of a request
-
-
 routes = web.RouteTableDef()
 
 
