@@ -6,7 +6,7 @@ import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from nodes.filenames import inside, stays_inside
@@ -54,6 +54,7 @@ PIECES = some.sampled_from(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(some.lists(PIECES, max_size=8).map("".join))
 def test_whatever_is_taken_stays_below_by_the_rules_of_both_systems(name):
     if stays_inside(name):

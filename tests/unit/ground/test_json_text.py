@@ -7,7 +7,7 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from nodes import json_text
@@ -20,6 +20,7 @@ PLAIN = some.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLAIN, some.booleans())
 def test_json_is_read_as_everybody_reads_it(value, escaped):
     assert read(json.dumps(value, ensure_ascii=escaped).encode()) == value
@@ -40,6 +41,7 @@ def test_what_is_no_number_is_none_and_costs_nothing_beside_it(number):
     assert read(b'{"picture": "yes", "n": [' + number + b"]}") == {"picture": "yes", "n": [None]}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(some.binary(max_size=200))
 def test_nothing_but_bad_json_is_ever_raised(data):
     with suppress(BadJson):
