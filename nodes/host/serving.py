@@ -18,9 +18,10 @@ def serve(*tables: web.RouteTableDef) -> None:
     """Add the addresses of these tables to the host's server; called once, when the pack is loaded."""
     from server import PromptServer
 
+    ours: web.RouteTableDef = PromptServer.instance.routes  # type: ignore[attr-defined]
     for table in tables:
         for route in guarded(table, Names(own_names, allowed_hosts)):
-            PromptServer.instance.routes.route(route.method, route.path, **route.kwargs)(route.handler)
+            ours.route(route.method, route.path, **route.kwargs)(route.handler)
 
 
 def own_names() -> list[str]:
