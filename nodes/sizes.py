@@ -12,7 +12,7 @@ DALLE3_SIZES = ("1024x1024", "1792x1024", "1024x1792")
 DALLE2_SIZES = ("256x256", "512x512", "1024x1024")
 
 _MAX_EDGE = 16384  # px; ComfyUI's own MAX_RESOLUTION
-_SIZE = re.compile(r"\s*([0-9]{1,5})\s*[xX×]\s*([0-9]{1,5})\s*")
+_SIZE = re.compile(r"([0-9]{1,5}) ?[xX×] ?([0-9]{1,5})")
 
 
 class BadSize(DalleFluxError):
@@ -37,7 +37,7 @@ def parse_size(text: str) -> Size:
     Raises:
         BadSize: the text is anything else, or an edge is 0 or above 16384 px.
     """
-    match = _SIZE.fullmatch(text)
+    match = _SIZE.fullmatch(" ".join(text.split()))
     if match:
         size = Size(int(match[1]), int(match[2]))
         if 0 < size.width <= _MAX_EDGE and 0 < size.height <= _MAX_EDGE:

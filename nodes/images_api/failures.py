@@ -31,6 +31,8 @@ from .errors import (
 from .models import SUCCESSOR, ModelFamily
 from .plan import Operation, Plan, provider, retirement
 
+_VIOLATIONS = re.compile(r"safety_violations=\[([^\[\]]*)\]")
+
 _KNOWN_MODEL = (
     ", or say which known model it behaves like in endpoints.toml under [settings.images_api.models], for example "
     '"your-model" = "gpt-image-2".'
@@ -143,7 +145,7 @@ def _refusal(failure: ServiceFailed, name: str) -> RefusedByPolicy:
     details = details if isinstance(details, Mapping) else {}
     listed: Any = details.get("categories")
     categories = tuple(scrub(str(one))[:40] for one in listed[:20]) if isinstance(listed, list) else ()
-    if not categories and (match := re.search(r"safety_violations=\[([^\]]*)\]", failure.said)):
+    if not categories and (match := _VIOLATIONS.search(failure.said)):
         categories = tuple(part.strip() for part in match[1].split(",") if part.strip())
     stage = scrub(str(details.get("moderation_stage") or "unknown"))[:20]
     what = {"input": "the prompt or an input picture", "output": "the picture it drew"}.get(stage, "this request")

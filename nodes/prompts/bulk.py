@@ -1,8 +1,8 @@
 """Prompts from a file: plain text, CSV or JSON Lines, read row by row, however long the file is.
 
 - `.txt`: one prompt a line; empty lines and lines that begin with `#` and a space are passed over.
-- `.csv`: a header names the columns; `prompt` is needed, `style`, `size` and `target` may be there. A file
-  without that header has its prompts in the first column.
+- `.csv`: a header names the columns; `prompt` is needed, `style`, `size` and `target` may be there. What stands
+  between the columns is found out, and so is how to read a file without a header: see `csv_layout`.
 - `.jsonl`: one JSON object a line with the same names, or a JSON string that is the prompt.
 """
 
@@ -21,6 +21,7 @@ from ..errors import DalleFluxError
 from ..filenames import inside
 from ..sizes import BadSize, parse_size
 from .convert import Conversion, ConversionRequest, convert
+from .csv_layout import BadLayout, layout_of
 from .rule import Notice
 from .targets import Style, Target
 from .tokens import ESTIMATE, Tokenizers
@@ -93,21 +94,22 @@ def convert_rows(
         yield row, convert(row.request, tokenizers)
 
 
-def telling_of_the_rest(done: list[Conversion], first: int, in_file: int) -> list[Conversion]:
-    """`done`, its first report saying so if the file goes on behind it.
+def with_notices(done: list[Conversion], file: Path, first: int, in_file: int) -> list[Conversion]:
+    """`done`, its first report saying how the file was read where that was decided, and whether it goes on.
 
     Args:
         first: number of the first prompt converted.
         in_file: how many prompts the file holds.
     """
+    told = layout_of(file).told if file.suffix.lower() == ".csv" else ""
+    notices = [Notice("file_read", told)] if told else []
     following = first + len(done)
-    if not done or following > in_file:
+    if following <= in_file:
+        rest = f"Rows {first} to {following - 1} of {in_file} were converted; set first_row to {following}"
+        notices.append(Notice("more_rows", f"{rest} for the next run."))
+    if not done or not notices:
         return done
-    rest = Notice(
-        "more_rows",
-        f"Rows {first} to {following - 1} of {in_file} were converted; set first_row to {following} for the next run.",
-    )
-    report = replace(done[0].report, warnings=(*done[0].report.warnings, rest))
+    report = replace(done[0].report, warnings=(*done[0].report.warnings, *notices))
     return [replace(done[0], report=report), *done[1:]]
 
 
@@ -117,7 +119,7 @@ def _told(file: Path) -> Generator[tuple[int, dict[str, Any]], None, None]:
         with file.open(encoding="utf-8-sig", newline="") as text:
             match file.suffix.lower():
                 case ".csv":
-                    yield from _csv(text)
+                    yield from _csv(file, text)
                 case ".jsonl":
                     yield from _json_lines(file, text)
                 case _:
@@ -125,7 +127,12 @@ def _told(file: Path) -> Generator[tuple[int, dict[str, Any]], None, None]:
     except UnicodeDecodeError:
         raise BadPromptFile(f"{file.name} is not UTF-8 text; save it as UTF-8.") from None
     except csv.Error as error:
-        raise BadPromptFile(f"{file.name} is no CSV that can be read ({error}); check its quotation marks.") from None
+        raise BadPromptFile(
+            f"{file.name} is no CSV that can be read ({error}); check its quotation marks, or save one prompt a line "
+            "as .txt."
+        ) from None
+    except BadLayout as error:
+        raise BadPromptFile(f"{file.name} cannot be read: {error}.") from None
     except OSError as error:
         raise BadPromptFile(f"{file.name} cannot be read ({error.strerror}); check its permissions.") from None
 
@@ -145,20 +152,19 @@ def _lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, {"prompt": line.strip("\r\n")}
 
 
-def _csv(text: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(line for _, line in _bounded(text))
-    names: list[str] | None = None
+def _csv(file: Path, text: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    layout = layout_of(file)
+    lines = (line for number, line in _bounded(text) if number > layout.first_line)
+    reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
     for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if names is None:
-            names = [cell.strip().lower() for cell in cells]
-            if "prompt" in names:
-                continue
-            names = ["prompt"]
-        fields = dict(zip(names, cells, strict=False))
+        if len(cells) > len(layout.names) and any(cell.strip() for cell in cells[len(layout.names) :]):
+            raise BadPromptFile(
+                f"Line {layout.first_line + reader.line_num} of {file.name} has {len(cells)} columns and the file "
+                f"{len(layout.names)}; put a prompt that holds {layout.delimiter!r} into quotation marks."
+            )
+        fields = {name: cell for name, cell in zip(layout.names, cells, strict=False) if name}
         if fields.get("prompt", "").strip():
-            yield reader.line_num, fields
+            yield layout.first_line + reader.line_num, fields
 
 
 def _json_lines(file: Path, text: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:

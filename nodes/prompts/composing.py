@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .clauses import CONJUNCTIONS, clauses_of, sentences
 from .quoting import MARK, is_ended
 from .rules.cues import is_style_cue, short_form, split_cues
 
@@ -20,32 +21,11 @@ Count = Callable[[str], int]
 # T5's longest piece has 16 characters and runs of unknown ones collapse into one; a text much longer than this is not
 # worth measuring whole. Keeps a prompt of a megabyte in linear and small time.
 _WINDOW = 24_000
-_SENTENCE = re.compile(r"[^.!?…。！？]*(?:[.!?…](?![\s\ue002])[^.!?…。！？]*)*(?:[.!?…。！？]+[)\"'”’\]]*|\Z)\s*")
-_ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|vs|etc|e\.g|i\.e|approx|ca|ft|Jr|Sr|[A-Z])\.)\s*\Z")
-_CLAUSE = re.compile(r"(\s*[,;:，；、]\s+|\s*[，；、]\s*|\s+[–—-]\s+)")
 _STANDS_ALONE = 71  # importance from which a clause is taken without the one before it
 _JOINT = re.compile(
-    r"\s+(?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at)\s)", re.I
+    r" (?=(?:while|as|with|against|surrounded|beside|behind|under|beneath|above|near|next|in|on|at) )", re.I
 )
-_LAST_ADJECTIVES = re.compile(r"(?:, [\w-]+)+\Z")
-_ITEM = 4  # words; what is shorter may be an item of a list, or a subject whose verb is still to come
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_DETERMINERS = _words("a an the its his her their some two three four five six")
-_PLACES = _words(
-    "in on at by from to under above below behind beside beneath outside inside around near nearby next with along "
-    "over across through between amidst among as meanwhile here there overhead"
-)
-_BEFORE_A_SUBJECT = _words("as while when where")
-_INVERTED = _words("is are sit sits lie lies lay lays rest rests stand stands hang hangs")
-_CONJUNCTIONS = _words("and but while so as")
-_BEFORE_ADJECTIVES = _DETERMINERS | _words("of with by against in on into very under over behind near from to")
-_NO_ADJECTIVE = _DETERMINERS | _PLACES | _words("and or but while of where which who each one to up down into")
-# Words, or their beginnings, that say how the picture is made.
+_WORDS = re.compile("(?:\ue002[\ue010-\ue019]{1,9}\ue003|[^\\s\ue002])+")
 _STYLE_WORDS = (
     "photo", "portrait", "painting", "watercolo", "oil", "acrylic", "gouache", "sketch", "drawing", "illustrat",
     "render", "3d", "cgi", "anime", "manga", "cartoon", "comic", "pixel", "vector", "logo", "poster", "collage",
@@ -64,20 +44,6 @@ class Long:
     text: str
     left_out: tuple[str, ...] = ()  # whole sentences or, where one alone was too long, its end
     tokens: int = 0
-
-
-def sentences(text: str) -> list[str]:
-    """Sentences with their ends, without the space between them."""
-    found: list[str] = []
-    for match in _SENTENCE.finditer(text):
-        part = match[0]
-        if not part:
-            continue
-        if found and _ABBREVIATED.search(found[-1][-12:]):
-            found[-1] += part
-        else:
-            found.append(part)
-    return [sentence.strip() for sentence in found if sentence.strip()]
 
 
 def compose_long(text: str, limit: int, count: Count) -> Long:
@@ -135,7 +101,7 @@ def compose_short(text: str, limit: int, count: Count, read: Callable[[str], str
     if len(text) <= 1200 and count(text) <= limit:
         return text
     body, cues = split_cues(text)
-    clauses = list(_clauses(body[:4000]))
+    clauses = list(_clauses(" ".join(body[:4000].split())))
     if not clauses:
         return _longest_start(text, limit, count)
     # The cue of the style matters as much as style in the prompt, that of the format less than what is in the picture.
@@ -178,7 +144,7 @@ def _joined(clauses: list[_Clause], chosen: dict[int, str], order: list[int], re
         else:
             joint = ", " if text else ""
             first, _, rest = words.partition(" ")
-            words = rest if first.lower() in _CONJUNCTIONS and rest else words
+            words = rest if first.lower() in CONJUNCTIONS and rest else words
         text, last = text + joint + words, index
     return text
 
@@ -213,59 +179,10 @@ def _clauses(body: str) -> Iterator[_Clause]:
 def _is_style(words: list[str], *, alone: bool) -> bool:
     """True for "in watercolor", but not for "admiring it and taking photos": that goes on with something."""
     if alone:
-        first = next((word for word in words if word not in _CONJUNCTIONS), "")
+        first = next((word for word in words if word not in CONJUNCTIONS), "")
         if first.endswith("ing") and not first.startswith(_STYLE_WORDS):
             return False
     return "deco" in words or any(word.startswith(_STYLE_WORDS) for word in words)
-
-
-def clauses_of(sentence: str) -> list[tuple[str, str]]:
-    """(joint before it, clause): cut at commas, but not inside of lists, nor where one half cannot stand alone."""
-    parts = _CLAUSE.split(sentence)
-    found = [("", parts[0])]
-    for joint, part in zip(parts[1::2], parts[2::2], strict=True):
-        if part.lower().startswith(("and ", "or ")):  # the end of a list
-            while len(found) > 1 and _is_item(found[-1][1]):
-                own_joint, item = found.pop()
-                found[-1] = (found[-1][0], found[-1][1] + own_joint + item)
-        before, last = found[-1]
-        belongs = part.lower().startswith(("such as ", "including ")) or _ends_a_list(last, part)
-        if belongs or _dangles(last, part, at_start=len(found) == 1):
-            found[-1] = (before, last + joint + part)
-        else:
-            found.append((joint, part))
-    return found
-
-
-def _is_item(part: str) -> bool:
-    return len(part.split()) <= _ITEM
-
-
-def _ends_a_list(part: str, following: str) -> bool:
-    """True for "red, green" before "and blue"."""
-    _, comma, item = part.rpartition(", ")
-    return bool(comma) and _is_item(item) and following.lower().startswith(("and ", "or "))
-
-
-def _dangles(part: str, following: str, *, at_start: bool) -> bool:
-    """True for what cannot stand alone: "a white" before "sleek car", "in the background" before what is there."""
-    words = part.lower().split()
-    if at_start and words:
-        opens = words[0] in _PLACES or words[0].endswith(("ing", "ed")) or words[0] in ("seen", "set", "built", "shot")
-        if len(words) <= _ITEM or (opens and len(words) <= 3 * _ITEM and _INVERTED.isdisjoint(words)):
-            return True
-    if not _BEFORE_A_SUBJECT.isdisjoint(words[-4:-1]) or (words and len(words) <= 2 and words[-1] in _PLACES):
-        return True
-    if ", " in part:
-        words = _LAST_ADJECTIVES.sub("", part.lower()).split()
-    comes = len(words) > 1 and (words[-2] in _BEFORE_ADJECTIVES or words[-2].endswith(("'s", "’s")))
-    return comes and _may_be_adjective(following.lower().split())
-
-
-def _may_be_adjective(words: list[str]) -> bool:
-    """False for "and more", "with snow", "gazing up at it": they go on with something else."""
-    first, second = [*[word for word in words[:3] if not word.endswith("ly")], "", ""][:2]
-    return first not in _NO_ADJECTIVE and not (first.endswith(("ing", "ed")) and second in _NO_ADJECTIVE)
 
 
 def _first_joint(clause: str, limit: int, count: Count) -> str:
@@ -280,7 +197,7 @@ def _first_joint(clause: str, limit: int, count: Count) -> str:
 
 def _longest_start(text: str, limit: int, count: Count) -> str:
     """The longest start of `text` within `limit` tokens that ends at a word and outside of quoted text."""
-    ends = [match.end() for match in re.finditer(r"(?:\ue002[\ue010-\ue019]+\ue003|[^\s\ue002])+", text[: limit * 64])]
+    ends = [match.end() for match in _WORDS.finditer(text[: limit * 64])]
     low, high = 0, len(ends)
     while low < high:
         middle = (low + high + 1) // 2

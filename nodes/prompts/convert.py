@@ -14,23 +14,21 @@ from .composing import compose_long, compose_short
 from .fidelity import Item, items, missing
 from .frozen import thaw
 from .language import READABLE_BY_T5, language_of
-from .quoting import MARK, clean, protect, render, restore, unescape
+from .quoting import clean, protect, render, restore, says_something, unescape
 from .report import Lost, Report, Tokens
-from .rule import Change, Notice, RuleContext
+from .rule import Notice, RuleContext
 from .rules import in_order
 from .rules.cues import split_cues
 from .targets import CLIP_LIMIT, PromptMode, Style, Target
 from .tokens import ESTIMATE, Tokenizers
 
-# Prose in which the final rules find nothing that the others would look at again.
-_PLAIN = re.compile(r"(?=\w)[\w ,'’-]*(?:\.{1,2} [\w ,'’-]+)*\.?\Z", re.ASCII)
 _EMBEDDING = re.compile(r"(?:\A|[ \n])embedding:")  # as the host looks for it (source: ComfyUI comfy/sd1_clip.py)
+_PLAIN = re.compile(r"[\w ,.'’-]*", re.ASCII)
 _MOST_PASSES = 6  # rules are made so that a second pass finds nothing; this bounds what they overlook
-# Rules whose work none of the others looks at.
-_FINAL = ("punctuation", "style_cue", "format_cue")
-# What these rules take is talk, settings and layout; their changes are in the report anyway.
-_NEVER_IN_THE_PICTURE = ("tool_call", "markdown", "chat", "other_tools", "weights", "size_and_quality", "quality_words")
+_NO_CONTENT = frozenset(rule.name for rule in in_order if not rule.content)
+_REWORDING = frozenset(rule.name for rule in in_order if rule.rewords)
 _CHECKED = 20_000  # characters up to which a result is checked item by item
+_MOST_GONE = 500  # items; more than a report shows
 
 
 @dataclass(frozen=True)
@@ -80,14 +78,8 @@ def convert(request: ConversionRequest, tokenizers: Tokenizers = ESTIMATE) -> Co
     if request.mode is PromptMode.AS_IS:
         context.verbatim = True
         return _finish(request, context, text.strip(), tokenizers, mode="as_is")
-    text = _apply(text, context)
-    if not context.verbatim and (any(change.rule not in _FINAL for change in context.changes) or not _is_plain(source)):
-        text = _until_settled(text, context)
+    text = _until_settled(text, context)
     return _finish(request, context, text, tokenizers, mode="as_is" if context.verbatim else "rules")
-
-
-def _is_plain(text: str) -> bool:
-    return "--" not in text and _PLAIN.match(text) is not None
 
 
 def _context(request: ConversionRequest) -> RuleContext:
@@ -97,17 +89,18 @@ def _context(request: ConversionRequest) -> RuleContext:
 
 def _apply(text: str, context: RuleContext) -> str:
     """Every rule once, in order. A rule that would leave nothing is not let."""
-    if not _says_something(text):
+    if not _has_content(text):
         return text.strip()
     for rule in in_order:
         if rule.english and context.language != "en":
             continue
         context.rule = rule.name
-        changes, quotes = len(context.changes), context.quotes
+        changes, quotes, asked = len(context.changes), context.quotes, dict(context.asked)
         after = rule.apply(text, context)
-        if after != text and not _says_something(after) and _says_something(text):
+        if after != text and not _has_content(after) and _has_content(text):
             del context.changes[changes:]
-            context.quotes = quotes
+            context.quotes, context.asked = quotes, asked
+            context.declined = True
             continue
         text = after
         if context.verbatim:
@@ -115,22 +108,30 @@ def _apply(text: str, context: RuleContext) -> str:
     return text
 
 
-def _says_something(text: str) -> bool:
-    text = split_cues(text)[0]
-    return any(character.isalnum() or ord(character) > 0x2000 for character in text[:4000]) or bool(MARK.search(text))
+def _is_plain(text: str) -> bool:
+    """True for prose: what the rules that reword found nothing in, they find nothing in after the others either."""
+    return "--" not in text and _PLAIN.fullmatch(text) is not None
+
+
+def _has_content(text: str) -> bool:
+    return says_something(split_cues(text)[0])
 
 
 def _until_settled(text: str, context: RuleContext) -> str:
-    """Apply the rules to their own result until it stands, so that converting twice changes nothing."""
+    """Apply the rules, and again to their own result until it stands, so that converting twice changes nothing."""
     for _ in range(_MOST_PASSES):
-        again, context.quotes = protect(clean(render(text, context.quotes)))
-        language = language_of(restore(again, context.quotes))
-        context.language = language
-        after = _apply(again, context)
-        if render(after, context.quotes) == render(again, context.quotes):
-            return after
-        text = after
-    return text
+        after = _apply(text, context)
+        if context.verbatim:
+            break
+        reworded = context.declined or any(change.rule in _REWORDING for change in context.changes)
+        if not reworded and _is_plain(text):
+            break
+        said = render(after, context.quotes)
+        if said == render(text, context.quotes):
+            break
+        text, context.quotes = protect(clean(said))
+        context.language = language_of(restore(text, context.quotes))
+    return after
 
 
 def _finish(
@@ -147,10 +148,10 @@ def _finish(
 
     limit = request.target.text_limit
     if mode == "rules":
-        long = compose_long(text, limit, lambda part: tokenizers.t5(read(part)))
-        text, left_out, t5_tokens = long.text, tuple(map(read, long.left_out)), long.tokens
+        text, t5_tokens = _fitted(text, limit, context, tokenizers)
     else:
-        left_out, t5_tokens = (), tokenizers.t5(read(text)) if len(text) < _CHECKED else limit + 1
+        plain = read(text)
+        t5_tokens = tokenizers.t5(plain) if len(plain) < _CHECKED else limit + 1
         if t5_tokens > limit:
             context.warn(
                 "long", f"The text is longer than the {limit} tokens that {request.target.value} learned from."
@@ -160,18 +161,16 @@ def _finish(
     t5xxl = render(text, context.quotes)
     _hint(request, context, t5xxl, tokenizers)
     clip_tokens = tokenizers.clip(unescape(short)) if len(short) < _CHECKED else CLIP_LIMIT + 1
-    if left_out:
-        context.warn("shortened", f"{len(left_out)} part(s) did not fit into {limit} tokens and were left out.")
+    if context.left_out:
+        context.warn("shortened", f"{len(context.left_out)} part(s) did not fit into {limit} tokens and were left out.")
     report = Report(
         mode=mode,
         target=request.target,
         language=context.language,
         changes=tuple(context.changes),
         warnings=tuple(context.warnings),
-        not_kept=_not_kept(request.prompt, t5xxl, context.changes, left_out, context.language)
-        if mode == "rules"
-        else (),
-        left_out=left_out,
+        not_kept=_not_kept(t5xxl, context) if mode == "rules" else (),
+        left_out=tuple(context.left_out),
         tokens=Tokens(t5_tokens, limit, clip_tokens, CLIP_LIMIT, tokenizers.measured),
         guidance=request.target.guidance(request.style),
         steps=request.target.steps,
@@ -181,29 +180,36 @@ def _finish(
     return Conversion(t5xxl, short, report.guidance, report)
 
 
-def _not_kept(
-    source: str, result: str, changes: list[Change], left_out: tuple[str, ...], language: str
-) -> tuple[Lost, ...]:
+def _fitted(text: str, limit: int, context: RuleContext, tokenizers: Tokenizers) -> tuple[str, int]:
+    """`text` within `limit` tokens, and how many it has. What a shortening brings to light, the rules see again."""
+    for _ in range(_MOST_PASSES):
+        long = compose_long(text, limit, lambda part: tokenizers.t5(restore(part, context.quotes)))
+        if not long.left_out:
+            break
+        context.left_out += map(context.read, long.left_out)
+        text = _until_settled(long.text, context)
+    return long.text, long.tokens
+
+
+def _not_kept(result: str, context: RuleContext) -> tuple[Lost, ...]:
     """What was said and is not any more, each with the rule or the shortening that took it."""
     taken = " \n ".join(
-        [change.before for change in changes if change.before and change.rule not in _FINAL] + list(left_out)
-    )
-    if not taken.strip() or len(source) > _CHECKED:
+        [change.before for change in context.changes if change.rule in _REWORDING] + context.left_out
+    )[:_CHECKED]  # fmt: skip
+    if not taken.strip():
         return ()
-    lost = (
-        Lost(item, _why(item, changes, left_out))
-        for item in missing(items(taken, words=language == "en"), result)
-    )  # fmt: skip
-    return tuple(one for one in lost if one.why not in _NEVER_IN_THE_PICTURE)
+    gone = missing(items(taken, words=context.language == "en"), result)[:_MOST_GONE]
+    lost = (Lost(item, _why(item, context)) for item in gone)
+    return tuple(one for one in lost if one.why not in _NO_CONTENT)
 
 
-def _why(item: Item, changes: list[Change], left_out: tuple[str, ...]) -> str:
-    for change in changes:
+def _why(item: Item, context: RuleContext) -> str:
+    for change in context.changes:
         if item.kind == "quoted" and change.rule in ("chat", "tool_call") and item.text in change.before:
             return change.rule
         if item.text in change.before and item.text not in change.after:
             return change.rule
-    return "shortened" if any(item.text in part for part in left_out) else "unexplained"
+    return "shortened" if any(item.text in part for part in context.left_out) else "unexplained"
 
 
 def _hint(request: ConversionRequest, context: RuleContext, t5xxl: str, tokenizers: Tokenizers) -> None:

@@ -37,6 +37,7 @@ _PLACES: dict[str, str] = {
     "adjacent": "next to", "nearby": "next to", "upside down": "upside down", "upside-down": "upside down",
 }  # fmt: skip
 _PLACE = re.compile(rf"\b(?:{'|'.join(sorted(_PLACES, key=len, reverse=True))})\b", re.IGNORECASE)
+_LETTER = re.compile(r"\w")
 _NAME = re.compile(r"(?<=[a-z,;\d] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*")
 _NOT_A_NAME = frozenset(["I", "I'm", "I’m", "A", "An", "The", "It", "In", "On", "And", "With", "DALL"])
 _PLURAL = {"grey": "gray", "golden": "gold"}
@@ -100,7 +101,13 @@ def _key(item: Item) -> str:
 
 
 def _word_in(word: str, lower: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", lower) is not None
+    """True if it stands there by itself, and not inside of a longer one."""
+    word, at = word.lower(), -1
+    while (at := lower.find(word, at + 1)) >= 0:
+        before, after = lower[at - 1 : at], lower[at + len(word) : at + len(word) + 1]
+        if not (_LETTER.match(before) or _LETTER.match(after)):
+            return True
+    return False
 
 
 def _count_in(number: str, lower: str) -> bool:

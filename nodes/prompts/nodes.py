@@ -213,7 +213,7 @@ async def texts(request: ConversionRequest, rewriter: Any = None) -> Conversion:
 
 
 async def _whole_file(name: str, first: int, most: int, like: ConversionRequest, rewriter: Any) -> list[Conversion]:
-    from .bulk import convert_rows, count, find_file, rows, telling_of_the_rest
+    from .bulk import convert_rows, count, find_file, rows, with_notices
 
     file = find_file(folders.input_folder(), name)
     in_file = await running.in_thread(lambda: count(file))
@@ -233,7 +233,7 @@ async def _whole_file(name: str, first: int, most: int, like: ConversionRequest,
             await running.show_progress(len(done), total)
     if not done:
         raise DalleFluxError(f"{file.name} holds no prompt from row {first} on; lower `first_row` or check the file.")
-    return telling_of_the_rest(done, first, in_file)
+    return with_notices(done, file, first, in_file)
 
 
 def _rewriters_inputs(seed_tooltip: str) -> list[io.Input]:

@@ -37,6 +37,7 @@ _UNUSABLE = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"
     "\ufeff\u200b\ufff9-\ufffb\ufffe\uffff]"
 )
+_CONTENT = re.compile(rf"[^\W_]|[\u2001-\ud7ff\uf900-\U0010ffff]|{MARK.pattern}")
 _STOPS = tuple(".!?…。！？")
 _LINE_ENDS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 
@@ -55,6 +56,11 @@ class Quotes:
 def is_ended(text: str) -> bool:
     """True if `text`, as people read it, ends a sentence, be it inside of quotation marks."""
     return text.rstrip("\"'”’»)").endswith(_STOPS)
+
+
+def says_something(text: str) -> bool:
+    """True if there is something to draw in marked `text`: a letter, a digit, a sign of its own, a quoted text."""
+    return _CONTENT.search(text) is not None
 
 
 def clean(text: str) -> str:
@@ -84,8 +90,8 @@ def protect(text: str, quotes: Quotes | None = None) -> tuple[str, Quotes]:
 
     def mark(match: re.Match[str]) -> str:
         quoted = unescape(match[0]).replace(OPEN, "(").replace(CLOSE, ")")
-        if not any(character.isalnum() or ord(character) > 0x2000 for character in quoted[1:-1]):
-            return match[0]  # nothing to draw in it
+        if not says_something(quoted[1:-1]):
+            return match[0]
         if MARK.search(quoted):
             return match[0]
         texts.append(quoted)

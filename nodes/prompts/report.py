@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .fidelity import Item
-from .rule import Change, Notice, shorten_for_report
+from .rule import MOST_TOLD, Change, Notice, shorten_for_report
 from .targets import Target
 
 VERSION = 1
-_MOST = 200  # entries of each list; a prompt of a megabyte may have thousands of changes
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Report:
         from .rules import in_order
 
         by_rule: dict[str, list[dict[str, Any]]] = {}
-        for change in self.changes[:_MOST]:
+        for change in self.changes[:MOST_TOLD]:
             by_rule.setdefault(change.rule, []).append(
                 {
                     "at": change.at,
@@ -87,12 +86,12 @@ class Report:
             "rules": [
                 {"rule": name, "reason": reasons.get(name, ""), "changes": changes} for name, changes in by_rule.items()
             ],
-            "warnings": [{"code": warning.code, "message": warning.message} for warning in self.warnings[:_MOST]],
+            "warnings": [{"code": warning.code, "message": warning.message} for warning in self.warnings[:MOST_TOLD]],
             "not_kept": [
                 {"kind": lost.item.kind, "text": shorten_for_report(lost.item.text), "why": lost.why}
-                for lost in self.not_kept[:_MOST]
+                for lost in self.not_kept[:MOST_TOLD]
             ],
-            "left_out": [shorten_for_report(part) for part in self.left_out[:_MOST]],
+            "left_out": [shorten_for_report(part) for part in self.left_out[:MOST_TOLD]],
             "tokens": {
                 "t5xxl": self.tokens.t5xxl,
                 "t5xxl_limit": self.tokens.t5xxl_limit,

@@ -12,6 +12,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,8 @@ OWN_INSTRUCTIONS = "rewriter_instructions.md"  # in the state folder; used inste
 ATTEMPTS = 2
 _LONGEST_SOURCE = 12_000  # characters; nobody's prompt for a picture is longer, and LLMs have limits
 _LONGEST_ANSWER = 100_000
+_BRACE = re.compile(r"\{")
+_BEFORE_PROSE = re.compile(r"\A(?:```\w{0,20} ?|(?:here[^:]{0,80}|prompt) ?: ?)", re.IGNORECASE)
 
 
 class NoAnswer(DalleFluxError):
@@ -148,7 +151,7 @@ def prompt_in(raw: str, *, prose_allowed: bool) -> str:
     answer = answer.rsplit("</think>", 1)[-1] if "</think>" in answer else answer.split("<think>", 1)[0]
     answer = answer.strip()
     decoder = json.JSONDecoder(strict=False)  # LLMs put bare line ends into strings
-    for opening in list(re.finditer(r"\{", answer))[:50]:
+    for opening in islice(_BRACE.finditer(answer), 50):
         try:
             data, _ = decoder.raw_decode(answer, opening.start())
         except (ValueError, RecursionError):
@@ -156,8 +159,8 @@ def prompt_in(raw: str, *, prose_allowed: bool) -> str:
         if isinstance(data, dict) and isinstance(data.get("prompt"), str):
             return " ".join(data["prompt"].split())
     if prose_allowed and "{" not in answer:
-        prose = re.sub(r"\A(?:```\w*\s*|(?:here[^:\n]{0,80}|prompt)\s*:\s*)|\s*```\Z", "", answer, flags=re.IGNORECASE)
-        return " ".join(prose.split())
+        prose = " ".join(answer.removesuffix("```").split())
+        return _BEFORE_PROSE.sub("", prose).strip()
     return ""
 
 

@@ -41,14 +41,21 @@ def _asked(data: Mapping[str, Any]) -> ConversionRequest:
     from .convert import ConversionRequest
 
     return ConversionRequest(
-        prompt=str(data.get("prompt", "")),
+        prompt=_text(data, "prompt", ""),
         style=Style(data.get("style", Style.VIVID.value)),
-        size=str(data.get("size", "1024x1024")),
+        size=_text(data, "size", "1024x1024"),
         target=Target(data.get("target", Target.DEV.value)),
         mode=PromptMode(data.get("prompt_mode", PromptMode.CONVERT.value)),
         describe_artists=bool(data.get("describe_artists", False)),
-        frozen=str(data.get("frozen", "")),
+        frozen=_text(data, "frozen", ""),
     )
+
+
+def _text(data: Mapping[str, Any], name: str, otherwise: str) -> str:
+    value = data.get(name, otherwise)
+    if not isinstance(value, str):
+        raise ValueError(f"'{name}' is no text")
+    return value
 
 
 def _converted(request: ConversionRequest) -> dict[str, Any]:

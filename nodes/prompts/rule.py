@@ -10,6 +10,7 @@ from ..sizes import Size
 from .quoting import Quotes, protect, restore
 from .targets import Style, Target
 
+MOST_TOLD = 200  # entries of each list of a report; a long prompt may have thousands of changes
 _SHOWN = 400  # characters of a change that a report repeats
 
 
@@ -42,9 +43,11 @@ class RuleContext:
     describe_artists: bool = False
     quotes: Quotes = field(default_factory=Quotes)
     verbatim: bool = False
+    declined: bool = False  # a rule would have left nothing
     changes: list[Change] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
     asked: dict[str, str | int | float] = field(default_factory=dict)  # settings written in the prompt
+    left_out: list[str] = field(default_factory=list)  # what was not read at all
     rule: str = ""  # the one at work
 
     def read(self, text: str) -> str:
@@ -64,7 +67,7 @@ class RuleContext:
     def warn(self, code: str, message: str) -> None:
         """Tell the person, once."""
         warning = Notice(code, message)
-        if warning not in self.warnings:
+        if len(self.warnings) < MOST_TOLD and warning not in self.warnings:
             self.warnings.append(warning)
 
     def replace(
@@ -92,6 +95,8 @@ class RewriteRule:
     reason: str
     apply: Callable[[str, RuleContext], str]
     english: bool = False  # True: knows English words, and is left out for other languages
+    content: bool = True  # False: takes talk, settings and layout, which were never meant to be in the picture
+    rewords: bool = True  # False: only adds a sentence or mends punctuation, so that nothing said can be lost by it
 
 
 def shorten_for_report(text: str) -> str:

@@ -14,7 +14,8 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
-_LONGEST_WORD = 40  # characters, on average
+# CLIP's tokenizer takes the square of a word's length in time. Longer ones are counted in parts: rather too many.
+_CLIP_WORD = re.compile(r"\S{1,100}")
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,7 @@ def measured(t5: Callable[..., Any], clip: Callable[..., Any], t5_unknown_id: in
         return len(ids(clip, word)) - 2
 
     def clip_tokens(text: str) -> int:
-        words = text.split()
-        if len(text) > _LONGEST_WORD * (len(words) + 1):  # words too long to be worth keeping
-            return len(ids(clip, text)) - 2
-        return sum(map(clip_of_word, words))
+        return sum(map(clip_of_word, _CLIP_WORD.findall(text)))
 
     return Tokenizers(
         t5=lambda text: len(ids(t5, text)),
@@ -60,35 +58,26 @@ def measured(t5: Callable[..., Any], clip: Callable[..., Any], t5_unknown_id: in
     )
 
 
-_PIECE = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]")
+_PIECE = re.compile(r"[A-Za-z]{1,40}|\d|[^\sA-Za-z\d]")
 # Nothing of these is in T5's vocabulary (measured).
 _UNREADABLE = re.compile(
     "[{}~^`<\\\\\u0590-\u1fff\u2e80-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001f000-\U0003ffff]+"
 )
+# Tokens of a piece, by its length.
+_T5 = (0, *(1 if length <= 4 else 2 if length <= 8 else 3 + (length - 9) // 3 for length in range(1, 41)))
+_CLIP = (0, *(1 if length <= 7 else 2 if length <= 11 else 3 + (length - 12) // 2 for length in range(1, 41)))
 
 
 def _t5(text: str) -> int:
-    return 1 + sum(map(_t5_piece, map(len, _PIECE.findall(text))))
-
-
-def _t5_piece(length: int) -> int:
-    return 1 if length <= 4 else 2 if length <= 8 else 3 + (length - 9) // 3
+    return 1 + sum(map(_T5.__getitem__, map(len, _PIECE.findall(text))))
 
 
 def _clip(text: str) -> int:
-    if text.isascii():
-        return sum(map(_clip_ascii, map(len, _PIECE.findall(text))))
-    return sum(map(_clip_piece, _PIECE.findall(text)))
-
-
-def _clip_ascii(length: int) -> int:
-    return 1 if length <= 7 else 2 if length <= 11 else 3 + (length - 12) // 2
-
-
-def _clip_piece(piece: str) -> int:
-    if piece.isascii():
-        return _clip_ascii(len(piece))
-    return len(piece.encode("utf-8", "replace"))  # at worst one token a byte
+    pieces = _PIECE.findall(text)
+    tokens = sum(map(_CLIP.__getitem__, map(len, pieces)))
+    if not text.isascii():  # at worst one token a byte
+        tokens += sum(len(piece.encode("utf-8", "replace")) - 1 for piece in pieces if not piece.isascii())
+    return tokens
 
 
 ESTIMATE = Tokenizers(t5=_t5, clip=_clip, t5_unknown=lambda text: len(_UNREADABLE.findall(text)), measured=False)

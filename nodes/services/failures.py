@@ -116,7 +116,10 @@ _BUSY = (503, 529)
 _NO_MODEL = re.compile(r"\bmodels?\b.{0,300}(does not exist|not found|deprecated|retired)", re.IGNORECASE | re.DOTALL)
 # Raised before a single byte of the request has left (names, as httpx and httpx2 share them).
 _NEVER_CONNECTED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_QUERY = re.compile(r"[?#]")
+_DURATION = re.compile(
+    r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?)s)?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?"
+)
 
 
 @contextmanager
@@ -151,7 +154,7 @@ def of_reply(
     own = headers.get("x-request-id") or headers.get("apim-request-id")
     secret = _secret(endpoint)
     if 300 <= status < 400 and not started:
-        target = re.sub(r"[?#].*", "", str(headers.get("location", "another address")), flags=re.DOTALL)[:120]
+        target = _QUERY.split(str(headers.get("location", "another address")), 1)[0][:120]
         return ServiceFailed(
             Meaning.REDIRECTED, endpoint, status=status, said=scrub(target, secret), request_id=request_id(own)
         )

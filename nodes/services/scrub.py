@@ -9,6 +9,7 @@ from ..errors import printable
 _MAX_QUOTE = 240  # characters
 _MAX_READ = 4000
 _MAX_ID = 200
+_NO_ID = re.compile(r"[^A-Za-z0-9_.:-]")
 _KEY = re.compile(r"\b(sk|key)-[A-Za-z0-9_-]{8,}")
 
 
@@ -22,4 +23,4 @@ def scrub(text: str, secret: str | None = None) -> str:
 
 def request_id(text: object) -> str | None:
     """An endpoint's own name for a request, as letters, digits and the signs that such names have; None if empty."""
-    return re.sub(r"[^A-Za-z0-9_.:-]", "", str(text or "")[:_MAX_ID]) or None
+    return _NO_ID.sub("", str(text or "")[:_MAX_ID]) or None

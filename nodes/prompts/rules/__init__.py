@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..rule import RewriteRule
-from . import artists, boilerplate, colours, cues, host_syntax, markup, negatives, parameters, tidying, wrappers
+from . import artists, boilerplate, colours, cues, host_syntax, length, markup, negatives, parameters, tidying, wrappers
 
 in_order: tuple[RewriteRule, ...] = (
     wrappers.TOOL_CALL,
+    length.LENGTH,
     markup.MARKDOWN,
     wrappers.AS_IS,
     wrappers.CHAT,

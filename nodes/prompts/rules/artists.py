@@ -56,12 +56,12 @@ ARTISTS_TABLE: tuple[tuple[str, str, str, str], ...] = (
 
 _NAMES = "|".join(f"(?P<n{index}>{row[0]})" for index, row in enumerate(ARTISTS_TABLE))
 _STYLE_OF = re.compile(
-    rf"\b(?:in|after|following)\s+the\s+(?:[\w-]+\s+)?(?:style"
-    rf"|manner)s?\s+of\s+(?:the\s+)?(?:artist\s+|painter\s+)?(?:{_NAMES})(?:['’]s\s+(?:art|work"
+    rf"\b(?:in|after|following) the (?:[\w-]+ )?(?:style"
+    rf"|manner)s? of (?:the )?(?:artist |painter )?(?:{_NAMES})(?:['’]s (?:art|work"
     rf"|paintings?))?\b"
 )
-_ADJECTIVE = re.compile(rf"\b(?:{_NAMES})(?:['’]s)?[- ](?:styled?|inspired|esque|like)\b(?!\s+(?:of|by))")
-_BY = re.compile(rf"(?:,\s*)?\b(?:by|inspired\s+by|as\s+painted\s+by)\s+(?:{_NAMES})\b(?!['’]s)")
+_ADJECTIVE = re.compile(rf"\b(?:{_NAMES})(?:['’]s)?[- ](?:styled?|inspired|esque|like)\b(?! (?:of|by))")
+_BY = re.compile(rf"(?:, ?)?\b(?:by|inspired by|as painted by) (?:{_NAMES})\b(?!['’]s)")
 
 
 def _row(match: re.Match[str]) -> tuple[str, str, str, str]:

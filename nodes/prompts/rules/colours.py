@@ -34,11 +34,11 @@ BASIC = (
     "cobalt|azure|indigo|purple|violet|lavender|lilac|plum|magenta|fuchsia|pink|rose"
 )
 _HEX = (
-    r"(?:hex(?:adecimal)?(?:\s+(?:code|colou?r|value))?\s*[:=]?\s*)?#([0-9A-Fa-f]{6}"
+    r"(?:hex(?:adecimal)?(?: (?:code|colou?r|value))? ?[:=]? ?)?#([0-9A-Fa-f]{6}"
     r"|(?=[0-9]{0,2}[A-Fa-f])[0-9A-Fa-f]{3})\b"
 )
-_AFTER_NAME = re.compile(rf"\b({BASIC})((?:\s+colou?r)?)\s*[(\[]?\s*{_HEX}\s*[)\]]?", re.IGNORECASE)
-_BEFORE_NAME = re.compile(rf"{_HEX}\s*[(\[]\s*((?:[\w-]+\s){{0,2}}(?:{BASIC}))\s*[)\]]", re.IGNORECASE)
+_AFTER_NAME = re.compile(rf"\b({BASIC})((?: colou?r)?) ?[(\[]? ?{_HEX} ?[)\]]?", re.IGNORECASE)
+_BEFORE_NAME = re.compile(rf"{_HEX} ?[(\[] ?((?:[\w-]{{1,30}} ){{0,2}}(?:{BASIC})) ?[)\]]", re.IGNORECASE)
 _ALONE = re.compile(_HEX, re.IGNORECASE)
 
 

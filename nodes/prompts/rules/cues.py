@@ -152,6 +152,7 @@ STYLE = RewriteRule(
     "colour where the prompt says it itself.",
     _style,
     english=True,
+    rewords=False,
 )
 
 
@@ -176,4 +177,5 @@ FORMAT = RewriteRule(
     "The shape of the picture in words, so that the composition fills it: wide, tall or square.",
     _format,
     english=True,
+    rewords=False,
 )

@@ -8,7 +8,7 @@ from ..rule import RewriteRule, RuleContext
 
 _CHOICE = re.compile(r"\{([^{}]{1,300})\}")
 _HOW_MANY = re.compile(r"\A\d+(?:-\d+)?\$\$(?:[^|$]{0,20}\$\$)?")  # {2$$a|b}
-_HOW_OFTEN = re.compile(r"\A\s*\d*\.?\d+::")  # {0.5::a|b}
+_HOW_OFTEN = re.compile(r"\A ?\d{0,4}\.?\d{1,4}::")  # {0.5::a|b}
 _BAR = re.compile(r"(?<!\\)\|")
 _ESCAPED_BRACE = re.compile(r"\\[{}]")
 _LOOSE_BRACE = re.compile(r"[{}]")

@@ -6,24 +6,26 @@ import re
 
 from ..rule import RewriteRule, RuleContext
 
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*\w{0,20}[ \t]*$\n?", re.MULTILINE)
+_BLANKS = re.compile("[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]{2,}|[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_FENCE = re.compile(r"^ ?(?:```|~~~) ?\w{0,20} ?$\n?", re.MULTILINE)
 _IMAGE_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:https?:|/|data:|sandbox:)[^()\s]{0,2000}\)")
-_HEADING = re.compile(r"^[ \t]{0,8}#{1,6}[ \t]+", re.MULTILINE)
-_RULE_LINE = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$\n?", re.MULTILINE)
-_BLOCK_QUOTE = re.compile(r"^[ \t]{0,8}>[ \t]+", re.MULTILINE)
-_BOLD = re.compile(r"\*\*(?=[^\s*])([^*\n]{1,300})(?<=\S)\*\*")
+_HEADING = re.compile(r"^ ?#{1,6} ", re.MULTILINE)
+_RULE_LINE = re.compile(r"^ ?(?:-{3,}|\*{3,}|_{3,}|={3,}) ?$\n?", re.MULTILINE)
+_BLOCK_QUOTE = re.compile(r"^ ?> ", re.MULTILINE)
+_BOLD = re.compile(r"(?<!\*)\*{2,}(?=[^\s*])([^*\n]{1,300})(?<=\S)\*{2,}")
 _ITALIC = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]{1,300})(?<=\S)\*(?![\w*])")
-_CODE = re.compile(r"`([^`\n]{1,300})`")
+_CODE = re.compile(r"(?<!`)`+([^`\n]{1,300})`+")
 _TAG = re.compile(r"</?(?:b|i|u|em|strong|p|br|span|div|h[1-6]|ul|ol|li|code|pre|sup|sub)\b[^<>\n]{0,200}/?>", re.I)
-_ENTITY = re.compile(r"&(amp|quot|nbsp|#39|apos);")
+_ENTITY = re.compile(r"&(?:amp;)*(amp|quot|nbsp|#39|apos);")
 _ENTITIES = {"amp": "&", "quot": '"', "nbsp": " ", "#39": "'", "apos": "'"}
-_BULLET = re.compile(r"^[ \t]{0,20}(?:[-*•‣·–][ \t]+|\d{1,2}[.)][ \t]+)(?=\S)", re.MULTILINE)
-_LABEL_LINE = re.compile(r"\A[ \t]*[A-Z][\w /-]{0,30}:[ \t]")
+_BULLET = re.compile(r"^ ?(?:[-*•‣·–] |\d{1,2}[.)] )(?=\S)", re.MULTILINE)
+_LABEL_LINE = re.compile(r"\A ?[A-Z][\w /-]{0,30}: ")
 _OPEN_END = re.compile(r"\b(?:of|with|and|or|in|on|by|for|featuring|showing|including)\Z", re.IGNORECASE)
 _ENDED = re.compile(r"[.!?:;,。！？，、；：]\Z")
 
 
 def _markdown(text: str, context: RuleContext) -> str:
+    text = _BLANKS.sub(" ", text)  # so that the patterns of all rules need to look for one
     if "```" in text or "~~~" in text:
         text = context.cut(_FENCE, text)
     if "](" in text:
@@ -73,4 +75,5 @@ MARKDOWN = RewriteRule(
     "markdown",
     "Asterisks, headings, bullets and tags are for the eye; FLUX reads one paragraph of prose.",
     _markdown,
+    content=False,
 )

@@ -15,18 +15,19 @@ _WITH_VALUE = (
 _ALONE = ("tile", "hd", "raw", "turbo", "fast", "relax", "video", "draft", "uplight", "upbeta", "test", "creative")
 _FLAG = re.compile(
     rf"(?:(?<=\s)|\A)(?:--|[—–])(?P<name>{'|'.join(sorted(_WITH_VALUE, key=len, reverse=True))}|{'|'.join(_ALONE)})"
-    r"\b(?:[ \t=]+(?P<value>\d[\w.:]{0,20}|raw\b|cute\b|scenic\b|expressive\b|original\b|https?://\S{1,500}))?",
+    r"\b(?:[ =](?P<value>\d[\w.:]{0,20}|raw\b|cute\b|scenic\b|expressive\b|original\b|https?://\S{1,500}))?",
     re.IGNORECASE,
 )
-_NO_FLAG = re.compile(r"(?:(?<=\s)|\A)(?:--|—)no[ \t]+(?P<things>[^\n-]{1,300}?)[ \t.]*(?=\s--|\n|\Z)", re.IGNORECASE)
+_NO_FLAG = re.compile(r"(?:(?<=\s)|\A)(?:--|—)no (?P<things>[^\n-]{1,300}?)(?=\s--|\n|\Z)", re.IGNORECASE)
 _WEB_ADDRESS = re.compile(r"(?<!\w)https?://[^\s\"”)]{3,2000}")
 _NETWORK = re.compile(r"<(?:lora|lyco|lycoris|hypernet|ti):[^<>\n]{1,200}>", re.IGNORECASE)
-_BREAK = re.compile(r"(?<=[\w,.])[ \t]+(?:BREAK|ADDCOMM|ADDROW)[ \t]+")
+_BREAK = re.compile(r"(?<=[\w,.]) (?:BREAK|ADDCOMM|ADDROW) ")
 _NEGATIVE_PART = re.compile(
     r"(?:\A|\s)negative[ _]prompt\s{0,3}[:=]\s{0,3}(?P<things>.*?)(?=\sSteps: ?\d|\Z)", re.I | re.S
 )
+_LIST = re.compile(r"[,;\n]+")
 _A1111 = re.compile(
-    r"(?:\A|\s)Steps: ?(?P<steps>\d{1,3}), (?:Sampler|CFG scale|Size|Seed|Schedule type): [^\n]{0,4000}\Z"
+    r"(?:\A|\s)Steps: ?(?P<steps>\d{1,3}), (?:Sampler|CFG scale|Size|Seed|Schedule type): [^\n]{0,2000}\Z"
 )
 _A1111_PAIR = re.compile(r"(Sampler|CFG scale|Seed|Size): ([^,\n]{1,60})")
 _SETTING_OF_FLAG = {
@@ -74,7 +75,7 @@ def _keep_a1111(match: re.Match[str], context: RuleContext) -> str:
 
 def _as_negatives(things: str, context: RuleContext) -> str:
     """A list of what is not wanted, in the words that the rule `negatives` reads."""
-    wanted_not = [thing.strip(" .\n") for thing in re.split(r"[,;\n]+", things)[:60]]
+    wanted_not = [thing.strip(" .\n") for thing in _LIST.split(things, 60)[:60]]
     known = [thing for thing in wanted_not if thing and context.language == "en" and positive_for(thing)]
     unknown = [thing for thing in wanted_not if thing and thing not in known]
     if unknown:
@@ -90,6 +91,7 @@ OTHER_TOOLS = RewriteRule(
     "Midjourney's --flags, Stable Diffusion's negative prompt, LoRA tags and generation line, and web addresses mean "
     "nothing to FLUX; what is a setting is kept in the report.",
     _other_tools,
+    content=False,
 )
 
 # Small numbers alone: "(John 3:16)" and "(2:1)" are no weights.
@@ -117,47 +119,72 @@ WEIGHTS = RewriteRule(
     "weights",
     "(word:1.3), ((word)) and word::2 are weights of other tools; FLUX reads emphasis from the words themselves.",
     _weights,
+    content=False,
 )
 
-_TIMES = re.compile(r"\d\s?[x×]\s?\d", re.IGNORECASE)
+# A picture is named behind it, or nothing: what else follows is what is measured ("200 x 300 meter field").
+_PICTURE = (
+    r"(?:image|picture|photo(?:graph)?|wallpaper|render(?:ing)?|thumbnail|screenshot|banner|artwork|illustration)"
+)
+_PHRASE_ENDS = rf"(?= ?(?:[,;!?)]|\.(?!\d)|\Z|--| (?:{_PICTURE}s?)\b(?! (?:frame|film|book)s?\b)))"
+_NAMED_BEHIND = re.compile(rf" {_PICTURE}", re.IGNORECASE)
 _PIXELS = re.compile(
-    r"(?:[,(]\s*)?(?:\b(?:in|at|with(?:\s+an?)?|of|size|image\s+size|resolution"
-    r"|dimensions?)\b\s*(?:(?:size|resolution|dimensions?)\s*)?"
-    r"(?:of|[:=])?\s*)?(?<![\d.])(\d{3,4})\s?[x×]\s?(\d{3,4})(?![\d.]*\d)(?:\s?(?:px"
-    r"|pixels))?(?:\s+(?:resolution|format|size|image))?(?:\s*\))?",
+    r"(?P<before>(?:[,(] ?)?(?:\b(?:in|at|with|of) )?(?:\b(?:an?|the) )?"
+    r"(?P<named>\b(?:image size|size|resolution|dimensions?) ?(?:of|is|[:=])? ?)?)"
+    r"(?<![\w.,:/x×-])(?P<width>\d{3,5}) ?[x×] ?(?P<height>\d{3,5})"
+    r"(?:(?P<unit> ?(?:px|pixels?)\b)|(?![\w×]|\.\d|,\d{3}| ?[x×] ?\d))"
+    r"(?P<said> (?:resolution|format|size|image size)\b)?"
+    rf"(?: ?\))?{_PHRASE_ENDS}",
     re.IGNORECASE,
 )
 _RATIO = re.compile(
-    r"(?:,\s*)?(?:\b(?:in|with|at|using)\s+)?(?:\ban?\s+)?(?:\baspect\s+ratio\s*(?:of|is|[:=])?\s*(\d{1,2}):(\d{1,2})"
-    r"|(?<!\d)(\d{1,2}):(\d{1,2})\s+(?:aspect(?:\s+ratio)?|ratio|format)\b)",
+    r"(?P<before>(?:[,(] ?)?(?:\b(?:in|with|at|using) )?(?:\ban? )?)"
+    r"(?:\baspect ratio ?(?:of|is|[:=])? ?(?P<named>\d{1,2}:\d{1,2})(?![\d:])"
+    r"|(?<![\d:])(?P<ratio>\d{1,2}:\d{1,2}) (?P<word>aspect ratio|aspect|ratio|format)\b)"
+    rf"(?: ?\))?{_PHRASE_ENDS}",
     re.IGNORECASE,
 )
+_SCREENS = ("16:9", "9:16", "21:9", "16:10")  # nothing but a picture has these
 _DALLE = re.compile(
-    r"(?:\A|(?<=[,;.(\s]))(?:quality\s*[:=]\s*(?P<quality>hd|standard)|style\s*[:=]\s*(?P<style>vivid|natural)"
-    r"|seed\s*[:=]\s*(?P<seed>\d{1,19})|n\s*=\s*(?P<n>\d{1,2}))(?=\s*(?:[,;.)]|\Z|--))",
+    r"(?:\A|(?<=[,;.(\s]))(?:quality ?[:=] ?(?P<quality>hd|standard)|style ?[:=] ?(?P<style>vivid|natural)"
+    r"|seed ?[:=] ?(?P<seed>\d{1,19})|n ?= ?(?P<n>\d{1,2}))(?= ?(?:[,;.)]|\Z|--))",
     re.IGNORECASE,
 )
 
 
 def _size_and_quality(text: str, context: RuleContext) -> str:
-    lower = text.lower()
-    if _TIMES.search(text):
-        text = context.replace(_PIXELS, lambda match: _keep_size(match, context), text)
-    if ":" in text and ("ratio" in lower or "format" in lower or "aspect" in lower):
+    text = context.replace(_PIXELS, lambda match: _keep_size(match, context), text)
+    if ":" in text:
         text = context.replace(_RATIO, lambda match: _keep_ratio(match, context), text)
-    if "=" in text or "quality" in lower or "style" in lower or "seed" in lower:
+    if "=" in text or ":" in text:
         text = context.replace(_DALLE, lambda match: _keep_dalle(match, context), text)
     return text
 
 
 def _keep_size(match: re.Match[str], context: RuleContext) -> str:
-    context.asked["size"] = f"{match[1]}x{match[2]}"
-    return ""
+    """Takes what can only be the size of a picture: a room, a carpet and a field have sizes, too."""
+    width, height = int(match["width"]), int(match["height"])
+    said = f"{match['named'] or ''}{match['said'] or ''}".lower()
+    sure = match["unit"] or "resolution" in said or "image" in said
+    if not sure and (min(width, height) < 256 or (not said and (width % 8 or height % 8))):
+        return match[0]
+    context.asked["size"] = f"{width}x{height}"
+    return _before_a_picture(match)
 
 
 def _keep_ratio(match: re.Match[str], context: RuleContext) -> str:
-    context.asked["aspect_ratio"] = f"{match[1] or match[3]}:{match[2] or match[4]}"
-    return ""
+    ratio = match["named"] or match["ratio"]
+    stands_alone = match.start() == 0 or match["before"].startswith((",", "("))
+    if (match["word"] or "").lower() == "ratio" and ratio not in _SCREENS and not stands_alone:
+        return match[0]  # "mixed in a 3:2 ratio"
+    context.asked["aspect_ratio"] = ratio
+    return _before_a_picture(match)
+
+
+def _before_a_picture(match: re.Match[str]) -> str:
+    """ "a 1024x1024 photo" → "a photo"; nothing where the size was a phrase of its own."""
+    named = "named" in match.re.groupindex and match["named"]
+    return "" if named or not _NAMED_BEHIND.match(match.string, match.end()) else match["before"].rstrip()
 
 
 def _keep_dalle(match: re.Match[str], context: RuleContext) -> str:
@@ -169,4 +196,5 @@ SIZE_AND_QUALITY = RewriteRule(
     "size_and_quality",
     "“1792x1024”, “16:9 aspect ratio”, “quality: hd” are settings, set on the nodes; as words they are drawn.",
     _size_and_quality,
+    content=False,
 )

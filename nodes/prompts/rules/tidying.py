@@ -8,63 +8,41 @@ from collections.abc import Callable
 from ..rule import RewriteRule, RuleContext
 
 _WHITE = r" \t\n\xa0\u2000-\u200a\u202f\u205f\u3000"
-_SPACES = re.compile(rf" [{_WHITE}]+|[{_WHITE[1:]}][{_WHITE}]*")
-_EMPTY_BRACKETS = re.compile(r"\(\s*[,.;:]?\s*\)|\[\s*\]")
-_LONE_OPENING = re.compile(r"\[\s*")
-_LONE_CLOSING = re.compile(r"\s*\]\s*")
-_SPACE_BEFORE = re.compile(r"(?<=\S) (?=[,;.!?:](?:\s|\Z))")
-_COMMAS = re.compile(r",\s*(?:,\s*)+")
-_COMMA_STOP = re.compile(r"[,;:]\s*(?=[.!?](?:\s|\Z))")
-_STOP_COMMA = re.compile(r"(?<=[a-z]{3}[.!?])(?<!etc\.)\s*,\s*(?=\S)")
-_TWO_STOPS = re.compile(r"\.(?<!\.\.)\s?\.(?!\.)")
-_STOPS_APART = re.compile(r"(?<=[.!?])(?:\s+\.)+(?=\s|\Z)")
-_LEADING = re.compile(r"\A[\s,;:.!?\-–—|]+(?=[^\s,;:.!?\-–—|])")
-_TRAILING = re.compile(r"[\s,;:\-–—|]+\Z")
-_LOWER_START = re.compile(r"[.!?]\s[a-z](?=[a-z]*[\s,.'’-])")
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|approx|ca|ft|vol|fig|jr|sr|inc|co|al|cf)\.\s)\Z", re.I
+_SPACES = re.compile(rf" [{_WHITE}]+|[{_WHITE[1:]}][{_WHITE}]*")  # the other patterns stand behind this one
+_EMPTY_BRACKETS = re.compile(r"\( ?[,.;:]? ?\)|\[ ?\]")
+_LONE_OPENING = re.compile(r"\[ ?")
+_LONE_CLOSING = re.compile(r" ?\] ?")
+_SPACE_BEFORE = re.compile(r"(?<=\S) (?=[,;.!?:](?: |\Z))")
+_COMMAS = re.compile(r",(?: ?,)+ ?")
+_COMMA_STOP = re.compile(r"[,;:] ?(?=[.!?](?: |\Z))")
+_STOP_COMMA = re.compile(r"(?<=[a-z]{3}[.!?])(?<!etc\.) ?, ?(?=\S)")
+_TWO_STOPS = re.compile(r"\.(?<!\.\.) ?\.(?!\.)")
+_STOPS_APART = re.compile(r"(?<=[.!?]) \.(?= |\Z)")
+# What the patterns above begin with, in one: most prompts are tidy, and this finds it in a fifth of the time.
+_UNTIDY = re.compile(
+    rf"[{_WHITE}][{_WHITE},.;:!?]|[{_WHITE[1:]}]|[,;:(\[.!?] ?[,;:.!?)\]]|\A[-–—|,;:.!? ]|[-–—|,;: ]\Z"
 )
-_ODD_SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f\u3000]")
-_EDGES = " ,;:-–—|.!?"
-_SIGNS = (
-    "  ", "\t", "\n", " ,", " .", " ;", " !", " ?", " :", ",,", ",.", ",!", ",?", ";.", ";!", ";?", ":.", ":!", ":?",
-    ", .", ".,", "!,", "?,", "..", ". .", "()", "( )", "(,", "(.", "(;", "(:", "[]", "[ ]",
-)  # fmt: skip
-
-
-def _needs(text: str) -> bool:
-    """False if there is surely nothing to do; much faster than looking with the patterns."""
-    if not text.isascii() and _ODD_SPACES.search(text):
-        return True
-    if ("[" in text) != ("]" in text) or any(map(text.__contains__, _SIGNS)):
-        return True
-    return bool(text) and (text[0] in _EDGES or text[-1] in _EDGES[:-3])
+_LEADING = " ,;:.!?-–—|\t\n"
+_TRAILING = " ,;:-–—|\t\n"
+_LOWER_START = re.compile(r"[.!?] [a-z](?=[a-z]*(?:[ ,.;:!?'’-]|\Z))")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|approx|ca|ft|vol|fig|jr|sr|inc|co|al|cf)\. )\Z", re.I
+)
 
 
 def _punctuation(text: str, context: RuleContext) -> str:
     tidy = text
     for _ in range(3):
-        if not _needs(tidy):
+        if not _UNTIDY.search(tidy) and ("[" in tidy) == ("]" in tidy):
             break
         before = tidy
-        tidy = _SPACES.sub(" ", tidy)
-        if "(" in tidy or "[" in tidy:
-            tidy = _EMPTY_BRACKETS.sub("", tidy)
+        tidy = _EMPTY_BRACKETS.sub("", _SPACES.sub(" ", tidy))
         if ("[" in tidy) != ("]" in tidy):
             tidy = _LONE_OPENING.sub("", _LONE_CLOSING.sub(". ", tidy))
-        tidy = _SPACE_BEFORE.sub("", tidy)
-        if "," in tidy or ";" in tidy or ":" in tidy:
-            tidy = _COMMAS.sub(", ", tidy)
-            tidy = _COMMA_STOP.sub("", tidy)
-            if ".," in tidy or "!," in tidy or "?," in tidy:
-                tidy = _STOP_COMMA.sub(" ", tidy)
-        if ".." in tidy or ". ." in tidy:
-            tidy = _TWO_STOPS.sub(".", tidy)
-            if " ." in tidy:
-                tidy = _STOPS_APART.sub("", tidy)
-        tidy = _LEADING.sub("", tidy)
-        if tidy and tidy[-1] not in ".!?" and not tidy[-1].isalnum():
-            tidy = _TRAILING.sub("", tidy)
+        tidy = _COMMAS.sub(", ", _SPACE_BEFORE.sub("", tidy))
+        tidy = _STOP_COMMA.sub(" ", _COMMA_STOP.sub("", tidy))
+        tidy = _STOPS_APART.sub("", _TWO_STOPS.sub(".", tidy))
+        tidy = (tidy.lstrip(_LEADING) or tidy).rstrip(_TRAILING)
         if tidy == before:
             break
     if context.language == "en":
@@ -111,14 +89,13 @@ PUNCTUATION = RewriteRule(
     "Doubled commas, stops and spaces that were left over, a bracket without its partner, and sentences that begin "
     "small.",
     _punctuation,
+    rewords=False,
 )
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 
 
 def _repetition(text: str, context: RuleContext) -> str:
-    if ". " not in text:
-        return text
     seen: set[str] = set()
     kept: list[str] = []
     for sentence in _SENTENCE_END.split(text):

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from ..quoting import MARK
+from ..quoting import MARK, clean, says_something
 from ..rule import RewriteRule, RuleContext
 
 _MAX_JSON = 200_000  # characters; a tool call is far shorter
@@ -18,17 +18,19 @@ def _tool_call(text: str, context: RuleContext) -> str:
         return text
     try:
         data = json.loads(whole)
+        if isinstance(data, dict) and isinstance(data.get("prompt"), str) and data["prompt"].strip():
+            prose = data["prompt"]
+        else:
+            prose = ". ".join(sentence for sentence in _sentences(data, "") if sentence)
     except (ValueError, RecursionError):
         return text
-    if isinstance(data, dict) and isinstance(data.get("prompt"), str) and data["prompt"].strip():
-        for name in ("size", "n", "quality", "style", "seed"):
-            if isinstance(data.get(name), (str, int)) and not isinstance(data.get(name), bool):
-                context.asked[name] = data[name]
-        prose = data["prompt"]
-    else:
-        prose = ". ".join(sentence for sentence in _sentences(data, "") if sentence)
+    prose = clean(prose)  # "\ud800" is a character in JSON and none in a text
     if not prose.strip():
         return text
+    if isinstance(data, dict) and prose == clean(str(data.get("prompt"))):
+        for name in ("size", "n", "quality", "style", "seed"):
+            if isinstance(data.get(name), (str, int)) and not isinstance(data.get(name), bool):
+                context.asked[name] = clean(data[name]) if isinstance(data[name], str) else data[name]
     context.note(0, text, prose)
     return context.protect(prose)
 
@@ -56,17 +58,18 @@ TOOL_CALL = RewriteRule(
     "A prompt saved as JSON, such as ChatGPT's call of DALL·E, is read: its text becomes the prompt, its size a "
     "setting. FLUX.1 reads prose, not JSON.",
     _tool_call,
+    content=False,
 )
 
 _AS_IS = re.compile(
-    r"\A[\s\"“']{0,4}(?:prompt:\s{0,3})?"
-    r"(?:I\s+NEED\s+to\s+test\s+how\s+the\s+tool\s+works\s+with\s+extremely\s+simple\s+prompts[.,;:]?\s+"
-    r"DO\s+NOT\s+add\s+any\s+details?[,;]?\s+just\s+use\s+it\s+AS[-\s]?IS"
-    r"|my\s+prompt\s+has\s+full\s+detail\s+so\s+no\s+need\s+to\s+add\s+more"
-    r"|(?:please\s+)?use\s+(?:this|the(?:\s+following)?|my)\s+(?:exact\s+)?prompt\s+"
-    r"(?:exactly\s+)?(?:as[-\s]is|as\s+(?:it\s+is\s+)?written|verbatim|word\s+for\s+word)"
-    r"|(?:please\s+)?(?:do\s+not|don't)\s+(?:change|modify|revise|rewrite|alter|edit)\s+(?:this|the|my)\s+prompt"
-    r")\s*[:.,;\-–—]?\s*",
+    r"\A[ \"“']{0,4}(?:prompt: ?)?"
+    r"(?:I NEED to test how the tool works with extremely simple prompts[.,;:]? "
+    r"DO NOT add any details?[,;]? just use it AS[- ]?IS"
+    r"|my prompt has full detail so no need to add more"
+    r"|(?:please )?use (?:this|the(?: following)?|my) (?:exact )?prompt "
+    r"(?:exactly )?(?:as[- ]is|as (?:it is )?written|verbatim|word for word)"
+    r"|(?:please )?(?:do not|don't) (?:change|modify|revise|rewrite|alter|edit) (?:this|the|my) prompt"
+    r") ?[:.,;\-–—]? ?",
     re.IGNORECASE,
 )
 
@@ -86,117 +89,109 @@ AS_IS = RewriteRule(
     _as_is,
 )
 
-_NAME = r"(?:dall[·•∙.\s-]?e(?:[\s-]?[23])?|chat\s?gpt|gpt-?\d\w?)"
+_NAME = r"(?:dall[·•∙. -]?e(?:[ -]?[23])?|chat ?gpt|gpt-?\d\w?)"
 _CHAT_OPENINGS = re.compile(
-    rf"\A\s*(?:(?:hi|hello|hey)(?:\s+there)?(?:[,\s]+{_NAME})?\s*[,!.:]\s*"
-    rf"|{_NAME}\s*[,:!–—-]\s*"
-    r"|(?:sure|certainly|of course|absolutely|great|okay|ok)(?:\s+thing)?\s*[!,.]\s*"
-    r"|here(?:['’]s|\s+is|\s+are)\s+(?:an?|the|your|my|one|some|two|three|four)\b[^.:\n]{0,80}:\s*"
-    r"|(?:the\s+)?(?:(?:revised|rewritten|dall[·-]?e(?:\s?3)?|image|full|final|original|user)\s+)?prompt"
-    r"(?:\s+(?:used|was|is|\d{1,2}))?\s*(?::|=)\s*"
-    r"|(?:/imagine)\s+(?:prompt\s*:?\s*)?)",
+    rf"\A ?(?:(?:hi|hello|hey)(?: there)?(?:(?:,| |, ){_NAME})? ?[,!.:] ?"
+    rf"|{_NAME} ?[,:!–—-] ?"
+    r"|(?:sure|certainly|of course|absolutely|great|okay|ok)(?: thing)? ?[!,.] ?"
+    r"|here(?:['’]s| is| are) (?:an?|the|your|my|one|some|two|three|four)\b[^.:\n]{0,80}: ?"
+    r"|(?:the )?(?:(?:revised|rewritten|dall[·-]?e(?: ?3)?|image|full|final|original|user) )?prompt"
+    r"(?: (?:used|was|is|\d{1,2}))? ?(?::|=) ?"
+    r"|(?:/imagine) (?:prompt ?:? ?)?)",
     re.IGNORECASE,
 )
 _CHAT_ENDINGS = re.compile(
-    r"(?:(?<=[.!?])|\A|(?<=,))\s*(?:(?:please|pls|thanks(?:\s+(?:so much|a lot|in advance))?"
-    r"|thank you(?:\s+(?:so much|very much))?)"
-    r"|(?:(?:let me know|i hope (?:you|this)|would you like|feel free)\b[^.!?]{0,200}))\s*[.!?]*\s*\Z",
+    r"(?:(?<=[.!?])|\A|(?<=,)) ?(?:(?:please|pls|thanks(?: (?:so much|a lot|in advance))?"
+    r"|thank you(?: (?:so much|very much))?)"
+    r"|(?:(?:let me know|i hope (?:you|this)|would you like|feel free)\b[^.!?]{0,200})) ?[.!?]{0,9} ?\Z",
     re.IGNORECASE,
 )
 
 
-_ENDING_HINTS = ("please", "pls", "thank", "let me know", "i hope", "would you like", "feel free")
-
-
 def _chat(text: str, context: RuleContext) -> str:
-    for _ in range(6):
+    while True:
         shorter = text
         whole = MARK.fullmatch(text.strip())
         if whole and len(context.read(text).split()) >= 5:  # a prompt in quotation marks, not a text to draw
             inner = context.read(text).strip()[1:-1]
             context.note(0, text, inner)
             shorter = context.protect(inner)
-        elif (match := _CHAT_OPENINGS.match(text[:300])) and match.end() and _says_something(text[match.end() :]):
+        elif (match := _CHAT_OPENINGS.match(text[:300])) and match.end() and says_something(text[match.end() :]):
             context.note(0, match[0], "")
             shorter = text[match.end() :]
         else:
-            # Endings stand in the last few words; looking there alone keeps long prompts fast.
-            head, tail = text[:-300], text[-300:]
-            lower = tail.lower()
-            match = _CHAT_ENDINGS.search(tail) if any(hint in lower for hint in _ENDING_HINTS) else None
-            if match and match[0] and _says_something(head + tail[: match.start()]):
+            head, tail = text[:-300], text[-300:]  # endings stand in the last few words
+            match = _CHAT_ENDINGS.search(tail)
+            if match and match[0] and says_something(head + tail[: match.start()]):
                 context.note(len(head) + match.start(), match[0], "")
                 shorter = head + tail[: match.start()]
         if shorter == text:
-            break
+            return text
         text = shorter
-    return text
-
-
-def _says_something(text: str) -> bool:
-    return any(character.isalnum() for character in text[:2000]) or bool(MARK.search(text))
 
 
 CHAT = RewriteRule(
     "chat",
     "Greetings, thanks and ChatGPT's own “Here is …:” are talk, not picture.",
     _chat,
+    content=False,
 )
 
-_GRACE = r"(?:please\s+|kindly\s+|just\s+)?"
+_GRACE = r"(?:please |kindly |just )?"
 _VERBS = (
     r"(?:create|generate|make|draw|design|render|produce|craft|compose|give|show|depict|visuali[sz]e|imagine|picture)"
 )
 _BEFORE_VERB = re.compile(
-    rf"\A\s*(?:please[,\s]+|(?:can|could|would|will)\s+(?:you|u)\s+{_GRACE}"
-    r"|i(?:['’]d|\s+would)?\s+(?:want|need|like|love)(?:\s+you)?\s+to\s+"
-    r"|i(?:['’]d|\s+would)?\s+(?:want|need|like|love)\s+(?=an?\s)"
-    rf"|help\s+me\s+(?:to\s+)?|let['’]?s\s+)(?={_GRACE}(?:{_VERBS}|paint|illustrate|see|have|an?)\b)",
+    rf"\A ?(?:please(?:,| |, )|(?:can|could|would|will) (?:you|u) {_GRACE}"
+    r"|i(?:['’]d| would)? (?:want|need|like|love)(?: you)? to "
+    r"|i(?:['’]d| would)? (?:want|need|like|love) (?=an? )"
+    rf"|help me (?:to )?|let['’]?s )(?={_GRACE}(?:{_VERBS}|paint|illustrate|see|have|an?)\b)",
     re.IGNORECASE,
 )
 _NUMBER = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
 _VERB = re.compile(
-    rf"\A\s*{_GRACE}{_VERBS}\s+(?:(?:me|us|for\s+me)\s+)?(?:up\s+)?"
-    rf"(?=(?:an?|some|the|{_NUMBER}|this|my)\b|(?:image|picture|photo)s?\s+of\b)",
+    rf"\A ?{_GRACE}{_VERBS} (?:(?:me|us|for me) )?(?:up )?"
+    rf"(?=(?:an?|some|the|{_NUMBER}|this|my)\b|(?:image|picture|photo)s? of\b)",
     re.IGNORECASE,
 )
-_PAINT = re.compile(r"\A\s*(?:paint|illustrate)\s+(?:(?:me|us)\s+)?(?=an?\s)", re.IGNORECASE)
+_PAINT = re.compile(r"\A ?(?:paint|illustrate) (?:(?:me|us) )?(?=an? )", re.IGNORECASE)
 _EMPTY_PRAISE = (
-    r"(?:(?:very|highly|super|extremely)\s+)?(?:detailed|beautiful|stunning|amazing|nice|great"
+    r"(?:(?:very|highly|super|extremely) )?(?:detailed|beautiful|stunning|amazing|nice|great"
     r"|cool|awesome|high[- ]quality|high[- ]resolution|captivating|striking|gorgeous|incredible"
     r"|realistic-looking|vivid)"
 )
 _IMAGE_OF = re.compile(
-    rf"\A\s*(?:(?:an?|the|this|one|single)\s+)?(?:{_EMPTY_PRAISE}(?:,\s*|\s+and\s+"
-    rf"|\s+)){{0,4}}(?:image|picture|depiction|visual(?:i[sz]ation)?"
-    r"|representation)s?\s*"
-    r"(?:of|showing|depicting|featuring|portraying|(?:that|which)\s+(?:shows|depicts|features|portrays))\s+(?=\S)",
+    rf"\A ?(?:(?:an?|the|this|one|single) )?(?:{_EMPTY_PRAISE}(?:, ?| and "
+    rf"| )){{0,4}}(?:image|picture|depiction|visual(?:i[sz]ation)?"
+    r"|representation)s? ?"
+    r"(?:of|showing|depicting|featuring|portraying|(?:that|which) (?:shows|depicts|features|portrays)) (?=\S)",
     re.IGNORECASE,
 )
 _THE_IMAGE_SHOWS = re.compile(
-    r"(?:\A|(?<=[.!?]\s))(?:(?:the|this)\s+(?:image|picture|scene|artwork|visual)\s+(?:should|must|will|needs\s+to)?\s*"
-    r"(?:show|depict|feature|portray|display|contain|include)s?\s+"
-    r"|in\s+(?:the|this)\s+(?:image|picture)\s*,?\s+(?:there\s+(?:is|are)\s+"
-    r"|you\s+(?:can\s+)?see\s+|we\s+(?:can\s+)?see\s+)?)"
+    r"(?:\A|(?<=[.!?] ))(?:(?:the|this) (?:image|picture|scene|artwork|visual) (?:should|must|will|needs to)? ?"
+    r"(?:show|depict|feature|portray|display|contain|include)s? "
+    r"|in (?:the|this) (?:image|picture) ?,? (?:there (?:is|are) "
+    r"|you (?:can )?see |we (?:can )?see )?)"
     r"(?=\S)",
     re.IGNORECASE,
 )
 
 
 def _request(text: str, context: RuleContext) -> str:
-    for pattern in (_BEFORE_VERB, _VERB, _IMAGE_OF):
-        head = pattern.match(text[:400])
-        if head and _says_something(text[head.end() :]):
-            context.note(0, head[0], "")
-            text = text[head.end() :]
+    before = ""
+    while text != before:
+        before = text
+        for pattern in (_BEFORE_VERB, _VERB, _IMAGE_OF):
+            head = pattern.match(text[:400])
+            if head and says_something(text[head.end() :]):
+                context.note(0, head[0], "")
+                text = text[head.end() :]
     medium = _PAINT.match(text[:100])
     if medium:
         word = "A painting of " if "paint" in medium[0].lower() else "An illustration of "
         context.note(0, medium[0], word)
         text = word + text[medium.end() :]
-    if "mage" in text or "icture" in text or "cene" in text or "isual" in text or "rtwork" in text:
-        text = context.replace(_THE_IMAGE_SHOWS, "", text)
-    return text
+    return context.replace(_THE_IMAGE_SHOWS, "", text)
 
 
 REQUEST = RewriteRule(

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from nodes.prompts.bulk import BadPromptFile, convert_rows, count, find_file, rows, telling_of_the_rest
+from nodes.prompts.bulk import BadPromptFile, convert_rows, count, find_file, rows, with_notices
 from nodes.prompts.convert import ConversionRequest
 from nodes.prompts.targets import Style, Target
 
@@ -63,7 +63,7 @@ def test_a_run_that_stops_before_the_end_says_where_the_next_begins(tmp_path):
 
     def warnings(first: int, most: int) -> list[str]:
         done = [one for _, one in convert_rows(rows(file, LIKE, first=first, most=most))]
-        return [w.message for one in telling_of_the_rest(done, first, count(file)) for w in one.report.warnings]
+        return [w.message for one in with_notices(done, file, first, count(file)) for w in one.report.warnings]
 
     assert warnings(1, 2) == ["Rows 1 to 2 of 3 were converted; set first_row to 3 for the next run."]
     assert warnings(3, 2) == warnings(1, 3) == warnings(4, 1) == []
@@ -114,3 +114,70 @@ def test_rows_are_converted_as_single_prompts_are(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("Create an image of a fox\na street, no people\n", "utf-8")
     assert [done.t5xxl for _, done in convert_rows(rows(file, LIKE))] == ["a fox", "a street, empty and deserted"]
+
+
+def notices(file) -> list[str]:
+    done = [one for _, one in convert_rows(rows(file, LIKE))]
+    return [notice.message for one in with_notices(done, file, 1, count(file)) for notice in one.report.warnings]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "sep={}\r\n"])
+def test_columns_are_told_apart_whatever_stands_between_them(tmp_path, delimiter, start):
+    file = tmp_path / "a.csv"
+    lines = ["prompt,style,size", '"A cat; a dog | one, sitting\there",natural,1792x1024', "a fox,,"]
+    rest = [line.replace(",", delimiter) if n != 1 else lines[1] for n, line in enumerate(lines)]
+    rest[1] = '"A cat; a dog | one, sitting\there"' + f"{delimiter}natural{delimiter}1792x1024"
+    file.write_text(start.format(delimiter) + "\r\n".join(rest), "utf-8", newline="")
+    first, second = (row.request for row in rows(file, LIKE))
+    assert first == ConversionRequest("A cat; a dog | one, sitting\there", Style.NATURAL, "1792x1024")
+    assert second.prompt == "a fox"
+    assert [("between" in told) for told in notices(file)] == ([] if delimiter == "," else [True])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["A cat, sitting"],
+        ["A cat, sitting", "A dog, running, at dusk"],
+        ["A cat,sitting", "A dog,running fast"],
+        ["a cat; a dog", "a fox; a wolf"],
+        ["a cat|a dog"],
+        ["one prompt alone"],
+        ["prompt", "A cat, sitting", "a dog; two, three"],
+    ],
+)
+def test_no_prompt_is_cut_where_no_header_says_so(tmp_path, lines, end):
+    file = tmp_path / "a.csv"
+    file.write_text(end.join(lines) + end, "utf-8", newline="")
+    assert prompts(file) == [line for line in lines if line != "prompt"]
+    assert len(notices(file)) == (lines[0] != "prompt")
+
+
+def test_what_was_decided_about_a_file_is_told(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("a fox,1\na wolf,2\n", "utf-8")
+    assert "first of 2 columns" in notices(file)[0]
+    file.write_text("prompt;artist;size\na fox;Monet;1024x1024\n", "utf-8")
+    assert notices(file) == ["Read as columns prompt, artist, size with “;” between them; not used: artist."]
+    file.write_text("prompt,style\na fox,natural\n", "utf-8")
+    assert notices(file) == [], "nothing was decided"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("prompt,style\nA cat, sitting,natural\n", "Line 2 of a.csv has 3 columns"),
+        ("a fox,1\n" * 2000 + "A cat, sitting, 3\n", "Line 2001 of a.csv has 3 columns"),
+        ("style,size\nvivid,1024x1024\n", 'none is "prompt"'),
+        ("prompt,prompt\na,b\n", "names a column twice"),
+        ('"OPEN" sign\n', "quotation marks"),
+        ('prompt\n"a fox\na wolf\n', "quotation marks"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_an_error_that_names_the_line(tmp_path, content, says):
+    file = tmp_path / "a.csv"
+    file.write_text(content, "utf-8")
+    with pytest.raises(BadPromptFile, match=says):
+        list(rows(file, LIKE))

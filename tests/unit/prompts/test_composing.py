@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodes.prompts.composing import clauses_of, compose_long, compose_short, sentences
+from nodes.prompts.clauses import clauses_of, sentences
+from nodes.prompts.composing import compose_long, compose_short
 from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.quoting import protect, restore
 from nodes.prompts.targets import CLIP_LIMIT, Style

@@ -25,6 +25,7 @@ PIECES = [
     "in the style of Monet", ",", ".", "..", ";", ":", "-", "\n", "\n\n", "- ", "# ", "**bold**", "*", "`code`",
     "<b>", "<lora:x:1>", "Prompt:", "Here is a prompt:", "BREAK", "Negative prompt: ugly", "embedding:x", "::2",
     "http://x.y/z", "一只猫", "مرحبا", "😀", "é", "\u200d", "\ufeff", "\x00", "\ue000", "\ue0021\ue003",
+    "\ud800", "\udfff", "\u0301", "ﬁ", "200 x 300 meter", "3:2 ratio of", "no hair on top", "zero traffic lights",
     "Vivid, saturated colors and strong contrast.", "Balanced square composition.", "e.g. ", "etc.,",
 ]  # fmt: skip
 anything = st.one_of(
@@ -81,6 +82,24 @@ def test_converting_twice_changes_nothing(request):
     again = convert(ConversionRequest(once.t5xxl, request.style, request.size, request.target, PromptMode.CONVERT,
                             request.describe_artists))  # fmt: skip
     assert again.t5xxl == once.t5xxl
+
+
+WORDS = [
+    "a red car", "on a road", "sunset", "Sunset", "no people", "e.g", "a", "vs", "8k", "very aesthetic", "using", "x",
+    "please", "2", "and", "in", "of", "the image shows", "fox's", "No", "cars", "the end",
+]  # fmt: skip
+JOINTS = [" ", ". ", ", ", ".. ", ".", "... ", ",", "' "]
+PROSE = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(JOINTS)).map("".join), min_size=1).map("".join)
+
+
+@MANY
+@given(PROSE, st.sampled_from(Style))
+@example("a red car on a road. sunset", Style.VIVID)
+@example("a red car on a road. it is dawn", Style.NONE)
+def test_converting_prose_twice_changes_nothing(text, style):
+    for prompt in (text, text.strip()):
+        once = convert(ConversionRequest(prompt, style))
+        assert convert(ConversionRequest(once.t5xxl, style)).t5xxl == once.t5xxl
 
 
 @MANY

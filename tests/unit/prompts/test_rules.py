@@ -184,7 +184,9 @@ def test_every_rule_has_a_name_a_reason_and_examples():
     names = [rule.name for rule in in_order]
     assert len(names) == len(set(names))
     assert all(len(rule.reason) > 30 for rule in in_order)
-    assert set(names) - set(TABLE) == {"artists", "style_cue", "format_cue"}, "these have tests of their own below"
+    assert set(names) - set(TABLE) == {"artists", "style_cue", "format_cue", "length"}, (
+        "these have tests of their own below"
+    )
 
 
 @pytest.mark.parametrize(("rule", "before"), [(rule, rows[0][0]) for rule, rows in TABLE.items()])
@@ -360,3 +362,113 @@ def test_an_empty_prompt_stays_empty_and_says_so():
     done = convert(ConversionRequest("  \n "))
     assert (done.t5xxl, done.clip_l) == ("", "")
     assert [warning.code for warning in done.report.warnings] == ["empty"]
+
+
+UNITS = ["meter", "m", "cm", "feet", "mm", "tile", "piece", "person", "km", "inch"]
+NOUNS = ["football field", "carpet", "grid of dots", "room", "truck", "monitor on a desk", "picture frame", "jigsaw"]
+
+
+@pytest.mark.parametrize(
+    "numbers", ["200 x 300", "1024x1024", "1920×1080", "4 x 4", "512 X 512", "1000x2000", "256x256"]
+)
+def test_what_is_measured_keeps_its_measures(numbers):
+    for noun in NOUNS:
+        for unit in ["", *UNITS]:
+            prompt = f"A {numbers} {unit} {noun}".replace("  ", " ")
+            assert plain(prompt) == prompt
+    for unit in UNITS:
+        for prompt in (
+            f"a field of {numbers} {unit}",
+            f"a wall, {numbers} {unit}, in fog",
+            f"a field ({numbers} {unit})",
+        ):
+            assert plain(prompt).replace("\\", "") == prompt
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a 3:2 ratio of sheep to goats", "a rug, size 200x300", "a rug 300 x 400", "paint mixed in a 3:2 ratio",
+        "a box of 1024 x 768 x 512 mm", "a 16:9 format television", "a crowd of 1000x1000 people",
+        "a clock at 16:9 in the morning", "John 3:16 in the ratio of gold",
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_size_of_a_picture_stay(prompt):
+    assert plain(prompt) == prompt
+    assert convert(ConversionRequest(prompt, Style.NONE, "")).report.asked == {}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "after", "asked"),
+    [
+        ("a fox at a resolution of 1920x1080.", "a fox.", {"size": "1920x1080"}),
+        ("A 1920x1080 wallpaper of a fox", "A wallpaper of a fox", {"size": "1920x1080"}),
+        ("a 16:9 aspect ratio photo of a fox", "a photo of a fox", {"aspect_ratio": "16:9"}),
+        ("a fox, 500x500px", "a fox", {"size": "500x500"}),
+        ("a fox (1024x1024)", "a fox", {"size": "1024x1024"}),
+        ("a fox, size: 1024x1024, snow", "a fox, snow", {"size": "1024x1024"}),
+        ("1024x1024", "1024x1024", {}),
+    ],
+)
+def test_a_size_that_is_taken_is_told(prompt, after, asked):
+    done = convert(ConversionRequest(prompt, Style.NONE, ""))
+    assert (done.t5xxl, done.report.asked) == (after, asked)
+    assert bool(done.report.changes) == bool(asked), "and stands among the changes"
+
+
+@pytest.mark.parametrize(
+    "negative",
+    [
+        "zero traffic lights", "without glasses of wine", "no hair on top", "no hair clips", "no car park",
+        "no text messages", "no cloud formations", "no people mover", "no cars with headlights",
+        "no people on the left",
+        "no tree house", "no rain coat", "no light bulbs", "no people's faces", "no house-plants", "no shadow’s edge",
+        "no building taller than a church", "no clouds above the hill", "no frills", "no cap of snow",
+        "no trees/bushes", "no windows or doors", "no people, except for a boy", "no people - except a boy",
+        "no people (except a boy)",
+        "no water, waves or foam",
+    ],
+)  # fmt: skip
+def test_only_a_noun_that_ends_the_phrase_is_turned(negative):
+    for prompt in (f"a place, {negative}", f"a place {negative} in fog, at dawn", f"A place. {negative.capitalize()}."):
+        done = convert(ConversionRequest(prompt, Style.NONE, ""))
+        assert done.t5xxl.replace("\\", "") == prompt
+        assert {warning.code for warning in done.report.warnings} == {"negative_kept"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a poster, no text, watermarks, signature", "a poster, clean, unmarked surfaces"),
+        ("a pier, no people, cars or text",
+         "a pier, empty and deserted, with quiet, empty roads and clean, unmarked surfaces"),
+        ("a lake with no waves and a boat", "a lake, with mirror-calm water and a boat"),
+        ("a street, no cars, a building in fog", "a street, with quiet, empty roads, a building in fog"),
+        ("a street, no people, lights glowing in the windows", "a street, empty and deserted, lights glowing in the "
+         "windows"),
+        ("a photo (no people)", r"a photo \(empty and deserted\)"),
+        ("a man without a hat, smiling", "a man without a hat, smiling"),
+        ("no rain, no fog", "In dry weather and in crisp, clear air"),
+        ("a pier with no human figures while the sun sets", "a pier, empty and deserted while the sun sets"),
+    ],
+)  # fmt: skip
+def test_a_list_is_turned_as_a_whole_or_not_at_all(before, after):
+    assert plain(before) == after
+
+
+def test_a_prompt_longer_than_flux_can_read_is_read_in_part_and_says_so():
+    done = convert(ConversionRequest("A fox runs. " * 5_000 + "THE END", Style.NONE, ""))
+    assert "length" in [change.rule for change in done.report.changes]
+    assert any(part.endswith("THE END") for part in done.report.left_out)
+    assert "shortened" in [warning.code for warning in done.report.warnings]
+    long_quote = convert(ConversionRequest('"OPEN" ' * 100_000, Style.NONE, ""))
+    assert long_quote.report.tokens.t5xxl <= 512
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 600 + "1" + "}" * 600, "[" * 5_000 + "]" * 5_000, '{"prompt": "\\ud800"}',
+                                  '{"prompt": "a fox \\udc00", "size": "\\ud800"}', "a fox \ud800"])  # fmt: skip
+def test_what_is_no_text_in_a_prompt_harms_nothing(text):
+    done = convert(ConversionRequest(text, frozen=""))
+    done.report.json().encode()
+    done.t5xxl.encode()
+    done.clip_l.encode()
