@@ -15,7 +15,7 @@ from comfy_execution.graph_utils import GraphBuilder
 
 from ..host import schema
 from ..host.models import device_memory, model_files, transformer_config
-from ..moderation.nodes import hold_back_prompt, policy_input
+from ..moderation.nodes import behind_picture_gate, hold_back_prompt, minimum_fingerprint, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
 from ..recipes import HOST_GUIDANCE, RECIPES
@@ -170,6 +170,10 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         return True  # any WIDTHxHEIGHT; the list is what the widget offers
 
     @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return minimum_fingerprint()
+
+    @classmethod
     async def execute(
         cls,
         prompt: str,
@@ -192,14 +196,14 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         from .local_info import local_info
         from .texts import PromptUsed, prompt_request
 
-        await hold_back_prompt(prompt, policy)
+        if rewriter is not None:
+            await hold_back_prompt(prompt, policy)  # before it goes to the rewriter
         connected = Connected(model, clip, vae)
         loading = loading_for(_installed(), _DRAWING, connected)
         settings = settings_for(size, quality, style, n, loading.family)
         request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
         used = PromptUsed(prompt, await texts(request, rewriter))
-        if rewriter is not None:
-            await hold_back_prompt(used.revised_prompt, policy)
+        await hold_back_prompt(prompt, policy, used.drawn)
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
@@ -254,6 +258,10 @@ class DalleFluxLocalEdit(io.ComfyNode):
         return True  # any WIDTHxHEIGHT; the list is what the widget offers
 
     @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return minimum_fingerprint()
+
+    @classmethod
     async def execute(
         cls,
         prompt: str,
@@ -280,12 +288,12 @@ class DalleFluxLocalEdit(io.ComfyNode):
             return await DalleFluxLocalGenerate.execute(
                 prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae, policy=policy
             )
-        await hold_back_prompt(prompt, policy)
         connected = Connected(model, clip, vae)
         edit = edits.edit_for(image[:1, :, :, :3], mask, size)
         loading = loading_for(_installed(), (edit.family,), connected)
         settings = edit.settings(quality, n)
         used = PromptUsed(prompt, await texts(edit.request(prompt)))
+        await hold_back_prompt(prompt, policy, used.drawn)
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
@@ -341,6 +349,10 @@ class DalleFluxLocalVariation(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, size: str) -> bool | str:
         return True  # any WIDTHxHEIGHT; the list is what the widget offers
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return minimum_fingerprint()
 
     @classmethod
     def execute(
@@ -443,7 +455,6 @@ def _installed() -> Inventory:
 
 
 def _expanded(graph: GraphBuilder, images: Any, info: Info, policy: Policy | None) -> io.NodeOutput:
-    """The node's outputs, the pictures behind the moderation gate if there is a policy."""
-    if policy is not None:
-        images = graph.node("DalleFluxModerateImage", images=images, on_flag="stop", policy=policy).out(0)
+    """The node's outputs, the pictures behind the moderation gate."""
+    images = behind_picture_gate(graph, images, policy)
     return io.NodeOutput(images, info.revised_prompt or "", info.to_json(), expand=graph.finalize())

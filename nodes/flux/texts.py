@@ -23,6 +23,11 @@ class PromptUsed:
         return Texts(self.conversion.t5xxl, self.conversion.clip_l)
 
     @property
+    def drawn(self) -> tuple[str, str]:
+        """Every text that is drawn, for the moderation gate."""
+        return self.conversion.t5xxl, self.conversion.clip_l
+
+    @property
     def revised_prompt(self) -> str:
         """The text that is really drawn, as people read it."""
         return self.conversion.text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..host import folders, running, schema
-from ..moderation.nodes import hold_back_pictures, hold_back_prompt, policy_input
+from ..moderation.nodes import hold_back_pictures, hold_back_prompt, judges_pictures, minimum_fingerprint, policy_input
 from .models import LIVE_MODEL, choices
 from .plan import MAX_N, known_models
 
@@ -77,7 +77,7 @@ class DalleFluxGenerate(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, generate_again: bool = False, **_: Any) -> Any:
-        return time.time() if generate_again else ""
+        return time.time() if generate_again else minimum_fingerprint()
 
     @classmethod
     async def execute(
@@ -135,7 +135,7 @@ class DalleFluxEdit(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, generate_again: bool = False, **_: Any) -> Any:
-        return time.time() if generate_again else ""
+        return time.time() if generate_again else minimum_fingerprint()
 
     @classmethod
     async def execute(
@@ -189,7 +189,7 @@ class DalleFluxVariation(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, generate_again: bool = False, **_: Any) -> Any:
-        return time.time() if generate_again else ""
+        return time.time() if generate_again else minimum_fingerprint()
 
     @classmethod
     async def execute(
@@ -227,13 +227,12 @@ async def _run(
 
     if filename_prefix.strip():
         folders.output_place(filename_prefix, 1, 1)  # what it refuses is refused before anything is paid
-    if ask.prompt:
-        await hold_back_prompt(ask.prompt, policy)
     known = folders.endpoints()
     account = Account.of(known)
     # What has to be judged is not shown before: no previews.
-    previews = policy is None or not policy.image_checks
+    previews = not judges_pictures(policy)
     plan = make_plan(ask, known.get(endpoint), account.settings, date.today(), previews=previews)
+    await hold_back_prompt(ask.prompt, policy, [plan.prompt])
     sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
     made = await make_pictures(plan, sent, account, _NodeWatch(node), again=again)
     running.show_text(node.hidden.unique_id, _summary(made))

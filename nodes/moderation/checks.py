@@ -3,93 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from PIL import Image
 
 from ..endpoints import Endpoints
+from ..errors import MissingPackage
 from ..services.spending import Account
-from .decision import Verdict
-from .gate import PictureCheck, TextCheck
-from .policy import Policy
+from .decision import NOT_JUDGED, Hint, Verdict
+from .gate import LOCAL, MINORS_ALONE, Check
+from .policy import IF_INSTALLED, Policy
 
-if TYPE_CHECKING:
-    from PIL import Image
+Content = TypeVar("Content")
 
 
-def text_checks(policy: Policy, endpoints: Callable[[], Endpoints]) -> list[TextCheck]:
-    """The checks that judge prompts under `policy`, in its order.
+@dataclass(frozen=True)
+class LateCheck(Generic[Content]):
+    """A check that is put together when it is asked, so that what is missing for it is that check's failure."""
+
+    name: str
+    check: Callable[[Content], Verdict]
+
+
+def text_checks(policy: Policy, endpoints: Callable[[], Endpoints]) -> list[Check[str]]:
+    """The checks that judge prompts under `policy` and the user's minimum, each once.
+
+    The local one is always among them: where neither policy asks it, it judges sexual/minors and nothing else.
 
     Args:
-        endpoints: read when a check is asked, so that an endpoint that does not exist, or a file that cannot be
-            read, is that check's failure and goes the way of every other one.
+        endpoints: read when a check is asked.
     """
-    return [_text_check(name, policy, endpoints) for name in policy.text_checks]
+    asked: dict[tuple[str, ...], Check[str]] = {}
+    for one in policy.both:
+        for name in one.text_checks:
+            where = {"openai": (one.endpoint, one.model), "llm guard": (one.guard_endpoint, one.guard_model)}
+            asked.setdefault((name, *where.get(name, ("", ""))), _text_check(name, one, endpoints))
+    if not any(name == LOCAL for name, *_ in asked):
+        return [*asked.values(), LateCheck(LOCAL, _only_minors)]
+    return list(asked.values())
 
 
-def picture_checks(policy: Policy, endpoints: Callable[[], Endpoints]) -> list[PictureCheck]:
-    """The checks that judge pictures under `policy`, in its order."""
-    return [_picture_check(name, policy, endpoints) for name in policy.image_checks]
+def picture_checks(policy: Policy, endpoints: Callable[[], Endpoints]) -> list[Check[Image.Image]]:
+    """The checks that judge pictures under `policy` and the user's minimum, each once."""
+    wanted = {name for one in policy.both for name in one.image_checks}
+    asked: dict[tuple[str, ...], Check[Image.Image]] = {}
+    for one in policy.both:
+        for name in one.image_checks:
+            if name == IF_INSTALLED and LOCAL in wanted:
+                continue  # asked for by name, too
+            where = (one.endpoint, one.model) if name == "openai" else ("", "")
+            asked.setdefault((name, *where), _picture_check(name, one, endpoints))
+    return list(asked.values())
 
 
-def _text_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -> TextCheck:
+def _text_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -> LateCheck[str]:
     from .llm_guard import LlmGuardCheck
-    from .local_text import LocalTextCheck
     from .openai_check import OpenAICheck
+
+    def openai(text: str) -> Verdict:
+        return OpenAICheck(endpoints().get(policy.endpoint), policy.model, account).check(text)
+
+    def llm_guard(text: str) -> Verdict:
+        return LlmGuardCheck(endpoints().get(policy.guard_endpoint), policy.guard_model, account).check(text)
 
     def account() -> Account:
         return Account.of(endpoints())
 
-    match name:
-        case "local":
-            return _Late(name, lambda text: LocalTextCheck().check(text))
-        case "openai":
-            return _Late(
-                name, lambda text: OpenAICheck(endpoints().get(policy.endpoint), policy.model, account).check(text)
-            )
-        case "llm guard":
-            return _Late(
-                name,
-                lambda text: LlmGuardCheck(endpoints().get(policy.guard_endpoint), policy.guard_model, account).check(
-                    text
-                ),
-            )
-    raise ValueError(f"no text check {name!r}")
+    return LateCheck(name, {LOCAL: _local, "openai": openai, "llm guard": llm_guard}[name])
 
 
-def _picture_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -> PictureCheck:
+def _picture_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -> LateCheck[Image.Image]:
     from .local_picture import LocalPictureCheck
     from .openai_check import OpenAICheck
 
+    def openai(picture: Image.Image) -> Verdict:
+        return OpenAICheck(endpoints().get(policy.endpoint), policy.model, account).check(picture)
+
     def account() -> Account:
         return Account.of(endpoints())
 
-    match name:
-        case "local":
-            return _LatePicture(name, lambda picture: LocalPictureCheck().check(picture))
-        case "openai":
-            return _LatePicture(
-                name,
-                lambda picture: OpenAICheck(endpoints().get(policy.endpoint), policy.model, account).check(picture),
-            )
-    raise ValueError(f"no picture check {name!r}")
+    if name == IF_INSTALLED:
+        return LateCheck(LOCAL, _if_installed)
+    return LateCheck(name, {LOCAL: LocalPictureCheck().check, "openai": openai}[name])
 
 
-class _Late:
-    """A text check that is put together when it is asked."""
+def _local(text: str) -> Verdict:
+    from .local_text import LocalTextCheck
 
-    def __init__(self, name: str, ask: Callable[[str], Verdict]):
-        self.name = name
-        self._ask = ask
-
-    def check(self, text: str) -> Verdict:
-        return self._ask(text)
+    return LocalTextCheck().check(text)
 
 
-class _LatePicture:
-    """A picture check that is put together when it is asked."""
+def _only_minors(text: str) -> Verdict:
+    verdict = _local(text)
+    return replace(
+        verdict,
+        judges=MINORS_ALONE,
+        scores={category: score for category, score in verdict.scores.items() if category in MINORS_ALONE},
+        findings=tuple(finding for finding in verdict.findings if finding.category in MINORS_ALONE),
+        hints=(),
+    )
 
-    def __init__(self, name: str, ask: Callable[[Image.Image], Verdict]):
-        self.name = name
-        self._ask = ask
 
-    def check(self, picture: Image.Image) -> Verdict:
-        return self._ask(picture)
+def _if_installed(picture: Image.Image) -> Verdict:
+    from .local_picture import LocalPictureCheck
+
+    try:
+        return LocalPictureCheck().check(picture)
+    except MissingPackage as missing:
+        return Verdict(LOCAL, "", frozenset(), hints=(Hint(NOT_JUDGED, f"{LOCAL}/{missing.package}", str(missing)),))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from .categories import ALL, Category, names
 
 REPORT_VERSION = 1
+NOT_JUDGED = "not_judged"  # kind of the hint that a check could not look, and how to make it look
 Kind = Literal["prompt", "image"]
 
 
@@ -40,7 +41,7 @@ class Finding:
 class Hint:
     """Something a person may want to look at that belongs to none of the categories."""
 
-    kind: str  # "real_person", "brand", or a guard model's own category name
+    kind: str  # "real_person", "brand", NOT_JUDGED, or a guard model's own category name
     rule: str
     matched: str = ""
 
@@ -51,6 +52,7 @@ class Failure:
 
     code: str
     message: str  # one sentence, without the content
+    final: bool = False  # holds the content back whatever the policy's on_error says
 
 
 @dataclass(frozen=True)

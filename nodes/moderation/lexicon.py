@@ -1,12 +1,14 @@
 """The curated terms and rules of the local check, read from `terms/*.toml`.
 
-A file holds tables of four kinds; the languages are keys of two letters whose values are lists of patterns.
+A file holds tables of five kinds, each with a list of patterns a language (`LANGUAGES`), one pattern a line:
 
     [[terms]]   rule, category, weight, also sets the terms belong to
     [[sets]]    name: words that mean something only near others
-    [[near]]    rule, category, weight, all = [sets], within = words between them, [unless = [sets]]
+    [[near]]    rule, category, weight, all = [sets], within = words between them, [unless = [sets]]; no patterns
     [[allow]]   harmless phrases: what is found inside of one does not count
     [[hints]]   rule, kind: for review, never a reason to block
+
+A key that is neither a language nor a field of its table is an error.
 
 A pattern is words with spaces: `word` as it stands, `word*` any word that begins so, `a|b` one of them,
 `a_b` two words where one may stand, `{0-17}` a number. Everything is folded as texts are (`reading.fold`).
@@ -19,7 +21,7 @@ import sys
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,14 @@ else:
     import tomli as tomllib
 
 FOLDER = Path(__file__).parent / "terms"
+LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja")
+_FIELDS = {
+    "terms": {"rule", "category", "weight", "sets"},
+    "sets": {"name"},
+    "near": {"rule", "category", "weight", "all", "within", "unless"},
+    "allow": {"rule"},
+    "hints": {"rule", "kind"},
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Match:
+class TermMatch:
     """Words `start` to `end` (exclusive) of a text carry `meaning`."""
 
     start: int
@@ -86,9 +96,8 @@ class Lexicon:
     categories: frozenset[Category]
     reader: Reader
     _root: _Node
-    _prefix_lengths: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
-    def matches(self, text_words: Sequence[str]) -> Iterator[Match]:
+    def matches(self, text_words: Sequence[str]) -> Iterator[TermMatch]:
         """Every match at every place, also inside of one another."""
         for start in range(len(text_words)):
             states = [self._root]
@@ -98,7 +107,7 @@ class Lexicon:
                     break
                 for state in states:
                     for meaning in state.meanings:
-                        yield Match(start, end + 1, meaning)
+                        yield TermMatch(start, end + 1, meaning)
 
 
 def _step(state: _Node, word: str) -> Iterator[_Node]:
@@ -133,6 +142,7 @@ def load(folder: Path = FOLDER) -> Lexicon:
         data = file.read_bytes()
         digest.update(data)
         tables = tomllib.loads(data.decode("utf-8"))
+        _check_keys(tables, file.name)
         near += [_near(table, file.stem) for table in tables.pop("near", [])]
         for kind, entries in tables.items():
             for entry in entries:
@@ -154,6 +164,16 @@ def load(folder: Path = FOLDER) -> Lexicon:
     )
 
 
+def _check_keys(tables: dict[str, Any], file: str) -> None:
+    for kind, entries in tables.items():
+        if kind not in _FIELDS:
+            raise ValueError(f"terms/{file} holds a table of unknown kind: {kind}")
+        known = _FIELDS[kind] | (set() if kind == "near" else set(LANGUAGES))
+        for entry in entries:
+            if unknown := set(entry) - known:
+                raise ValueError(f"terms/{file}: [[{kind}]] has the unknown key {sorted(unknown)[0]}")
+
+
 def _near(table: dict[str, Any], stem: str) -> Near:
     return Near(
         f"{stem}/{table['rule']}",
@@ -166,7 +186,7 @@ def _near(table: dict[str, Any], stem: str) -> Near:
 
 
 def _entry(kind: str, entry: dict[str, Any], stem: str) -> tuple[Meaning, list[str]]:
-    patterns = [pattern for key, value in entry.items() if len(key) == 2 for pattern in value]
+    patterns = [pattern for language in LANGUAGES for pattern in entry.get(language, ())]
     name = entry.get("rule") or entry.get("name", "")
     rule = f"{stem}/{name}"
     if kind == "terms":
@@ -175,10 +195,8 @@ def _entry(kind: str, entry: dict[str, Any], stem: str) -> tuple[Meaning, list[s
         meaning = Meaning(rule, sets=(entry["name"],))
     elif kind == "allow":
         meaning = Meaning(rule, allow=True)
-    elif kind == "hints":
-        meaning = Meaning(rule, hint=entry["kind"])
     else:
-        raise ValueError(f"terms/{stem}.toml holds a table of unknown kind: {kind}")
+        meaning = Meaning(rule, hint=entry["kind"])
     return meaning, patterns
 
 

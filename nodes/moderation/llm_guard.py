@@ -29,7 +29,7 @@ OVERLAP = 200
 MAX_PARTS = 20
 
 
-class Family(Enum):
+class GuardFamily(Enum):
     """How a model is asked and answers."""
 
     LLAMA_GUARD = "llama guard"
@@ -37,7 +37,7 @@ class Family(Enum):
     POLICY = "policy"
 
     @classmethod
-    def of(cls, model: str) -> Family:
+    def of(cls, model: str) -> GuardFamily:
         plain = re.sub(r"[^a-z0-9]", "", model.lower())
         if "llamaguard" in plain:
             return cls.LLAMA_GUARD
@@ -94,7 +94,7 @@ class LlmGuardCheck:
         self._account = account
         self._endpoint = endpoint
         self._model = model
-        self._family = Family.of(model)
+        self._family = GuardFamily.of(model)
 
     def check(self, text: str) -> Verdict:
         """Judge a prompt.
@@ -124,19 +124,19 @@ class LlmGuardCheck:
 
     def _judges(self) -> frozenset[Category]:
         match self._family:
-            case Family.LLAMA_GUARD:
+            case GuardFamily.LLAMA_GUARD:
                 return frozenset(category for _, categories in HAZARDS.values() for category in categories)
-            case Family.SHIELD_GEMMA:
+            case GuardFamily.SHIELD_GEMMA:
                 return frozenset(GUIDELINES)
             case _:
                 return ALL
 
     def _judge(self, text: str) -> tuple[dict[Category, float], list[Hint]]:
         match self._family:
-            case Family.LLAMA_GUARD:
+            case GuardFamily.LLAMA_GUARD:
                 answer = self._chat([{"role": "user", "content": text}], max_tokens=40)
                 read = read_llama_guard(answer)
-            case Family.SHIELD_GEMMA:
+            case GuardFamily.SHIELD_GEMMA:
                 read = {}, []
                 for category, guideline in GUIDELINES.items():
                     # Servers with Google's chat template put the guideline in; Ollama's has all four in it.
@@ -181,7 +181,16 @@ class LlmGuardCheck:
                 f"endpoint '{self._endpoint.name}' answered in a form that is not a chat completion; check its "
                 "base_url."
             ) from None
-        return re.sub(r"<think>.*?</think>", "", content, flags=re.DOTALL).strip()
+        return without_thinking(content)
+
+
+def without_thinking(answer: str) -> str:
+    """An answer less what stands between <think> and </think>."""
+    spoken, at = [], 0
+    while (start := answer.find("<think>", at)) >= 0 and (end := answer.find("</think>", start)) >= 0:
+        spoken.append(answer[at:start])
+        at = end + len("</think>")
+    return "".join([*spoken, answer[at:]]).strip()
 
 
 def read_llama_guard(answer: str) -> tuple[dict[Category, float], list[Hint]] | None:
@@ -208,15 +217,17 @@ def read_shield_gemma(answer: str) -> bool | None:
 
 def read_policy_answer(answer: str) -> tuple[dict[Category, float], list[Hint]] | None:
     """The JSON object that POLICY_TEXT asks for, bare or in a code fence. None: anything else."""
-    fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", answer.strip(), flags=re.DOTALL)
+    answer = answer.strip()
+    if len(answer) >= 6 and answer.startswith("```") and answer.endswith("```"):
+        answer = answer[3:-3].removeprefix("json")
     try:
-        data = json.loads(fenced.group(1) if fenced else answer)
+        data = json.loads(answer)
         violation, given = data["violation"], data["categories"]
         if violation not in (0, 1) or not isinstance(given, (dict, list)):
             return None
         certain = given if isinstance(given, dict) else dict.fromkeys(given, 1.0)
         scores = {Category(str(name).strip().lower()): float(value) for name, value in certain.items()}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     if any(not 0.0 <= score <= 1.0 for score in scores.values()):  # NaN too
         return None

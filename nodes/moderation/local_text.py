@@ -14,12 +14,16 @@ from itertools import chain
 
 from .categories import Category
 from .decision import Finding, Hint, Verdict
-from .lexicon import Lexicon, Match, Near, load, nearest
+from .lexicon import Lexicon, Near, TermMatch, load, nearest
 
 NEGATED = 0.25  # what is left of a weight after "no", "without"
+# An image model draws what it reads, "no" or not: here only a disclaimer ("no nudity") weighs less, and no thing
+# ("no nude woman on a bed").
+DRAWN = frozenset({Category.SEXUAL, Category.VIOLENCE, Category.VIOLENCE_GRAPHIC})
 STAGED = 0.45  # … near "zombie", "movie prop", "Halloween", and hate near "museum", "against racism"
 STAGED_WITHIN = 6  # words
 _NEGATORS = "negators"
+_DISCLAIMERS = "disclaimers"
 # Category → the set of words near which it weighs less; sexual and hate/threatening have none.
 _SETTINGS = dict.fromkeys(Category, "stage") | {Category.HATE: "counter_speech"}
 del _SETTINGS[Category.SEXUAL], _SETTINGS[Category.SEXUAL_MINORS], _SETTINGS[Category.HATE_THREATENING]
@@ -38,12 +42,13 @@ class LocalTextCheck:
         """Deterministic, linear in the length of the text; raises nothing."""
         read = self._lexicon.reader.read(text)
         matches = _without_allowed(list(self._lexicon.matches(read)))
-        sets: dict[str, list[Match]] = defaultdict(list)
+        sets: dict[str, list[TermMatch]] = defaultdict(list)
         for match in matches:
             for name in match.meaning.sets:
                 sets[name].append(match)
         around = Surroundings(
             {match.end for match in sets[_NEGATORS]},
+            {place for match in sets[_DISCLAIMERS] for place in range(match.start, match.end)},
             {name: [match.start for match in sets[name]] for name in set(_SETTINGS.values())},
         )
         findings = [
@@ -74,7 +79,7 @@ class LocalTextCheck:
         )
 
 
-def _without_allowed(matches: list[Match]) -> list[Match]:
+def _without_allowed(matches: list[TermMatch]) -> list[TermMatch]:
     """Drop what lies inside of a harmless phrase; names stay hints."""
     reach: dict[int, int] = {}  # start → furthest end of an allowed phrase
     for match in matches:
@@ -96,13 +101,15 @@ class Surroundings:
     """Words that change what other words weigh."""
 
     negated: set[int]  # places right after a negator
+    disclaimers: set[int]  # places of words that name a kind of content and no thing
     settings: Mapping[str, Sequence[int]]  # name of a set in _SETTINGS → the places of its words
 
 
-def _weight(weight: float, category: Category, match: Match, around: Surroundings) -> float:
+def _weight(weight: float, category: Category, match: TermMatch, around: Surroundings) -> float:
     if category is Category.SEXUAL_MINORS:
-        return weight  # an image model draws what it reads, "not" or no "not"
-    if not around.negated.isdisjoint((match.start, match.start - 1)):
+        return weight
+    negated = not around.negated.isdisjoint((match.start, match.start - 1))
+    if negated and (category not in DRAWN or around.disclaimers.issuperset(range(match.start, match.end))):
         return weight * NEGATED
     if category in _SETTINGS:
         near = nearest(around.settings[_SETTINGS[category]], match.start)
@@ -111,7 +118,7 @@ def _weight(weight: float, category: Category, match: Match, around: Surrounding
     return weight
 
 
-def _together(rule: Near, sets: dict[str, list[Match]], around: Surroundings, read: list[str]) -> list[Finding]:
+def _together(rule: Near, sets: dict[str, list[TermMatch]], around: Surroundings, read: list[str]) -> list[Finding]:
     first, *others = rule.all
     if not all(sets[name] for name in rule.all):
         return []
@@ -132,7 +139,7 @@ def _together(rule: Near, sets: dict[str, list[Match]], around: Surroundings, re
     return found
 
 
-def _partner(match: Match, candidates: Sequence[Match], starts: list[int], within: int) -> Match | None:
+def _partner(match: TermMatch, candidates: Sequence[TermMatch], starts: list[int], within: int) -> TermMatch | None:
     """A candidate beside `match`, with at most `within` words between, that does not overlap it."""
     index = bisect_left(starts, match.start)
     for near in chain(range(index, min(index + 4, len(candidates))), range(index - 1, max(index - 5, -1), -1)):

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
+from ..errors import DalleFluxError
 from ..host import folders, running, schema
+from .decision import NOT_JUDGED
 from .gate import OnFlag
 from .obscure import Cover
-from .policy import IMAGE_CHECKS, TEXT_CHECKS, BadPolicy, OnError, Policy, Preset, choices, make_policy
+from .policy import (
+    IF_INSTALLED,
+    IMAGE_CHECKS,
+    NO_POLICY,
+    TEXT_CHECKS,
+    BadPolicy,
+    OnError,
+    Policy,
+    Preset,
+    choices,
+    make_policy,
+)
 
 if TYPE_CHECKING:
     import torch
+    from comfy_execution.graph_utils import GraphBuilder
     from PIL import Image
 
     from .decision import Decision
-    from .moderate import Desk
+    from .moderate import GateContext
 
 CATEGORY = f"{schema.CATEGORY}/Moderation"
 PolicySocket = io.Custom("DALLE_FLUX_POLICY")
 
 # Raised by one whenever a check gave no answer, so that the host does not keep that outcome in its cache.
 _unanswered = 0
+_PICTURE_CHECKS = [IF_INSTALLED, f"{IF_INSTALLED} + openai", *choices(IMAGE_CHECKS)]
 
 
 class DalleFluxModerationPolicy(io.ComfyNode):
@@ -53,10 +69,10 @@ class DalleFluxModerationPolicy(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "image_check",
-                    options=choices(IMAGE_CHECKS),
-                    default="local",
+                    options=_PICTURE_CHECKS,
+                    default=IF_INSTALLED,
                     tooltip="Who checks pictures. local: NudeNet, offline, judges nudity only (pip install nudenet). "
-                    "openai: omni-moderation, six categories.",
+                    "local if installed: without it, pictures pass marked for review. openai: six categories.",
                 ),
                 io.Combo.Input(
                     "endpoint",
@@ -71,7 +87,7 @@ class DalleFluxModerationPolicy(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     tooltip="0: the preset's thresholds. Above 0: a category counts from this score on, for all "
-                    "categories that are not named below.",
+                    "categories that are not named below. sexual/minors counts from 0.3 on at the latest.",
                 ),
                 io.String.Input(
                     "categories",
@@ -197,8 +213,8 @@ class DalleFluxModeratePrompt(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> int:
-        return _unanswered
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return f"{_unanswered} {minimum_fingerprint()}"
 
     @classmethod
     async def execute(cls, prompt: str, on_flag: str, replacement: str, policy: Policy | None = None) -> io.NodeOutput:
@@ -206,10 +222,10 @@ class DalleFluxModeratePrompt(io.ComfyNode):
         from .gate import ContentRefused
         from .moderate import moderate_prompt
 
-        policy, desk, wanted = policy or Policy.from_preset(), _desk(), OnFlag(on_flag)
+        policy, context, wanted = policy or Policy.from_preset(), _context(), OnFlag(on_flag)
         if wanted is OnFlag.REPLACE and not replacement.strip():
             raise BadPolicy("The gate is to replace prompts that are held back; fill in `replacement`, or use block.")
-        decision = await running.in_thread(lambda: moderate_prompt(prompt, policy, desk, wanted))
+        decision = await running.in_thread(lambda: moderate_prompt(prompt, policy, context, wanted))
         _announce(cls, [decision])
         match OnFlag.STOP if wanted is OnFlag.DROP else wanted:
             case _ if decision.allowed:
@@ -217,7 +233,7 @@ class DalleFluxModeratePrompt(io.ComfyNode):
             case OnFlag.BLOCK:
                 return io.NodeOutput(running.block(), False, report([decision], "block", decision.policy))
             case OnFlag.REPLACE:
-                instead = await running.in_thread(lambda: moderate_prompt(replacement, policy, desk))
+                instead = await running.in_thread(lambda: moderate_prompt(replacement, policy, context))
                 if not instead.allowed:
                     raise ContentRefused([instead])
                 return io.NodeOutput(replacement, False, report([decision], "replace", decision.policy))
@@ -269,8 +285,8 @@ class DalleFluxModerateImage(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> int:
-        return _unanswered
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return f"{_unanswered} {minimum_fingerprint()}"
 
     @classmethod
     async def execute(
@@ -299,7 +315,7 @@ class DalleFluxModerateImage(io.ComfyNode):
                 raise ContentRefused(decisions)
 
 
-_WITHOUT_POLICY = "From a Moderation Policy. Without one: DALL·E-like, local check, a check that fails holds back."
+_WITHOUT_POLICY = "From a Moderation Policy. Without one: DALL·E-like, the local checks, a check that fails holds back."
 
 
 def policy_input(tooltip: str) -> io.Input:
@@ -307,50 +323,85 @@ def policy_input(tooltip: str) -> io.Input:
     return PolicySocket.Input("policy", optional=True, tooltip=tooltip)
 
 
-async def hold_back_prompt(prompt: str, policy: Policy | None) -> None:
-    """The prompt gate inside another node; without a policy it does nothing.
+async def hold_back_prompt(prompt: str, policy: Policy | None, drawn: Sequence[str] = ()) -> None:
+    """The prompt gate inside another node: what every node calls that draws or sends a text.
+
+    Without a policy the user's minimum holds, and sexual/minors always blocks.
+
+    Args:
+        prompt: as it was asked; may be empty.
+        drawn: the texts made of it that will be drawn or sent, such as both converted ones.
 
     Raises:
-        ContentRefused: the policy does not let the prompt pass.
+        ContentRefused: the prompt or a text made of it is held back.
+        BadModerationSettings, BadEndpointsFile: the user's file cannot be read.
     """
     from .gate import ContentRefused
     from .moderate import moderate_prompt
 
-    if policy is None:
+    context, given = _context(), policy or NO_POLICY
+    if not any(text.strip() for text in (prompt, *drawn)):
+        context.minimum()
         return
-    desk = _desk()
-    decision = await running.in_thread(lambda: moderate_prompt(prompt, policy, desk))
+    decision = await running.in_thread(lambda: moderate_prompt(prompt, given, context, drawn=drawn))
     if not decision.allowed:
         raise ContentRefused([decision])
 
 
 async def hold_back_pictures(images: torch.Tensor, policy: Policy | None) -> None:
-    """The picture gate inside another node, for an IMAGE batch; without a policy it does nothing.
+    """The picture gate inside another node, for an IMAGE batch; without a policy the user's minimum holds.
 
     Raises:
-        ContentRefused: the policy does not let every picture pass.
+        ContentRefused: not every picture may pass.
     """
     from ..pictures import to_pil
     from .gate import ContentRefused
 
-    if policy is None:
+    if policy is None and not judges_pictures(None):
         return
-    decisions = await _judged(to_pil(images), policy, OnFlag.STOP)
+    decisions = await _judged(to_pil(images), policy or NO_POLICY, OnFlag.STOP)
     if not all(decision.allowed for decision in decisions):
         raise ContentRefused(decisions)
 
 
-def _desk() -> Desk:
-    from .moderate import Desk
+def behind_picture_gate(graph: GraphBuilder, images: Any, policy: Policy | None) -> Any:
+    """The picture gate inside a graph that a node expands into: `images` (a link), or the link behind the gate."""
+    if policy is None and not judges_pictures(None):
+        return images
+    return graph.node(
+        "DalleFluxModerateImage", images=images, on_flag=OnFlag.STOP.value, policy=policy or NO_POLICY
+    ).out(0)
 
-    return Desk(folders.endpoints, folders.state())
+
+def judges_pictures(policy: Policy | None) -> bool:
+    """True if pictures are judged under `policy` or the user's minimum; then nobody may see them before.
+
+    Raises:
+        BadModerationSettings, BadEndpointsFile: the user's file cannot be read.
+    """
+    return replace(policy or NO_POLICY, minimum=_context().minimum()).judges_pictures
+
+
+def minimum_fingerprint() -> str:
+    """Changes when the user's minimum does, so that the host judges again what it judged under another one."""
+    try:
+        minimum = _context().minimum()
+    except DalleFluxError as error:
+        return str(error)
+    return "" if minimum is None else repr(minimum)
+
+
+def _context() -> GateContext:
+    from .moderate import GateContext
+
+    return GateContext(folders.endpoints, folders.state())
 
 
 async def _judged(pictures: Sequence[Image.Image], policy: Policy, on_flag: OnFlag) -> list[Decision]:
     """One decision a picture; the node's bar moves along."""
     from .moderate import moderate_pictures
 
-    desk, progress = _desk(), running.Progress(total=len(pictures))
+    context, progress = _context(), running.Progress(total=len(pictures))
 
     def one_by_one() -> Iterator[Image.Image]:
         for picture in pictures:
@@ -358,7 +409,7 @@ async def _judged(pictures: Sequence[Image.Image], policy: Policy, on_flag: OnFl
                 yield picture
                 progress.done += 1
 
-    return await running.in_thread(lambda: moderate_pictures(one_by_one(), policy, desk, on_flag), progress)
+    return await running.in_thread(lambda: moderate_pictures(one_by_one(), policy, context, on_flag), progress)
 
 
 def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
@@ -367,7 +418,9 @@ def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
     _unanswered += any(decision.failures for decision in decisions)
     held = [decision for decision in decisions if not decision.allowed]
     marked = any(decision.outcome.value == "review" for decision in decisions)
-    line = "; ".join(dict.fromkeys(d.reason() for d in held)) or ("passed, marked for review" if marked else "passed")
+    unjudged = [h.matched for d in decisions for v in d.verdicts for h in v.hints if h.kind == NOT_JUDGED]
+    passed = "passed, marked for review" + f": {unjudged[0]}" * bool(unjudged) if marked else "passed"
+    line = "; ".join(dict.fromkeys(d.reason() for d in held)) or passed
     of = f"{len(held)} of {len(decisions)} " if held and len(decisions) > 1 else ""
     running.show_text(node.hidden.unique_id, f"{of}held back: {line}" if held else line)
 

@@ -1,7 +1,10 @@
 """A policy: which checks are asked, from which score a category counts, and what an error means.
 
-Ready-made policies are starting points; thresholds and actions of single categories go over them. One rule
-stands in every policy: `sexual/minors` blocks, and neither a preset nor a line of `categories` turns that off.
+Ready-made policies are starting points; thresholds and actions of single categories go over them. A policy may
+stand on the user's own `minimum`; then the stricter of the two holds, category by category.
+
+One rule stands above every policy: `sexual/minors` blocks from `MINORS_CEILING` on. No preset, no line of
+`categories`, no threshold and no choice of checks turns that off.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ class Preset(str, Enum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class CategoryRule:
     """How one category is judged."""
 
     action: Action
@@ -55,17 +58,18 @@ class Rule:
     own_flags: bool = True  # a service's own flag counts too; off once the user sets a threshold
 
 
-def _rules(action: Action, threshold: float, **others: Rule) -> dict[Category, Rule]:
-    rules = dict.fromkeys(Category, Rule(action, threshold))
+def _rules(action: Action, threshold: float, **others: CategoryRule) -> dict[Category, CategoryRule]:
+    rules = dict.fromkeys(Category, CategoryRule(action, threshold))
     return rules | {Category[name.upper()]: rule for name, rule in others.items()}
 
 
-# A word of a minor with anything sexual needs less certainty than the rest.
-_MINORS = Rule(Action.BLOCK, 0.3)
+# A word of a minor with anything sexual needs less certainty than the rest. Nobody may ask for more certainty.
+MINORS_CEILING = 0.3
+_MINORS = CategoryRule(Action.BLOCK, MINORS_CEILING)
 
-PRESETS: Mapping[Preset, Mapping[Category, Rule]] = {
+PRESETS: Mapping[Preset, Mapping[Category, CategoryRule]] = {
     Preset.DALLE_LIKE: _rules(Action.BLOCK, 0.5, sexual_minors=_MINORS),
-    Preset.FAMILY_SAFE: _rules(Action.BLOCK, 0.25, sexual_minors=Rule(Action.BLOCK, 0.2)),
+    Preset.FAMILY_SAFE: _rules(Action.BLOCK, 0.25, sexual_minors=CategoryRule(Action.BLOCK, 0.2)),
     Preset.INTERNAL_REVIEW: _rules(Action.REVIEW, 0.5, sexual_minors=_MINORS),
     # Everything is recorded with its scores; nothing is held back or marked.
     Preset.LOG_ONLY: _rules(Action.OFF, 0.5, sexual_minors=_MINORS),
@@ -73,6 +77,8 @@ PRESETS: Mapping[Preset, Mapping[Category, Rule]] = {
 
 TEXT_CHECKS = ("local", "openai", "llm guard")
 IMAGE_CHECKS = ("local", "openai")
+IF_INSTALLED = "local if installed"  # the local picture check where its package is there; a hint where it is not
+SERVICES = ("openai", "llm guard")  # checks that send what they judge to a named endpoint
 NO_CHECK = "none"
 
 
@@ -86,22 +92,38 @@ def choices(checks: tuple[str, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the gate does. Made by `Policy.from_preset` or by the node DalleFluxModerationPolicy."""
+    """What the gate does. Made by `from_preset`, by the node DalleFluxModerationPolicy, or from the user's file."""
 
     name: str
     text_checks: tuple[str, ...] = ("local",)
-    image_checks: tuple[str, ...] = ("local",)
-    rules: Mapping[Category, Rule] = field(default_factory=lambda: dict(PRESETS[Preset.DALLE_LIKE]))
+    image_checks: tuple[str, ...] = (IF_INSTALLED,)
+    rules: Mapping[Category, CategoryRule] = field(default_factory=lambda: dict(PRESETS[Preset.DALLE_LIKE]))
     on_error: OnError = OnError.BLOCK
     endpoint: str = "openai"  # named endpoint of the check "openai"
     model: str = "omni-moderation-latest"
     guard_endpoint: str = "ollama"  # named endpoint of the check "llm guard"
     guard_model: str = "llama-guard3"
+    minimum: Policy | None = None  # the user's own, which holds as well
 
     @classmethod
     def from_preset(cls, preset: Preset = Preset.DALLE_LIKE) -> Policy:
         """A ready-made policy with the local checks, failing closed."""
         return cls(preset.value, rules=dict(PRESETS[preset]))
+
+    @property
+    def both(self) -> tuple[Policy, ...]:
+        """The policy, and the user's minimum if there is one."""
+        return (self,) if self.minimum is None else (self, self.minimum)
+
+    @property
+    def fails_closed(self) -> bool:
+        """True if a check that cannot answer holds the content back."""
+        return any(policy.on_error is OnError.BLOCK for policy in self.both)
+
+    @property
+    def judges_pictures(self) -> bool:
+        """True if any check looks at pictures."""
+        return any(policy.image_checks for policy in self.both)
 
     def with_threshold(self, threshold: float) -> Policy:
         """The same threshold for every category.
@@ -140,9 +162,19 @@ class Policy:
             "guard_endpoint": self.guard_endpoint,
             "guard_model": self.guard_model,
             "categories": {
-                c.value: {"action": self.rules[c].action.value, "threshold": self.rules[c].threshold} for c in Category
+                c.value: {"action": self.rules[c].action.value, "threshold": self.threshold(c)} for c in Category
             },
+            "minimum": None if self.minimum is None else self.minimum.as_json(),
         }
+
+    def threshold(self, category: Category) -> float:
+        """The score from which `category` counts, 0…1."""
+        threshold = self.rules[category].threshold
+        return min(threshold, MINORS_CEILING) if category is Category.SEXUAL_MINORS else threshold
+
+
+# Where no policy is connected: nothing is judged but what always blocks, and what the user's minimum says.
+NO_POLICY = Policy("none", (), (), _rules(Action.OFF, 1.0, sexual_minors=_MINORS))
 
 
 def make_policy(
@@ -166,7 +198,7 @@ def make_policy(
     policy = replace(
         Policy.from_preset(preset),
         text_checks=checks_of(text_check, TEXT_CHECKS),
-        image_checks=checks_of(image_check, IMAGE_CHECKS),
+        image_checks=checks_of(image_check, (IF_INSTALLED, *IMAGE_CHECKS)),
         **fields,
     )
     if threshold:
@@ -196,7 +228,22 @@ def _check_threshold(threshold: float) -> None:
         raise BadPolicy(f"A threshold must be above 0 and at most 1, and {threshold} is not; correct it in the policy.")
 
 
-def _category_line(line: str, rules: Mapping[Category, Rule]) -> tuple[Category, Rule]:
+_ACTIONS = {action.value for action in Action}
+
+
+def _threshold(word: str, category: Category) -> float:
+    try:
+        threshold = float(word)
+    except ValueError:
+        raise BadPolicy(
+            f"The policy's line for {category.value} holds {word[:40]!r}; write block, review, off or a number "
+            "above 0 and at most 1."
+        ) from None
+    _check_threshold(threshold)
+    return threshold
+
+
+def _category_line(line: str, rules: Mapping[Category, CategoryRule]) -> tuple[Category, CategoryRule]:
     name, _, setting = line.partition("=")
     try:
         category = Category(name.strip().lower())
@@ -211,20 +258,18 @@ def _category_line(line: str, rules: Mapping[Category, Rule]) -> tuple[Category,
         raise BadPolicy(
             f"The policy's line for {category.value} says nothing; write for example {category.value} = 0.5."
         )
-    for word in words:
-        if word.lower() in {action.value for action in Action}:
-            rule = replace(rule, action=Action(word.lower()))
-            continue
-        try:
-            threshold = float(word)
-        except ValueError:
-            raise BadPolicy(
-                f"The policy's line for {category.value} holds {word[:40]!r}; write block, review, off or a number "
-                "above 0 and at most 1."
-            ) from None
-        _check_threshold(threshold)
+    actions = [Action(word.lower()) for word in words if word.lower() in _ACTIONS]
+    thresholds = [_threshold(word, category) for word in words if word.lower() not in _ACTIONS]
+    if len(actions) > 1 or len(thresholds) > 1 or (thresholds and actions == [Action.OFF]):
+        raise BadPolicy(
+            f"The policy's line for {category.value} says {' '.join(words)[:60]!r}, which contradicts itself; write "
+            "block or review with at most one number, or off alone."
+        )
+    if actions:
+        rule = replace(rule, action=actions[0])
+    if thresholds:
         action = Action.BLOCK if rule.action is Action.OFF else rule.action
-        rule = replace(rule, action=action, threshold=threshold, own_flags=False)
+        rule = replace(rule, action=action, threshold=thresholds[0], own_flags=False)
     if category is Category.SEXUAL_MINORS and rule.action is not Action.BLOCK:
         raise BadPolicy("sexual/minors always blocks; remove its line from the policy or give it a threshold only.")
     return category, rule

@@ -31,6 +31,10 @@ _RUN = re.compile(r"(.)\1{2,}")
 _REPEAT = re.compile(r"(.)\1+")
 _LONGEST_WORD = 40  # characters; longer chunks are no words in disguise
 _LONGEST_RUN = 400  # spelled-out characters looked at together
+_LINE_ENDS = "\t\n\r\f\x85"
+_INVISIBLE = ("Mn", "Me", "Cf", "Cn", "Co", "Cs")
+_FILLERS = "\u115f\u1160\u3164\uffa0"  # letters by category, blank by Default_Ignorable_Code_Point
+MOST_REMEMBERED = 50_000  # characters that a table keeps; some texts hold all of Unicode
 _SIMPLE = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "’": "'"})
 
 
@@ -52,15 +56,42 @@ def _latin_forms() -> dict[int, str]:
     return {code: letter for code, letter in lookalikes().items() if unicodedata.name(chr(code), "").startswith(kinds)}
 
 
+def is_invisible(character: str) -> bool:
+    """True for what shows nothing and parts no words: marks, controls, joiners, fillers, unassigned and private codes.
+
+    Line ends and blanks are no such characters.
+    """
+    kind = unicodedata.category(character)
+    if kind == "Cc":
+        return character not in _LINE_ENDS
+    # Spacing marks (Mc) are letters of Indian scripts; those of them that combine would reorder one another.
+    return kind in _INVISIBLE or unicodedata.combining(character) != 0 or character in _FILLERS
+
+
 def fold(text: str) -> str:
     """Lower case, without accents, invisible characters and typographic forms: ｎｕｄｅ, 𝓷𝓾𝓭𝓮 and N​Ü​D​E read alike."""
-    if text.isascii():
+    if text.isascii() and text.isprintable():
         return text.lower()
-    # Marks go first: long runs of them make normalisation slow.
-    visible = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
-    split = unicodedata.normalize("NFKD", visible)
-    bare = "".join(c for c in split if unicodedata.category(c) != "Mn")
-    return unicodedata.normalize("NFC", bare).casefold().translate(_SIMPLE).translate(_latin_forms())
+    # Character by character, which is linear: normalising a whole text sorts long runs of marks.
+    return unicodedata.normalize("NFC", text.translate(_folded))
+
+
+class _Folded(dict[int, str]):
+    """Character → what `fold` makes of it; the table fills itself."""
+
+    def __missing__(self, code: int) -> str:
+        after, before = chr(code), ""
+        while after != before:
+            before = after
+            split = unicodedata.normalize("NFKD", "".join(c for c in before if not is_invisible(c)))
+            bare = "".join(c for c in split if not is_invisible(c))
+            after = unicodedata.normalize("NFC", bare).casefold().translate(_SIMPLE).translate(_latin_forms())
+        if len(self) < MOST_REMEMBERED:
+            self[code] = after
+        return after
+
+
+_folded = _Folded()
 
 
 def words(folded: str) -> list[str]:

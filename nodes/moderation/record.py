@@ -6,6 +6,8 @@ if the user's own file says so; it is off by default:
     [settings.moderation]
     keep_text = true
     retention_days = 365      # older decisions are deleted; 0 keeps them for ever
+
+Half characters (lone surrogates), which no database takes, are kept as question marks.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ from ..csv_cells import harmless
 from ..errors import DalleFluxError
 from ..state import State, StateFailed
 from .decision import Decision
+from .settings import BadModerationSettings, moderation_table
 
 ROOM = "moderation"
 DEFAULT_RETENTION_DAYS = 365
 MOST_ROWS = 500  # in one page
 _LONGEST_NOTE = 2000  # characters
+_LARGEST_ID = 2**63 - 1  # that SQLite takes
 MIGRATIONS = (
     """
 CREATE TABLE moderation_decisions (
@@ -64,12 +68,6 @@ COLUMNS = ("id", "at", "kind", "sha256", "outcome", "action", "blocked", "review
 _JSON_COLUMNS = ("blocked", "review", "scores", "checks", "policy")
 
 
-class BadModerationSettings(DalleFluxError):
-    """[settings.moderation] in the user's file cannot be used."""
-
-    code = "bad_moderation_settings"
-
-
 class NoSuchDecision(DalleFluxError):
     """An overrule for a decision that the record does not hold."""
 
@@ -102,14 +100,7 @@ class RecordSettings:
         Raises:
             BadModerationSettings: an unknown field or a value of the wrong kind.
         """
-        table = settings.get("moderation", {})
-        if not isinstance(table, Mapping):
-            raise BadModerationSettings("In endpoints.toml moderation must be a table: write [settings.moderation].")
-        if unknown := set(table) - {"keep_text", "retention_days"}:
-            raise BadModerationSettings(
-                f"[settings.moderation] in endpoints.toml has the unknown field '{sorted(unknown)[0]}'; known are "
-                "keep_text and retention_days."
-            )
+        table = moderation_table(settings)
         keep, days = table.get("keep_text", False), table.get("retention_days", DEFAULT_RETENTION_DAYS)
         if not isinstance(keep, bool):
             raise BadModerationSettings("keep_text under [settings.moderation] must be true or false.")
@@ -164,15 +155,16 @@ class Record:
             NoSuchDecision: the record does not hold it (any more).
             BadOverrule: no reviewer's name, or a verdict other than "allow" and "block".
         """
-        reviewer = reviewer.strip()[:200]
+        reviewer, note = _whole(reviewer.strip()[:200]), _whole(note.strip()[:_LONGEST_NOTE])
         if not reviewer or verdict not in ("allow", "block"):
             raise BadOverrule("An overrule needs a reviewer's name and the verdict allow or block; fill in both.")
         with self._state.database(ROOM, MIGRATIONS) as database:
-            if not database.execute("SELECT 1 FROM moderation_decisions WHERE id = ?", (decision,)).fetchone():
+            known = "SELECT 1 FROM moderation_decisions WHERE id = ?"
+            if abs(decision) > _LARGEST_ID or not database.execute(known, (decision,)).fetchone():
                 raise NoSuchDecision(f"The record holds no decision {decision}; reload the list, it may have expired.")
             database.execute(
                 "INSERT INTO moderation_overrules (decision, at, reviewer, verdict, note) VALUES (?, ?, ?, ?, ?)",
-                (decision, _now(), reviewer, verdict, note.strip()[:_LONGEST_NOTE]),
+                (decision, _now(), reviewer, verdict, note),
             )
 
     def page(self, *, before: int | None = None, outcome: str = "", limit: int = 100) -> list[dict[str, Any]]:
@@ -182,6 +174,9 @@ class Record:
             before: only ids below this one.
             outcome: only this outcome; "" for all.
         """
+        if before is not None:
+            before = max(-_LARGEST_ID, min(before, _LARGEST_ID))
+        outcome = _whole(outcome)
         with self._state.database(ROOM, MIGRATIONS) as database:
             rows = database.execute(
                 "SELECT * FROM moderation_decisions WHERE (? IS NULL OR id < ?) AND (? = '' OR outcome = ?) "
@@ -219,7 +214,8 @@ def _row(decision: Decision, action: str, text: str | None, at: str) -> tuple[An
     ]
     values = (report["blocked"], report["review"], report["scores"], checks, decision.policy)
     packed = (json.dumps(value, ensure_ascii=False) for value in values)
-    return (at, decision.kind, decision.sha256, decision.outcome.value, action, *packed, text)
+    row = (at, decision.kind, decision.sha256, decision.outcome.value, action, *packed, text)
+    return tuple(None if value is None else _whole(value) for value in row)
 
 
 def _entry(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
@@ -228,6 +224,11 @@ def _entry(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "SELECT at, reviewer, verdict, note FROM moderation_overrules WHERE decision = ? ORDER BY id", (row["id"],)
     )
     return entry | {"overrules": [dict(overrule) for overrule in overrules]}
+
+
+def _whole(text: str) -> str:
+    """`text` with question marks for half characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _cell(value: object) -> str:

@@ -64,6 +64,6 @@ async def as_jsonl(request: web.Request) -> web.StreamResponse:
 
 
 def _record() -> Record:
-    from .moderate import Desk
+    from .moderate import GateContext
 
-    return Desk(folders.endpoints, folders.state()).record()
+    return GateContext(folders.endpoints, folders.state()).record()

@@ -183,7 +183,19 @@ def test_lines_go_over_the_threshold_and_the_threshold_over_the_preset():
 
 @pytest.mark.parametrize(
     "bad",
-    ["voilence = 0.5", "violence", "violence = maybe", "violence = 0", "violence = 1.5", "violence = nan", "= 0.5"],
+    [
+        "hate = off 0.3",
+        "hate = 0.3 off",
+        "hate = block review",
+        "hate = block 0.3 0.4",
+        "voilence = 0.5",
+        "violence",
+        "violence = maybe",
+        "violence = 0",
+        "violence = 1.5",
+        "violence = nan",
+        "= 0.5",
+    ],
 )
 def test_a_line_that_cannot_be_read_is_said_in_one_sentence(bad):
     with pytest.raises(BadPolicy) as caught:

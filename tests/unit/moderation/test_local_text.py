@@ -104,6 +104,30 @@ def test_negation_and_stage_weigh_less_but_never_for_minors():
     assert Category.SEXUAL_MINORS in found("a child, not naked")
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "no nude woman on a bed", "a lake without naked people", "the woman is not naked", "never topless women",
+        "do not include nude men", "eine Frau, nicht nackt", "pas de femme nue", "a street without dead bodies",
+        "a floor without a mutilated corpse", "женщина, не голая",
+    ],
+)  # fmt: skip
+def test_a_thing_is_drawn_although_the_prompt_says_no_to_it(prompt):
+    assert found(prompt) & {Category.SEXUAL, Category.VIOLENCE, Category.VIOLENCE_GRAPHIC}
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a queen, no nudity", "without any nudity", "family friendly, no violence, no gore", "no sexual content",
+        "no graphic violence", "not bloody, not gory", "keine Nacktheit", "sans violence", "sin sangre", "没有血腥",
+        "no porn", "a party without violence or blood",
+    ],
+)  # fmt: skip
+def test_a_disclaimer_is_no_thing(prompt):
+    assert found(prompt) == frozenset()
+
+
 def test_distance_matters():
     near = "a child and a nude adult"
     far = "a child on a swing. " + "The garden is green and wide and full of light. " * 4 + "A nude adult."
@@ -131,6 +155,24 @@ def test_every_category_has_rules_and_the_version_names_the_data():
     assert verdict.version == load().version
 
 
+def test_a_key_that_is_no_language_is_an_error(tmp_path):
+    for bad in ('emoji = ["x"]', 'xx = ["x"]', 'english = ["x"]'):
+        (tmp_path / "bad.toml").write_text(f'[[allow]]\nrule = "r"\n{bad}\n', "utf-8")
+        with pytest.raises(ValueError, match="unknown key"):
+            load.__wrapped__(tmp_path)
+    (tmp_path / "bad.toml").write_text('[[alow]]\nrule = "r"\n', "utf-8")
+    with pytest.raises(ValueError, match="unknown kind"):
+        load.__wrapped__(tmp_path)
+
+
+def test_term_files_can_be_reviewed_line_by_line():
+    for file in FOLDER.glob("*.toml"):
+        for line in file.read_text("utf-8").splitlines():
+            assert len(line) <= 160, file.name
+            if line.startswith("  "):
+                assert line.count('"') == 2, "one pattern a line"
+
+
 def test_the_same_text_gets_the_same_verdict(every_row):
     first, second = LocalTextCheck(), LocalTextCheck(load.__wrapped__(FOLDER))
     for row in every_row[::7]:
@@ -152,6 +194,10 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "negators": lambda n: "no " * (n // 3),
     "half a phrase": lambda n: "shooting a the " * (n // 15),
     "long ligatures": lambda n: "\ufdfa" * (n // 18),
+    "spacing marks": lambda n: "n" + "\u302e\u302f" * (n // 2),
+    "musical marks": lambda n: "n\U0001d165\U0001d16d" * (n // 3),
+    "marks of all classes": lambda n: "n" + "\u0327\u0301\u302e\u0345" * (n // 4),
+    "letters that split into marks": lambda n: "\uff9e\u0301" * (n // 2),
 }
 
 

@@ -17,17 +17,17 @@ from nodes.moderation import record as record_module
 from nodes.moderation.decision import Outcome
 from nodes.moderation.gate import OnFlag, check_prompt
 from nodes.moderation.local_text import LocalTextCheck
-from nodes.moderation.moderate import Desk, moderate_prompt
+from nodes.moderation.moderate import GateContext, moderate_prompt
 from nodes.moderation.policy import OnError, Policy
 from nodes.moderation.record import (
     MIGRATIONS,
     ROOM,
-    BadModerationSettings,
     BadOverrule,
     NoSuchDecision,
     Record,
     RecordSettings,
 )
+from nodes.moderation.settings import BadModerationSettings
 from nodes.state import State
 
 POLICY = Policy.from_preset()
@@ -43,9 +43,9 @@ def decision(text: str = SECRET):
     return check_prompt(text, POLICY, [LocalTextCheck()])
 
 
-def desk(state: State, **settings) -> Desk:
+def context(state: State, **settings) -> GateContext:
     known = Endpoints({}, {"moderation": settings} if settings else {}, state.endpoints_file)
-    return Desk(lambda: known, state)
+    return GateContext(lambda: known, state)
 
 
 def test_a_decision_is_kept_with_everything_but_the_text(state):
@@ -66,12 +66,12 @@ def test_a_decision_is_kept_with_everything_but_the_text(state):
 
 
 def test_the_text_is_kept_only_if_the_users_file_says_so(state):
-    moderate_prompt(SECRET, POLICY, desk(state, keep_text=True))
+    moderate_prompt(SECRET, POLICY, context(state, keep_text=True))
     assert Record(state, RecordSettings()).page()[0]["text"] == SECRET
 
 
 def test_an_allowed_prompt_is_recorded_too(state):
-    moderate_prompt("a tree", POLICY, desk(state), OnFlag.REPLACE)
+    moderate_prompt("a tree", POLICY, context(state), OnFlag.REPLACE)
     (kept,) = Record(state, RecordSettings()).page()
     assert (kept["outcome"], kept["action"]) == ("allow", "pass")
 
@@ -143,7 +143,7 @@ def test_pages_go_back_in_time_and_can_be_narrowed(state):
 def test_a_record_that_cannot_be_written_counts_as_a_check_that_failed(state, on_error):
     state.root.parent.mkdir(exist_ok=True)
     state.root.write_text("a file where the folder should be")
-    result = moderate_prompt("a tree", replace(POLICY, on_error=on_error), desk(state))
+    result = moderate_prompt("a tree", replace(POLICY, on_error=on_error), context(state))
     assert result.failures[0][0] == "record"
     assert result.outcome is (Outcome.BLOCK if on_error is OnError.BLOCK else Outcome.REVIEW)
 
@@ -152,13 +152,44 @@ def test_settings_that_make_no_sense_hold_back_and_say_so(state):
     for bad in ({"keep_text": "yes"}, {"retention_days": -1}, {"retention_days": True}, {"keep_txt": True}):
         with pytest.raises(BadModerationSettings):
             RecordSettings.of({"moderation": bad})
-        assert moderate_prompt("a tree", POLICY, desk(state, **bad)).failures[0][1].code == "bad_moderation_settings"
+        assert moderate_prompt("a tree", POLICY, context(state, **bad)).failures[0][1].code == "bad_moderation_settings"
     with pytest.raises(BadModerationSettings):
         RecordSettings.of({"moderation": True})
     assert RecordSettings.of({}) == RecordSettings(keep_text=False, retention_days=365)
 
 
+HALF = "nude \ud800 quokka"  # half a character, which UTF-8 cannot write
+
+
+def test_half_a_character_is_judged_and_recorded(state):
+    policy = replace(POLICY, model=HALF, endpoint=HALF)
+    assert moderate_prompt(HALF, policy, context(state, keep_text=True)).blocked
+    record = Record(state, RecordSettings(keep_text=True))
+    record.overrule(1, "allow", HALF, HALF)
+    (kept,) = record.page(outcome="block")
+    assert kept["text"] == kept["policy"]["model"] == kept["overrules"][0]["note"] == "nude ? quokka"
+    assert record.page(outcome=HALF) == []
+    assert "quokka" in "".join(record.csv()) + "".join(record.jsonl())
+
+
+@pytest.mark.parametrize("huge", [10**22, -(10**22), 2**63])
+def test_numbers_that_no_database_holds_are_no_decision(state, huge):
+    record = Record(state, RecordSettings())
+    record.add([decision()], "stop")
+    assert len(record.page(before=huge, limit=huge)) == (huge > 0)
+    with pytest.raises(NoSuchDecision):
+        record.overrule(huge, "allow", "Ada")
+
+
+def test_no_cell_of_the_export_is_a_formula(state):
+    record = Record(state, RecordSettings(keep_text=True))
+    for text in ("=1", "a;=1", "\n=1", "＝1", "\t-1"):
+        record.add([decision(text)], "stop", text)
+    for row in csv.DictReader(io.StringIO("".join(record.csv()))):
+        assert row["text"].count("'") >= 1
+
+
 def test_nothing_is_logged(state, caplog):
     caplog.set_level(logging.DEBUG)
-    moderate_prompt(SECRET, POLICY, desk(state))
+    moderate_prompt(SECRET, POLICY, context(state))
     assert "quokka" not in caplog.text

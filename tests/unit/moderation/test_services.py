@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,11 +23,12 @@ from nodes.moderation.decision import Outcome
 from nodes.moderation.gate import check_pictures, check_prompt
 from nodes.moderation.llm_guard import (
     GUIDELINES,
-    Family,
+    GuardFamily,
     LlmGuardCheck,
     read_llama_guard,
     read_policy_answer,
     read_shield_gemma,
+    without_thinking,
 )
 from nodes.moderation.openai_check import OVERLAP, PART, OpenAICheck
 from nodes.moderation.policy import OnError, Policy
@@ -332,10 +334,47 @@ def test_a_long_prompt_is_judged_in_parts_and_one_unsafe_part_is_enough():
 
 
 def test_families_are_told_by_the_models_name():
-    assert Family.of("llama-guard3:1b") is Family.of("meta-llama/Llama-Guard-4-12B") is Family.LLAMA_GUARD
-    assert Family.of("xe/llamaguard3") is Family.LLAMA_GUARD
-    assert Family.of("google/shieldgemma-2b") is Family.SHIELD_GEMMA
-    assert Family.of("openai/gpt-oss-safeguard-20b") is Family.of("qwen3:4b") is Family.POLICY
+    assert (
+        GuardFamily.of("llama-guard3:1b") is GuardFamily.of("meta-llama/Llama-Guard-4-12B") is GuardFamily.LLAMA_GUARD
+    )
+    assert GuardFamily.of("xe/llamaguard3") is GuardFamily.LLAMA_GUARD
+    assert GuardFamily.of("google/shieldgemma-2b") is GuardFamily.SHIELD_GEMMA
+    assert GuardFamily.of("openai/gpt-oss-safeguard-20b") is GuardFamily.of("qwen3:4b") is GuardFamily.POLICY
+
+
+PARSERS = {
+    "llama guard": read_llama_guard, "shieldgemma": read_shield_gemma, "policy": read_policy_answer,
+    "thinking": without_thinking,
+}  # fmt: skip
+HOSTILE = [
+    "```" + " " * 3, "```json ", "<think>", "</think>", "<think></think>", "< ", "S1 ", "unsafe ", "yes", " ",
+    "\n", "{", "[",
+    '{"violation":', "9", r"\W", "_", "-", "safe", "```" + "x" * 9,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("shape", HOSTILE)
+def test_reading_an_answer_takes_time_in_proportion_to_its_length(parser, shape):
+    def seconds(length: int) -> float:
+        text = shape * (length // len(shape))
+        started = time.perf_counter()
+        PARSERS[parser](text)
+        PARSERS[parser]("```" + text + "x```")
+        return time.perf_counter() - started
+
+    short, long = (min(seconds(length) for _ in range(3)) for length in (20_000, 160_000))
+    assert long < 24 * short + 0.05, "eight times the text"
+
+
+def test_thinking_is_left_out_of_an_answer():
+    assert without_thinking("<think>unsafe</think> safe ") == "safe"
+    assert without_thinking("a<think>b</think>c<think>d") == "ac<think>d"
+    assert without_thinking("a</think>b") == "a</think>b"
+    huge = '{"violation": 1, "categories": {"hate": %s}}'
+    assert read_policy_answer(huge % ("9" * 400)) is None
+    assert read_policy_answer("[" * 100_000) is None
+    assert read_policy_answer("```json\n" + huge % "0.5" + "\n```") == ({Category.HATE: 0.5}, [])
 
 
 def test_readers_take_nothing_for_granted():
