@@ -70,13 +70,26 @@ def converted(d: Drawing, prompt: Out | str) -> Node:
     )
 
 
-def flux_graph(d: Drawing, prompt: Out) -> Out:
-    """FLUX.1-dev's official graph, fed by DALL·E's knobs; returns the decoded picture."""
+def gate(d: Drawing, prompt: Out, title: str, on_flag: str = "stop", **more: Out) -> Node:
+    return d.node("DalleFluxModeratePrompt", title=title, box=(360, 200), prompt=prompt, on_flag=on_flag, **more)
+
+
+def flux_graph(d: Drawing, prompt: Out, gated: bool = False) -> Out:
+    """FLUX.1-dev's official graph, fed by DALL·E's knobs; returns the decoded picture.
+
+    Args:
+        gated: a moderation gate stands behind the converter, on each of the two texts that are drawn.
+    """
     settings = d.node(
         "DalleFluxSettings", size="1024x1024", quality="standard", style="vivid", n=1, target="FLUX.1-dev"
     )
     converter = converted(d, prompt)
     d.column("DALL·E's knobs → FLUX", converter, settings)
+    long, short = converter.out(0), converter.out(1)
+    if gated:
+        gates = gate(d, long, "Gate: the long text"), gate(d, short, "Gate: the short text")
+        d.column("Moderation", *gates)
+        long, short = gates[0].out(), gates[1].out()
 
     model = d.node("UNETLoader", unet_name=files.DEV.name, weight_dtype="default")
     clip = d.node(
@@ -90,7 +103,7 @@ def flux_graph(d: Drawing, prompt: Out) -> Out:
         height=settings.out(2),
     )  # fmt: skip
     encoded = d.node(
-        "CLIPTextEncodeFlux", box=(340, 220), clip=clip.out(), clip_l=converter.out(1), t5xxl=converter.out(0),
+        "CLIPTextEncodeFlux", box=(340, 220), clip=clip.out(), clip_l=short, t5xxl=long,
         guidance=settings.out(4),
     )  # fmt: skip
     guider = d.node("BasicGuider", model=shifted.out(), conditioning=encoded.out())
@@ -116,13 +129,12 @@ def _dalle3_vs_flux() -> None:
         "1. Put the old prompt into **DALL·E 3 prompt**.\n"
         "2. Load the picture that DALL·E 3 made of it into **Your DALL·E 3 picture**.\n"
         "3. Run. The comparison is saved to `output/dalle_flux/`.\n\n"
-        "The prompt passes a moderation gate on this machine, is turned into a FLUX prompt by rules, and DALL·E's "
-        "size, quality and style become FLUX's latent, steps and guidance.",
+        "The prompt is turned into a FLUX prompt by rules, both texts that are drawn pass a moderation gate on this "
+        "machine, and DALL·E's size, quality and style become FLUX's latent, steps and guidance.",
     )
     prompt = text(d)
-    gate = d.node("DalleFluxModeratePrompt", box=(360, 200), prompt=prompt.out(), on_flag="stop")
-    d.column("Prompt", prompt, gate)
-    image = flux_graph(d, gate.out())
+    d.column("Prompt", prompt)
+    image = flux_graph(d, prompt.out(), gated=True)
     original = picture(d, "Your DALL·E 3 picture")
     sheet = compare(d, original.out(), image, "DALL·E 3", "FLUX.1-dev", prompt=prompt.out())
     d.column("Compare", original, sheet)
@@ -350,16 +362,22 @@ def _moderated() -> None:
     d = drawing(
         "moderated-pipeline",
         "Moderated pipeline",
-        "A prompt gate before drawing and a picture gate after it, both by one policy, both on this machine. What is "
-        "flagged goes no further, and the reports say why. Without the reports one link does the same: from the policy "
-        "to `policy` of *DALL·E 3 on FLUX*, which then ends the run.",
+        "A prompt gate before drawing and a picture gate after it, both by one policy, both on this machine. The prompt "
+        "gate stands behind the converter: it judges the text that is drawn, which *DALL·E 3 on FLUX* then takes `as "
+        "is`. What is flagged goes no further, and the reports say why. Without the reports one link does the same: "
+        "from the policy to `policy` of *DALL·E 3 on FLUX*, which then ends the run.\n\n"
+        "Pictures are judged by NudeNet if it is installed (`pip install nudenet` with ComfyUI's own Python). Without "
+        "it they pass marked for review, and the picture report says so; choose `local` in the policy to hold them "
+        "back instead.",
     )
     prompt = text(d)
     policy = d.node("DalleFluxModerationPolicy", box=(360, 240))
     d.column("Prompt and policy", prompt, policy)
-    gate = d.node("DalleFluxModeratePrompt", box=(360, 200), prompt=prompt.out(), on_flag="block", policy=policy.out())
-    d.column("Prompt gate", gate, show(d, gate.out(2), "Prompt report"))
-    node = on_flux(d, gate.out())
+    converter = converted(d, prompt.out())
+    d.column("Convert", converter)
+    judged = gate(d, converter.out(), "Prompt gate", "block", policy=policy.out())
+    d.column("Prompt gate", judged, show(d, judged.out(2), "Prompt report"))
+    node = on_flux(d, judged.out(), prompt_mode="as is")
     d.column("Draw", node)
     images = d.node("DalleFluxModerateImage", box=(360, 160), images=node.out(), on_flag="block", policy=policy.out())
     d.column("Picture gate", images, show(d, images.out(2), "Picture report"))
