@@ -5,10 +5,11 @@ On Windows merely looking at `\\\\server\\share` logs in at that server and hand
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from .errors import STEERS
-
+# Control characters, marks that turn the writing direction, halves of characters.
+_STEERS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 1000  # characters
 
 
@@ -19,7 +20,7 @@ def stays_inside(name: str) -> bool:
     blanks, characters that steer rather than show, more than a disk takes.
     """
     windows = PureWindowsPath(name)
-    if STEERS.search(name) or ":" in name or windows.anchor or PurePosixPath(name).anchor or len(name) > _LONGEST:
+    if _STEERS.search(name) or ":" in name or windows.anchor or PurePosixPath(name).anchor or len(name) > _LONGEST:
         return False
     return all(part.strip(" .") and len(part.encode()) <= 255 and not _is_device(part) for part in windows.parts)
 

@@ -22,11 +22,10 @@ from ..services.scrub import scrub
 from ..services.spending import Account, no_account
 from .categories import ALL, Category
 from .decision import Finding, Hint, Verdict
-from .service import CheckNonsense, PromptTooLong, asked, time_for
+from .service import CheckNonsense, asked, time_for
 
 PART = 6_000  # characters a request; small guard models have short contexts
 OVERLAP = 200
-MAX_PARTS = 20
 
 
 class GuardFamily(Enum):
@@ -105,11 +104,6 @@ class LlmGuardCheck:
         if not text.strip():
             return Verdict(self.name, self._model, self._judges())
         parts = [text[start : start + PART] for start in range(0, max(len(text) - OVERLAP, 1), PART - OVERLAP)]
-        if len(parts) > MAX_PARTS:
-            raise PromptTooLong(
-                f"The prompt has {len(text):,} characters, more than the {MAX_PARTS * (PART - OVERLAP):,} that are "
-                "sent to a guard model; shorten it."
-            )
         found: dict[Category, float] = {}
         hints: dict[str, Hint] = {}
         for part in parts:

@@ -92,7 +92,10 @@ def confidences(session: Any, picture: Image.Image) -> list[float]:
 @cache
 def _detector() -> tuple[Any, str]:
     # Not imported: nudenet imports OpenCV, which is not needed here.
-    package = importlib.util.find_spec("nudenet")
+    try:
+        package = importlib.util.find_spec("nudenet")
+    except (ImportError, ValueError):
+        package = None
     if package is None or package.origin is None:
         raise MissingPackage("nudenet", "The local picture check")
     try:

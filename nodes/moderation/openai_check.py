@@ -20,11 +20,10 @@ from ..services.client import Client
 from ..services.spending import Account, no_account, paying
 from .categories import ALL, ON_PICTURES, Category
 from .decision import Finding, Verdict
-from .service import CheckNonsense, CheckRefused, PromptTooLong, ask
+from .service import CheckNonsense, CheckRefused, ask
 
 PART = 8_000  # characters of a prompt judged at once; long texts would dilute a short passage
 OVERLAP = 200
-MAX_PARTS = 32
 _FREE = re.compile(r"(omni|text)-moderation-")  # source: OpenAI's moderation guide, "free to use"
 _TOKENS_A_PICTURE = 4_000  # elsewhere; more than any known model counts
 LONGEST_EDGE = 1536  # pixels; larger pictures are scaled down before they are sent
@@ -57,11 +56,6 @@ class OpenAICheck:
         if not text.strip():
             return Verdict(self.name, self._model, ALL)  # the API refuses an empty text, and there is nothing to judge
         parts = [text[start : start + PART] for start in range(0, max(len(text) - OVERLAP, 1), PART - OVERLAP)]
-        if len(parts) > MAX_PARTS:
-            raise PromptTooLong(
-                f"The prompt has {len(text):,} characters, more than the {MAX_PARTS * (PART - OVERLAP):,} that are "
-                "sent to a moderation service; shorten it."
-            )
         return self._verdict(self._ask(parts), len(parts), ALL)
 
     def _ask(self, given: list[Any]) -> Any:

@@ -66,12 +66,6 @@ def time_for(endpoint: Endpoint) -> float:
     return min(endpoint.timeout_s, TIMEOUT_S)
 
 
-class PromptTooLong(CheckFailed):
-    """More text than this check sends."""
-
-    code: ClassVar[str] = "prompt_too_long"
-
-
 def ask(endpoint: Endpoint, model: str, question: Question) -> Any:
     """Ask `endpoint` and return the answer's JSON.
 

@@ -12,6 +12,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from comfyui import samples
+from comfyui.environment import PACK
 from PIL import Image
 from services import Services
 from services.faults import Fault
@@ -350,6 +351,19 @@ def test_inside_the_endpoint_node_pictures_are_judged_before_they_leave_it(host,
     assert len(services.bills) == paid, "what was paid for and held back is kept"
 
 
+def shipped(name: str, prompt: str | None = None) -> dict:
+    """A shipped workflow in API format, with another prompt."""
+    graph = dict(json.loads((PACK / "workflows" / "api" / f"{name}.json").read_text("utf-8")))
+    for node in graph.values():
+        if node["class_type"] == "PrimitiveStringMultiline" and prompt is not None:
+            node["inputs"]["value"] = prompt
+    return graph
+
+
+def saved(run) -> list:
+    return [p for output in run.outputs.values() for p in output.get("images", []) if p["type"] == "output"]
+
+
 def local_edit(prompt: str, label: str, **policy: str) -> dict:
     """A red square edited in one corner by FLUX Fill, with a policy, counted behind."""
     size = {"width": 256, "height": 256}
@@ -379,6 +393,70 @@ def test_inside_a_local_generator_prompt_and_pictures_are_judged_by_the_same_gat
     run = host.run(local_edit("a dot", "local-3", image_check="none"))
     assert run.succeeded, run.error
     assert runs(host)["local-3"] == 1
+
+
+HIDDEN = ("a {nu}de woman on a bed", "a (nu:1.2)de woman on a bed", '{"prompt": "a n\\u0075de woman on a bed"}')
+
+
+@pytest.mark.parametrize("prompt", HIDDEN)
+def test_inside_a_generator_the_text_that_is_drawn_or_sent_is_judged(host, services, prompt):
+    assert "sexual (check: local)" in host.run(local_edit(prompt, "hidden")).error
+    assert "sexual (check: local)" in host.run(endpoint_generator(prompt, 904)).error
+    assert not services.bills
+    assert not runs(host)["hidden"] + runs(host)["behind-904"]
+
+
+@pytest.mark.parametrize("prompt", HIDDEN)
+@pytest.mark.parametrize("name", ["moderated-pipeline", "dalle3-vs-flux"])
+def test_in_the_shipped_graphs_nothing_is_drawn_past_the_gate(host, name, prompt):
+    run = host.run(shipped(name, prompt))
+    assert not saved(run)
+    assert "sexual" in (run.error or json.dumps(run.outputs))
+
+
+def test_the_users_minimum_holds_where_a_workflow_brings_no_policy(host, services):
+    file = host.installation.base / "user" / "dalle_flux" / "endpoints.toml"
+    before = file.read_text("utf-8")
+    local, remote = local_edit(NAUGHTY, "minimum"), endpoint_generator(NAUGHTY, 905)
+    for graph, node in ((local, "edit"), (remote, "draw")):
+        del graph[node]["inputs"]["policy"]
+    try:
+        assert host.run(local).succeeded, "no policy, no minimum"
+        file.write_text(before + '[settings.moderation]\nminimum = "DALL·E-like"\n', "utf-8")
+        for graph in (local, remote):  # the first one unchanged: what ran under another minimum is judged again
+            assert "held back by your own minimum 'DALL·E-like'" in host.run(graph).error
+        run = host.run(gate(NAUGHTY, "block", "minimum-gate", policy={"preset": "log only", "text_check": "none"}))
+        assert json.loads(shown(run, "report"))["blocked"] == ["sexual"]
+        file.write_text(
+            before + "[settings.moderation.minimum]\nimage_check = 'openai'\nendpoint = 'stand-in'\n", "utf-8"
+        )
+        red = local_edit("a dot", "minimum-2")
+        del red["edit"]["inputs"]["policy"]
+        assert "violence (check: openai)" in host.run(red).error
+        file.write_text(before + "[settings.moderation]\nminimun = 3\n", "utf-8")
+        for graph in (
+            local_edit("a dot", "minimum-3"),
+            endpoint_generator("a dot", 906),
+            gate("a dot", "stop", "min-4"),
+        ):
+            assert "minimun" in host.run(graph).error
+        assert not services.bills
+    finally:
+        file.write_text(before, "utf-8")
+    counted = runs(host)
+    assert counted["minimum"] == 1
+    assert not counted["minimum-2"] + counted["minimum-3"] + counted["behind-905"] + counted["behind-minimum-gate"]
+
+
+def test_sexual_minors_is_held_back_without_any_policy(host, services):
+    local, remote = (
+        local_edit("a naked 14 year old girl", "always"),
+        endpoint_generator("a naked 14 year old girl", 907),
+    )
+    for graph, node in ((local, "edit"), (remote, "draw")):
+        del graph[node]["inputs"]["policy"]
+        assert "held back by moderation: sexual/minors (check: local)" in host.run(graph).error
+    assert not services.bills
 
 
 def test_no_prompt_text_is_logged_or_recorded(host):
