@@ -363,8 +363,9 @@ def _moderated() -> None:
         "moderated-pipeline",
         "Moderated pipeline",
         "A prompt gate before drawing and a picture gate after it, both by one policy, both on this machine. The "
-        "prompt gate stands behind the converter: it judges the text that is drawn, which *DALL·E 3 on FLUX* then takes "
-        "`as is`. What is flagged goes no further, and the reports say why. Without the reports one link does the same: "
+        "prompt gate stands behind the converter: it judges the text that is drawn, which *DALL·E 3 on FLUX* then "
+        "takes `as is`. What is flagged goes no further, and the reports say why. Without the reports one link does "
+        "the same: "
         "from the policy to `policy` of *DALL·E 3 on FLUX*, which then ends the run.\n\n"
         "Pictures are judged by NudeNet if it is installed (`pip install nudenet` with ComfyUI's own Python). Without "
         "it they pass marked for review, and the picture report says so; choose `local` in the policy to hold them "
