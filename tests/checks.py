@@ -108,6 +108,14 @@ SLOW = ("host", "browser")
 
 def slow(levels: Sequence[str]) -> Check:
     """The levels with a real ComfyUI, side by side: hosts and pages are shared by the tests of a lane (conftest.py)."""
-    arguments = ["-m", "pytest", "-q", "-n", "auto", "--maxprocesses=4", "--dist=loadscope", "--durations=25"]
+    arguments = ["-m", "pytest", "-q", "-n", str(_processes()), "--dist=loadscope", "--durations=25"]
     folders = [f"tests/{level}" for level in levels]
     return Check(f"{' and '.join(levels)} tests", _python(*arguments, *folders), is_level=True)
+
+
+def _processes() -> int:
+    """One a core, and no more than fit into memory: each runs up to three hosts and a browser."""
+    memory = 16e9  # where nobody says: Windows
+    if hasattr(os, "sysconf"):
+        memory = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return max(1, min(os.cpu_count() or 1, 4, int(memory / 4.5e9)))
