@@ -210,8 +210,18 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         models = graphs.load(graph, loading, connected)
         batches = batches_for(seeds, settings.canvas, device_memory())
         images = graphs.text_to_images(graph, models, settings, used.texts, batches)
-        knobs = {"quality": quality, "style": style, "prompt_mode": prompt_mode}
-        info = local_info("generate", loading, connected, settings, seeds, used, notes=settings.notes, **knobs)
+        info = local_info(
+            "generate",
+            loading,
+            connected,
+            settings,
+            seeds,
+            used,
+            quality=quality,
+            style=style,
+            prompt_mode=prompt_mode,
+            notes=settings.notes,
+        )
         return _expanded(graph, images, info, policy)
 
 
