@@ -28,6 +28,11 @@ PART = 6_000  # characters a request; small guard models have short contexts
 OVERLAP = 200
 
 
+_NO_LETTER = re.compile(r"[^a-z0-9]")
+_HAZARD = re.compile(r"\bS(\d{1,2})\b")
+_YES_OR_NO = re.compile(r"\W*(yes|no)\b")
+
+
 class GuardFamily(Enum):
     """How a model is asked and answers."""
 
@@ -37,7 +42,7 @@ class GuardFamily(Enum):
 
     @classmethod
     def of(cls, model: str) -> GuardFamily:
-        plain = re.sub(r"[^a-z0-9]", "", model.lower())
+        plain = _NO_LETTER.sub("", model.lower())
         if "llamaguard" in plain:
             return cls.LLAMA_GUARD
         return cls.SHIELD_GEMMA if "shieldgemma" in plain else cls.POLICY
@@ -194,7 +199,7 @@ def read_llama_guard(answer: str) -> tuple[dict[Category, float], list[Hint]] | 
         return {}, []
     if not lines or lines[0].rstrip(",:") != "unsafe":
         return None
-    hazards = re.findall(r"\bS(\d{1,2})\b", answer.upper())
+    hazards = _HAZARD.findall(answer.upper())
     known = [f"S{number}" for number in hazards if f"S{number}" in HAZARDS]
     if not known:
         return None
@@ -205,7 +210,7 @@ def read_llama_guard(answer: str) -> tuple[dict[Category, float], list[Hint]] | 
 
 def read_shield_gemma(answer: str) -> bool | None:
     """True for Yes, False for No, None for anything else."""
-    word = re.match(r"\W*(yes|no)\b", answer.strip().lower())
+    word = _YES_OR_NO.match(answer.strip().lower())
     return None if word is None else word.group(1) == "yes"
 
 

@@ -105,7 +105,7 @@ async def test_what_is_said_beside_the_picture_cannot_keep_it_from_being_stored(
     tokens = {"output_tokens": 10**400, "input_tokens_details": {"text_tokens": 1, "image_tokens": True}}
     services.plan(Fault.BODY, to=json.dumps({"data": [item], "usage": tokens}))
     made = await studio.make("gpt-image-2")
-    assert made.revised_prompt == "a ? cube"
+    assert made.revised_prompt == "a \N{REPLACEMENT CHARACTER} cube"
     assert made.info.cost_is_estimate
     assert states(studio) == ["done"]
 

@@ -20,7 +20,7 @@ from nodes.moderation import service
 from nodes.moderation.categories import ALL, ON_PICTURES, Category
 from nodes.moderation.checks import picture_checks, text_checks
 from nodes.moderation.decision import Outcome
-from nodes.moderation.gate import check_pictures, check_prompt
+from nodes.moderation.gate import ContentRefused, check_pictures, check_prompt
 from nodes.moderation.llm_guard import (
     GUIDELINES,
     GuardFamily,
@@ -329,8 +329,11 @@ def test_a_long_prompt_is_judged_in_parts_and_one_unsafe_part_is_enough():
         assert check.check("x" * 20_000 + "MARK" + "x" * 5_000).scores == {Category.HATE: 1.0}
         assert check.check("  ").scores == {}
         assert len(server.bodies) == 5
-        with pytest.raises(service.CheckFailed, match="shorten"):
-            check.check("x" * 200_000)
+        decision = judge("x" * 200_000, guarded("llama-guard3"), free(server))
+        assert not decision.allowed
+        assert [failure.code for _, failure in decision.failures] == ["prompt_too_long"]
+        assert "shorten" in str(ContentRefused([decision]))
+        assert len(server.bodies) == 5  # nobody is asked
 
 
 def test_families_are_told_by_the_models_name():
