@@ -98,6 +98,7 @@ QUICK = (
     Check("JavaScript types", _javascript_types),
     Check("unit tests", _python("-m", "pytest", "-q", "-n", "auto", "tests/unit"), is_level=True),
 )
+GROWTH = Check("growth tests", _python("-m", "pytest", "-q", "-n", "auto", "tests/growth"), is_level=True)
 ECOSYSTEM = (
     Check("comfy node validate", _of_the_ecosystem(COMFY_CLI, "--skip-prompt", "node", "validate")),
     # Its other check refuses any letter in a source file that cp1252 lacks; the rules here are about such letters.

@@ -1,6 +1,6 @@
 """Fixtures: a real ComfyUI, its canvas in a real Chromium, stand-ins for weights and paid services.
 
-Every test belongs to the level whose folder it lies in: unit, host or browser.
+Every test belongs to the level whose folder it lies in: unit, growth, host or browser.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from comfyui.server import ComfyUI
 
 pytest_plugins = ["services.fixtures"]
 
-LEVELS = ("unit", "host", "browser")
+LEVELS = ("unit", "growth", "host", "browser")
 HERE = Path(__file__).parent
 # (newest frontend, Nodes 2.0)
 FACES = {"pinned-classic": (False, False), "newest-classic": (True, False), "newest-nodes2": (True, True)}

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from unit.growth.growth import MOST, grows_too_fast, seconds
-from unit.growth.patterns import patterns
-from unit.growth.shapes import FILLERS, pumps, text_of
+from growth.growth import MOST, grows_too_fast, seconds
+from growth.patterns import patterns
+from growth.shapes import FILLERS, pumps, text_of
 
 from nodes.comparison.captions import captions
 from nodes.comparison.lettering import Lettering

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from unit.growth.shapes import text_of
+from growth.shapes import text_of
 
 MOST = 2.5  # times the time for twice the text; linear is 2, quadratic 4
 TOO_QUICK = 0.002  # seconds; not worth comparing. What takes n² steps takes many times that for the longest text below

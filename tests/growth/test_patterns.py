@@ -6,9 +6,9 @@ import re
 from collections import deque
 
 import pytest
-from unit.growth.growth import grows_too_fast
-from unit.growth.patterns import hidden, patterns
-from unit.growth.shapes import of_pattern
+from growth.growth import grows_too_fast
+from growth.patterns import hidden, patterns
+from growth.shapes import of_pattern
 
 PATTERNS = patterns()
 
@@ -38,6 +38,6 @@ def test_twice_the_text_takes_twice_the_time(name):
     assert too_slow(PATTERNS[name]) == {}
 
 
-@pytest.mark.parametrize("bad", [r"\s+x", r"no(?:\s*,?\s*cat)*!", r"<think>.*?</think>", r"[a-z ]+:", r"\b\w+@x"])
+@pytest.mark.parametrize("bad", [r"\s+x", r"no(?:\s*,?\s*cat)*!", r"<think>.*?</think>", r"[a-z ]+:", r"\w+@x"])
 def test_a_slow_pattern_is_found(bad):
     assert too_slow(re.compile(bad, re.DOTALL))
