@@ -419,7 +419,7 @@ def _announce(node: type[io.ComfyNode], decisions: Sequence[Decision]) -> None:
     held = [decision for decision in decisions if not decision.allowed]
     marked = any(decision.outcome.value == "review" for decision in decisions)
     unjudged = [h.matched for d in decisions for v in d.verdicts for h in v.hints if h.kind == NOT_JUDGED]
-    passed = "passed, marked for review" + f": {unjudged[0]}" * bool(unjudged) if marked else "passed"
+    passed = ": ".join(["passed, marked for review", *unjudged[:1]]) if marked else "passed"
     line = "; ".join(dict.fromkeys(d.reason() for d in held)) or passed
     of = f"{len(held)} of {len(decisions)} " if held and len(decisions) > 1 else ""
     running.show_text(node.hidden.unique_id, f"{of}held back: {line}" if held else line)

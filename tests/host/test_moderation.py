@@ -132,6 +132,7 @@ def four_pictures_the_third_red(width: int = 128) -> dict:
 
 
 def shown(run, node: str) -> str:
+    assert node in run.outputs, run.error
     return run.outputs[node]["text"][0]
 
 
