@@ -12,7 +12,7 @@ WORKFLOW = "dalle3-vs-flux"
 SHOWN_PICTURES = """() => {
   const node = window.app.graph.nodes.find((n) => n.type === "DalleFluxCompare");
   const widget = node.widgets.find((w) => w.element?.querySelectorAll);
-  return [...widget.element.querySelectorAll("img, canvas")]
+  return [...(widget.element.shadowRoot ?? widget.element).querySelectorAll("img, canvas")]
     .filter((p) => (p.naturalWidth ?? p.width) > 0 && p.getBoundingClientRect().width > 0)
     .map((p) => [p.tagName, p.currentSrc ?? "", p.getBoundingClientRect().width]);
 }"""
