@@ -12,6 +12,8 @@ async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
     from .comparison.nodes import DalleFluxCompare
     from .comparison.routes import register as serve_votes
+    from .endpoint.nodes import DalleFluxImagesRequest, DalleFluxImagesResponse
+    from .endpoint.routes import register as serve_images_api
     from .flux.nodes import (
         DalleFluxLocalEdit,
         DalleFluxLocalGenerate,
@@ -30,6 +32,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     serve_prompt_conversion()
     serve_moderation_record()
     serve_votes()
+    serve_images_api()
     return schema.extension(
         [
             DalleFluxGenerate,
@@ -46,5 +49,7 @@ async def comfy_entrypoint() -> ComfyExtension:
             DalleFluxModeratePrompt,
             DalleFluxModerateImage,
             DalleFluxCompare,
+            DalleFluxImagesRequest,
+            DalleFluxImagesResponse,
         ]
     )

@@ -1,0 +1,187 @@
+"""What the canvas asks of the Images API: address, models, keys, jobs. The addresses stand in `routes`.
+
+For the person at this machine: everything here is refused to other machines and to other web pages. Errors are those
+of the pack's other addresses, {error, code}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ..endpoints import Endpoints
+from ..errors import DalleFluxError
+from ..replies import BadRequest, read_object, refuse
+from . import keys
+from .admission import Caller, check_origin, is_from_here
+from .api import V1
+from .contract.errors import ApiError
+from .contract.orders import Submission
+from .contract.rules import Operation
+from .office import Office
+from .published import MAX_BYTES, Published
+
+ROOT = "/dalle_flux/endpoint"
+CANVAS = Caller("the canvas", None)
+_STATUSES = {"no_such_publication": 404, "bad_publication": 400, "bad_key_command": 400, "run_rejected": 400,
+             "bad_request": 400}  # fmt: skip
+_SHOWN = 50  # jobs and deliveries
+
+Check = Callable[[Published], Awaitable[None]]
+
+
+class Management:
+    """The handlers.
+
+    Args:
+        check: has the host look at a graph; raises RunRejected.
+    """
+
+    def __init__(self, office: Callable[[], Office], endpoints: Callable[[], Endpoints], check: Check):
+        self._office, self._endpoints, self._check = office, endpoints, check
+
+    def register(self, routes: web.RouteTableDef) -> None:
+        for method, path, handler in (
+            ("GET", "/status", self.status),
+            ("GET", "/models", self.models),
+            ("POST", "/models", self.publish),
+            ("GET", "/models/{name}", self.model),
+            ("DELETE", "/models/{name}", self.remove),
+            ("POST", "/models/{name}/test", self.test),
+            ("POST", "/keys", self.add_key),
+            ("DELETE", "/keys/{name}", self.remove_key),
+            ("DELETE", "/jobs/{id}", self.cancel),
+        ):
+            routes.route(method, ROOT + path)(self._guarded(handler))
+
+    async def status(self, request: web.Request) -> Mapping[str, Any]:
+        office = self._office()
+        settings = office.settings()
+        live = sorted(office.studio.live.values(), key=lambda job: job.created)
+        return {
+            "base_url": office.site_of(f"{request.scheme}://{request.host}") + V1,
+            "enabled": settings.enabled,
+            "policy": settings.policy,
+            "keys": [
+                {"name": name, **key.model_dump(exclude={"sha256"})} for name, key in sorted(settings.keys.items())
+            ],
+            "alive": office.studio.is_alive(),
+            "throughput": office.throughput(),
+            "live": [
+                {
+                    "id": job.id, "client": job.client, "operation": job.order.operation.value,
+                    "model": job.order.model, "prompt": job.order.prompt[:200], "size": job.order.size,
+                    "n": job.order.n, "status": job.state, "progress": round(job.progress, 3),
+                    "position": office.studio.place(job), "created_at": int(job.created),
+                }
+                for job in live
+            ],
+            "jobs": await office.jobs(CANVAS, _SHOWN),
+            "deliveries": await asyncio.to_thread(office.deliveries.recorded, _SHOWN),
+        }  # fmt: skip
+
+    async def models(self, request: web.Request) -> Mapping[str, Any]:
+        def work() -> list[dict[str, Any]]:
+            office = self._office()
+            return [
+                {
+                    "name": one.name,
+                    "draws_with": one.draws_with,
+                    "published": one.published.as_json() if one.published else None,
+                    "versions": office.publications.versions(one.draws_with) if one.published else [],
+                    "operations": sorted(operation.value for operation in one.rules.operations),
+                }
+                for one in office.catalogue()
+            ]
+
+        return {"models": await asyncio.to_thread(work)}
+
+    async def model(self, request: web.Request) -> Mapping[str, Any]:
+        """One published graph in canvas format, to open it again."""
+        version = int(request.query["version"]) if request.query.get("version", "").isdecimal() else None
+        published = await asyncio.to_thread(self._office().publications.get, request.match_info["name"], version)
+        if published is None:
+            raise _NotPublished(request.match_info["name"])
+        return {**published.as_json(), "graph": published.graph, "workflow": published.workflow}
+
+    async def publish(self, request: web.Request) -> Mapping[str, Any]:
+        body = await read_object(request, 2 * MAX_BYTES)
+        name, description = body.get("name"), body.get("description", "")
+        if not isinstance(name, str) or not isinstance(description, str):
+            raise BadRequest("Publishing needs {name, graph} and may have workflow, description and operations.")
+        publications = self._office().publications
+        published = await asyncio.to_thread(
+            lambda: publications.publish(
+                name, body.get("graph"), workflow=body.get("workflow"), description=description,
+                operations=body.get("operations"),
+            )
+        )  # fmt: skip
+        try:
+            await self._check(published)
+        except DalleFluxError:
+            await asyncio.to_thread(publications.remove, name, published.version)
+            raise
+        return published.as_json()
+
+    async def remove(self, request: web.Request) -> Mapping[str, Any]:
+        version = int(request.query["version"]) if request.query.get("version", "").isdecimal() else None
+        await asyncio.to_thread(self._office().publications.remove, request.match_info["name"], version)
+        return {}
+
+    async def test(self, request: web.Request) -> Mapping[str, Any]:
+        """Draw one picture as a client would get it: {fields of images/generations but model}."""
+        fields = {**await read_object(request, 100_000), "model": request.match_info["name"]}
+        job = await self._office().begin(Submission(Operation.GENERATE, fields), CANVAS)
+        return await self._office().reply(job, f"{request.scheme}://{request.host}")
+
+    async def add_key(self, request: web.Request) -> Mapping[str, Any]:
+        body = await read_object(request, 10_000)
+        limits = {name: body.get(name) for name in ("requests_per_minute", "pictures_per_day", "max_waiting", "models")}
+        name = body.get("name")
+        if not isinstance(name, str) or not all(
+            value is None or isinstance(value, (int, list)) for value in limits.values()
+        ):
+            raise BadRequest(
+                "A key needs {name} and may have requests_per_minute, pictures_per_day, max_waiting, models."
+            )
+        key = await asyncio.to_thread(keys.add, self._endpoints().file, name, limits)
+        return {"name": name, "key": key}
+
+    async def remove_key(self, request: web.Request) -> Mapping[str, Any]:
+        await asyncio.to_thread(keys.remove, self._endpoints().file, request.match_info["name"])
+        return {}
+
+    async def cancel(self, request: web.Request) -> Mapping[str, Any]:
+        """Cancel any live job, kept or not."""
+        office = self._office()
+        if job := office.studio.live.get(request.match_info["id"]):
+            office.studio.cancel(job)
+        return {}
+
+    def _guarded(
+        self, handler: Callable[[web.Request], Awaitable[Mapping[str, Any]]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                check_origin(self._office().settings(), request.headers)
+                if not is_from_here(request.headers, request.remote):
+                    return refuse(403, "not_from_here", "The Images API is managed on the machine that runs ComfyUI.")
+                return web.json_response(await handler(request))
+            except ApiError as error:
+                return refuse(error.status, str(error.body["error"]["code"]), str(error))
+            except DalleFluxError as error:
+                return refuse(_STATUSES.get(error.code, 500), error.code, str(error))
+            except OSError as error:
+                return refuse(500, "state_unreadable", f"The Images API's files could not be used ({error.strerror}).")
+
+        return handle
+
+
+class _NotPublished(DalleFluxError):
+    code = "no_such_publication"
+
+    def __init__(self, name: str):
+        super().__init__(f"No workflow is published as {name[:64]!r} in that version.")
