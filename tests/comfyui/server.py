@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,7 +222,9 @@ class ComfyUI:
                         break
                 return prompt_id
 
-        prompt_id = asyncio.run(asyncio.wait_for(watch(), limit_s))
+        # On a thread of its own: in this one the browser's tests may have a loop running.
+        with ThreadPoolExecutor(1) as thread:
+            prompt_id = thread.submit(lambda: asyncio.run(asyncio.wait_for(watch(), limit_s))).result()
         return self.wait(prompt_id, limit_s=10), events
 
     def view(self, saved: Mapping[str, str]) -> bytes:

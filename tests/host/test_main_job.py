@@ -63,7 +63,10 @@ def test_the_texts_that_reached_flux_are_the_converted_prompt(comfyui, environme
 def test_a_refused_prompt_costs_no_generation(comfyui, environment):
     graph = stage.dalle3_vs_flux(environment)
     stage.only(graph, "PrimitiveStringMultiline")["value"] = "a gory decapitated corpse, blood everywhere"
-    stage.only(graph, "DalleFluxModeratePrompt")["on_flag"] = "block"
+    gates = [node["inputs"] for node in graph.values() if node["class_type"] == "DalleFluxModeratePrompt"]
+    assert len(gates) == 2, "one a text that FLUX reads"
+    for gate in gates:
+        gate["on_flag"] = "block"
     stage.only(graph, "RandomNoise")["noise_seed"] = 987654321  # nothing of this is cached
     run, events = comfyui.run_watched(graph)
     assert run.succeeded, run.error
