@@ -16,10 +16,10 @@ class DalleFluxError(Exception):
 
     def __str__(self) -> str:
         """The sentence. What it quotes, a file's name or a stranger's words, cannot steer a terminal."""
-        return printable(super().__str__())
+        return on_one_line(super().__str__())
 
 
-def printable(text: str) -> str:
+def on_one_line(text: str) -> str:
     """The text with a blank for every character that is no sign on paper: escapes, line ends, halves of characters."""
     return "".join(character if character.isprintable() else " " for character in text)
 

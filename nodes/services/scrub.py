@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import printable
+from ..errors import on_one_line
 
 _MAX_QUOTE = 240  # characters
 _MAX_READ = 4000
@@ -17,7 +17,7 @@ def scrub(text: str, secret: str | None = None) -> str:
     """The text on one line, short, without keys and without what steers a terminal."""
     if secret:
         text = text.replace(secret, "•••")
-    text = " ".join(_KEY.sub("•••", printable(text[:_MAX_READ])).split())
+    text = " ".join(_KEY.sub("•••", on_one_line(text[:_MAX_READ])).split())
     return text if len(text) <= _MAX_QUOTE else text[: _MAX_QUOTE - 1] + "…"
 
 
