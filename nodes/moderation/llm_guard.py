@@ -30,7 +30,7 @@ OVERLAP = 200
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 _HAZARD = re.compile(r"\bS(\d{1,2})\b")
-_YES_OR_NO = re.compile(r"\W*(yes|no)\b")
+_YES_OR_NO = re.compile(r"\A\W*(yes|no)\b")
 
 
 class GuardFamily(Enum):

@@ -67,14 +67,13 @@ def convert(request: ConversionRequest, tokenizers: Tokenizers = ESTIMATE) -> Co
         BadFrozenText: `request.frozen` is no text this pack wrote.
     """
     context = _context(request)
-    source = clean(request.prompt)
     frozen = thaw(request.frozen, request.prompt)
     if frozen:
         text, context.quotes = protect(frozen.t5xxl)
         context.warnings += frozen.warnings
         return _finish(request, context, text, tokenizers, mode="frozen", short=frozen.clip_l)
-    text, context.quotes = protect(source)
-    context.language = language_of(source)
+    text, context.quotes = protect(clean(request.prompt))
+    context.language = language_of(restore(text, context.quotes))
     if request.mode is PromptMode.AS_IS:
         context.verbatim = True
         return _finish(request, context, text.strip(), tokenizers, mode="as_is")

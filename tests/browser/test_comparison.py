@@ -243,7 +243,7 @@ def test_a_hundred_nodes_added_and_removed_leave_nothing_behind(canvas):
     assert result["connected"] == 0
     assert result["kept"] == 0
     assert result["timers"] == 0
-    assert abs(result["sizes"][1] - result["sizes"][0]) <= 5
+    assert result["sizes"][1] - result["sizes"][0] <= 5  # the canvas itself may put something away meanwhile
     assert page.evaluate("() => window.made") <= 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 
-PACK = Path(__file__).resolve().parents[3] / "nodes"
+PACK = Path(__file__).resolve().parents[2] / "nodes"
 
 
 def _imports_the_host(file: Path) -> bool:

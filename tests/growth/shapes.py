@@ -27,7 +27,10 @@ FILLERS = (
     "-", "--", "—", " - ", "_", "*", "**a", "`", "#", "#f", "\\(", "|", "=", "/", ":", "::", "e\u0301", "\u0301",
     "\u0903", "ﬁ", "一", "\u200d", "\ue002", "\ue002\ue010\ue003 ", "no ", "no any ", "no cars, ", "without ",
     "of ", "and ", "or ", "```", "<think>", "{", "S1 ", "http://a", "very ", "8k ", "8k, ", "masterpiece ", "red ",
-    "red #", "the image ",
+    "red #", "the image ", "f*", "n u d e ", "n\u0336\u0301", "\u302e\u0327", "\u0316\u200d\ufe0f",
+    "\U0001d165\U0001d16d", "\uff9e\u0301", "\u3164\u302a", "\u115f\u1160", "\ufdfa", "\ud800", "א(a", "نص ",
+    "👩\u200d👧", "&amp;", "&#0", "%25", "\\u00", "((a:1", "[a:b:0.5]", "{2$$", "{a|b}", "__a", "embedding:a ",
+    "shooting a the ", ";=", "\r",
 )  # fmt: skip
 MISFIT = "\x01\uffff"  # no pattern is looking for this
 _CHARACTERS = {

@@ -13,19 +13,16 @@ from growth.shapes import of_pattern
 PATTERNS = patterns()
 
 
-def too_slow(pattern: re.Pattern[str]) -> dict[tuple[str, str], str]:
-    """The first few shapes of text for which looking for `pattern` everywhere takes more than linear time."""
+def too_slow(pattern: re.Pattern[str]) -> str:
+    """The first shape of text for which looking for `pattern` everywhere takes more than linear time, or nothing."""
 
     def look(text: str) -> object:
         return deque(pattern.finditer(text), maxlen=0)
 
-    slow: dict[tuple[str, str], str] = {}
     for lead, repeated in of_pattern(pattern):
         if said := grows_too_fast(look, lead, repeated):
-            slow[lead[-60:], repeated[:60]] = said
-            if len(slow) > 2:
-                break
-    return slow
+            return f"{lead[-60:]!r} + {repeated[:60]!r} × n: {said}"
+    return ""
 
 
 def test_every_pattern_stands_where_this_test_finds_it():
@@ -35,7 +32,7 @@ def test_every_pattern_stands_where_this_test_finds_it():
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_twice_the_text_takes_twice_the_time(name):
-    assert too_slow(PATTERNS[name]) == {}
+    assert too_slow(PATTERNS[name]) == ""
 
 
 @pytest.mark.parametrize("bad", [r"\s+x", r"no(?:\s*,?\s*cat)*!", r"<think>.*?</think>", r"[a-z ]+:", r"\w+@x"])

@@ -14,10 +14,13 @@ from growth.patterns import patterns
 from growth.shapes import FILLERS, pumps, text_of
 
 from nodes.comparison.captions import captions
-from nodes.comparison.lettering import Lettering
+from nodes.comparison.lettering import Lettering, lacking, printable
+from nodes.csv_cells import harmless
 from nodes.errors import DalleFluxError
+from nodes.moderation.gate import check_prompt
 from nodes.moderation.llm_guard import read_llama_guard, read_policy_answer, read_shield_gemma
 from nodes.moderation.local_text import LocalTextCheck
+from nodes.moderation.policy import Policy
 from nodes.prompts.bulk import count, rows
 from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.fidelity import items, missing
@@ -74,10 +77,12 @@ WAYS: dict[str, Callable[[str], object]] = {
         prompt_in(text, prose_allowed=True), items(text), text, Target.DEV, ESTIMATE
     ),
     "the local check": lambda text: LocalTextCheck().check(text),
+    "the gate": lambda text: check_prompt(text, Policy.from_preset(), [LocalTextCheck()]),
     "llama guard's answer": read_llama_guard,
     "shieldgemma's answer": read_shield_gemma,
     "a policy model's answer": read_policy_answer,
-    "a label": lambda text: _lettering().wrap(text, 400.0, 3),
+    "a label": lambda text: (_lettering().wrap(text, 400.0, 3), printable(text), lacking(text)),
+    "a cell": harmless,
     "captions": lambda text: captions(text, 1),
     "a text file": _read_file("txt"),
     "a CSV file": _read_file("csv"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -134,30 +132,6 @@ def test_text_that_is_too_long_ends_in_an_ellipsis():
     assert len(lines) == 3
     assert lines[-1].endswith("…")
     assert Lettering(18).width(lines[-1]) <= 200
-
-
-# What texts are made of that has made, or could make, their breaking slow.
-UNITS = (
-    "x", " ", "word ", "漢", "א", "שלום ", "نص ", "نصי", "\u0903\u093e", "\u0316\u0301", "a" + "\u0301\u0316" * 30,
-    "\u0301\u200d\u0316", "\u0316\ufe0f",
-    "\u3164", "\u1161", "\u3164\u302a", "\ufdfa\ufb03", "([{", "א(a", "\n", "\t", "👩‍👧", "“",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("unit", UNITS)
-def test_the_time_for_a_text_grows_with_its_length_and_no_faster(unit):
-    def seconds(length: int) -> float:
-        text = (unit * length)[:length]
-        taken = []
-        for _ in range(3):
-            began = time.thread_time()
-            Lettering(18).wrap(text, 200, 8)
-            printable(text)
-            lacking(text)
-            taken.append(time.thread_time() - began)
-        return min(taken)
-
-    assert seconds(80_000) <= 25 * seconds(8_000) + 0.02  # ten times the text; quadratic were a hundred times
 
 
 def test_a_very_long_text_is_drawn_like_its_beginning():
