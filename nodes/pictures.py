@@ -7,7 +7,6 @@ ComfyUI's IMAGE is a float tensor `[B,H,W,3]` in 0â€¦1, its MASK `[B,H,W]` in 0â
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,13 +171,6 @@ def with_mask_as_alpha(picture: Image.Image, mask: torch.Tensor) -> Image.Image:
     result = flatten(picture).convert("RGBA")
     result.putalpha(alpha)
     return result
-
-
-def fit_to_pixels(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """The largest size of the same shape with at most `pixels` pixels; never larger than `size`."""
-    width, height = size
-    scale = min(1.0, math.sqrt(pixels / (width * height)))
-    return max(1, int(width * scale)), max(1, int(height * scale))
 
 
 def _noted(picture: Image.Image) -> Image.Image:

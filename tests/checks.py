@@ -115,8 +115,8 @@ def slow(levels: Sequence[str]) -> Check:
 
 
 def _processes() -> int:
-    """One a core, and no more than fit into memory: each runs up to three hosts and a browser."""
+    """One more than cores, since they wait a lot, and no more than fit into memory: up to three hosts and a browser."""
     memory = 16e9  # where nobody says: Windows
     if hasattr(os, "sysconf"):
         memory = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return max(1, min(os.cpu_count() or 1, 4, int(memory / 4.5e9)))
+    return max(1, min((os.cpu_count() or 1) + 1, 4, int(memory / 4.5e9)))

@@ -18,8 +18,8 @@ from .checks import picture_checks, text_checks
 from .decision import Decision
 from .gate import OnFlag, check_pictures, check_prompt, decide, digest, failed
 from .policy import NO_POLICY, Policy
-from .record import Record, RecordSettings
-from .settings import minimum_of
+from .record import Record
+from .settings import ModerationSettings
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,21 +35,21 @@ class GateContext:
     endpoints: Callable[[], Endpoints]
     state: State
 
-    def record(self) -> Record:
-        """The record as the user's file wants it kept.
+    def settings(self) -> ModerationSettings:
+        """What the user's file says.
 
         Raises:
             BadModerationSettings, BadEndpointsFile: the file cannot be used.
         """
-        return Record(self.state, RecordSettings.of(self.endpoints().settings))
+        return ModerationSettings.read(self.endpoints().settings)
+
+    def record(self) -> Record:
+        """The record as the user's file wants it kept; raises as `settings`."""
+        return Record(self.state, self.settings())
 
     def minimum(self) -> Policy | None:
-        """The policy that holds whatever a workflow says.
-
-        Raises:
-            BadModerationSettings, BadEndpointsFile: the file cannot be used.
-        """
-        return minimum_of(self.endpoints().settings)
+        """The policy that holds whatever a workflow says; raises as `settings`."""
+        return self.settings().minimum
 
 
 def moderate_prompt(

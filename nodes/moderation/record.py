@@ -16,8 +16,7 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -25,10 +24,9 @@ from ..csv_cells import harmless
 from ..errors import DalleFluxError
 from ..state import State, StateFailed
 from .decision import Decision
-from .settings import BadModerationSettings, moderation_table
+from .settings import ModerationSettings
 
 ROOM = "moderation"
-DEFAULT_RETENTION_DAYS = 365
 MOST_ROWS = 500  # in one page
 _LONGEST_NOTE = 2000  # characters
 _LARGEST_ID = 2**63 - 1  # that SQLite takes
@@ -86,35 +84,10 @@ class RecordFailed(DalleFluxError):
     code = "record_failed"
 
 
-@dataclass(frozen=True)
-class RecordSettings:
-    """What the user's file says about the record."""
-
-    keep_text: bool = False
-    retention_days: int = DEFAULT_RETENTION_DAYS  # 0: for ever
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> RecordSettings:
-        """From `Endpoints.settings`.
-
-        Raises:
-            BadModerationSettings: an unknown field or a value of the wrong kind.
-        """
-        table = moderation_table(settings)
-        keep, days = table.get("keep_text", False), table.get("retention_days", DEFAULT_RETENTION_DAYS)
-        if not isinstance(keep, bool):
-            raise BadModerationSettings("keep_text under [settings.moderation] must be true or false.")
-        if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= 36_500:
-            raise BadModerationSettings(
-                "retention_days under [settings.moderation] must be a whole number of days, 0 to keep for ever."
-            )
-        return cls(keep, days)
-
-
 class Record:
     """The decisions kept in one state database."""
 
-    def __init__(self, state: State, settings: RecordSettings):
+    def __init__(self, state: State, settings: ModerationSettings):
         self._state = state
         self._settings = settings
 

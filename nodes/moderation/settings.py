@@ -16,13 +16,14 @@ or, in place of the preset's name, a policy of one's own, with the fields of the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from ..endpoints import Check, check_table, is_number
 from ..errors import DalleFluxError
 from .policy import IF_INSTALLED, BadPolicy, OnError, Policy, Preset, make_policy
 
-FIELDS = ("minimum", "keep_text", "retention_days")
-_TEXTS = ("preset", "text_check", "image_check", "endpoint", "model", "guard_endpoint", "guard_model", "on_error")
+TABLE = "settings.moderation"
 
 
 class BadModerationSettings(DalleFluxError):
@@ -31,72 +32,63 @@ class BadModerationSettings(DalleFluxError):
     code = "bad_moderation_settings"
 
 
-def moderation_table(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The table [settings.moderation] of `Endpoints.settings`.
+@dataclass(frozen=True)
+class ModerationSettings:
+    """`[settings.moderation]`."""
 
-    Raises:
-        BadModerationSettings: it is no table, or holds an unknown field.
-    """
-    table = settings.get("moderation", {})
-    if not isinstance(table, Mapping):
-        raise BadModerationSettings("In endpoints.toml moderation must be a table: write [settings.moderation].")
-    if unknown := set(table) - set(FIELDS):
-        raise BadModerationSettings(
-            f"[settings.moderation] in endpoints.toml has the unknown field '{sorted(unknown)[0]}'; known are "
-            f"{', '.join(FIELDS)}."
-        )
-    return table
+    minimum: Policy | None = None
+    keep_text: bool = False  # in the record
+    retention_days: int = 365  # of the record; 0: for ever
 
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> ModerationSettings:
+        """From `Endpoints.settings`.
 
-def minimum_of(settings: Mapping[str, Any]) -> Policy | None:
-    """The user's minimum policy from `Endpoints.settings`; None: there is none.
-
-    Raises:
-        BadModerationSettings: it cannot be read.
-    """
-    wanted = moderation_table(settings).get("minimum")
-    if wanted is None:
-        return None
-    if isinstance(wanted, str):
-        wanted = {"preset": wanted}
-    if not isinstance(wanted, Mapping):
-        raise BadModerationSettings(
-            f"minimum under [settings.moderation] must be one of {_presets()}, or a table of its own."
-        )
-    given = dict(wanted)
-    for name, value in given.items():
-        if name not in (*_TEXTS, "threshold", "categories"):
+        Raises:
+            BadModerationSettings: an unknown field or a value that makes no sense. A minimum with a typing mistake must
+                not be no minimum.
+        """
+        try:
+            fields = check_table(TABLE, settings.get("moderation", {}), _FIELDS)
+            if "minimum" in fields:
+                fields["minimum"] = _policy(fields["minimum"])
+        except (ValueError, BadPolicy) as error:
             raise BadModerationSettings(
-                f"minimum under [settings.moderation] has the unknown field '{name}'; known are "
-                f"{', '.join((*_TEXTS, 'threshold', 'categories'))}."
-            )
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not (is_number if name == "threshold" else isinstance(value, str)):
-            kind = "a number" if name == "threshold" else "a text"
-            raise BadModerationSettings(f"{name} of the minimum under [settings.moderation] must be {kind}.")
-    return _policy(given)
+                f"endpoints.toml cannot be used: {str(error).rstrip('.')}; correct it and run again."
+            ) from None
+        return cls(**fields)
 
 
-def _policy(given: dict[str, Any]) -> Policy:
-    try:
-        preset = Preset(given.pop("preset", Preset.DALLE_LIKE.value))
-    except ValueError:
-        raise BadModerationSettings(
-            f"minimum under [settings.moderation] names a preset that does not exist; use one of {_presets()}."
-        ) from None
-    try:
-        on_error = OnError(given.pop("on_error", OnError.BLOCK.value))
-    except ValueError:
-        raise BadModerationSettings(
-            "on_error of the minimum under [settings.moderation] must be block or allow."
-        ) from None
-    given.setdefault("text_check", "local")
-    given.setdefault("image_check", IF_INSTALLED)
-    try:
-        return make_policy(preset, on_error=on_error, **given)
-    except BadPolicy as error:
-        raise BadModerationSettings(f"The minimum under [settings.moderation] cannot be used: {error}") from None
+def _policy(wanted: str | Mapping[str, Any]) -> Policy:
+    named = {"preset": wanted} if isinstance(wanted, str) else wanted
+    given = _UNSAID | check_table(f"{TABLE}.minimum", named, _MINIMUM)
+    return make_policy(Preset(given.pop("preset")), on_error=OnError(given.pop("on_error")), **given)
 
 
-def _presets() -> str:
-    return ", ".join(f'"{preset.value}"' for preset in Preset)
+def _one_of(values: list[str]) -> Check:
+    return " or ".join(f'"{value}"' for value in values), lambda value: value in values
+
+
+_TEXT: Check = ("text", lambda value: isinstance(value, str))
+_FIELDS: Mapping[str, Check] = {
+    "minimum": ("a preset's name, or a table of its own", lambda value: isinstance(value, (str, Mapping))),
+    "keep_text": ("true or false", lambda value: isinstance(value, bool)),
+    "retention_days": (
+        "a whole number of days, 0 to keep for ever",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 36_500,
+    ),
+}
+_UNSAID: dict[str, Any] = {
+    "preset": Preset.DALLE_LIKE.value,
+    "on_error": OnError.BLOCK.value,
+    "text_check": "local",
+    "image_check": IF_INSTALLED,
+}
+_MINIMUM: Mapping[str, Check] = {
+    "preset": _one_of([preset.value for preset in Preset]),
+    "on_error": _one_of([choice.value for choice in OnError]),
+    "threshold": ("a number", is_number),
+    **dict.fromkeys(
+        ("text_check", "image_check", "endpoint", "model", "guard_endpoint", "guard_model", "categories"), _TEXT
+    ),
+}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from growth.shapes import text_of
 
 MOST = 2.5  # times the time for twice the text; linear is 2, quadratic 4
+SURE = 3.2  # times; no linear work comes near it, however busy the machine
 TOO_QUICK = 0.002  # seconds; not worth comparing. What takes n² steps takes many times that for the longest text below
 LENGTHS = (250, 1_000, 4_000)
 _LONGEST = 64_000
@@ -35,14 +36,15 @@ def grows_too_fast(work: Callable[[str], object], lead: str, repeated: str) -> s
     while True:
         short, long = text_of(lead, repeated, length), text_of(lead, repeated, 2 * length)
         ratio = took = 0.0
+        is_settled = False
         for runs in range(1, _TRIES):  # the best of several, in turns: whatever else the machine does hits both
             once = min(seconds(work, short) for _ in range(runs))
             took = min(seconds(work, long) for _ in range(runs))
             ratio = took / once
             if ratio <= MOST:
                 return ""
-            if took > 1:
+            if is_settled := took > (0.2 if ratio > SURE else 1.0):
                 break
-        if took > 1 or length >= _LONGEST:
+        if is_settled or length >= _LONGEST:
             return f"{length} characters → {2 * length}: {ratio:.1f} times the time, {took:.2f} s"
         length *= 2

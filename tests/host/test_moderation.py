@@ -268,6 +268,28 @@ def test_the_record_is_kept_shown_exported_and_overruled(host):
         host.post(f"/dalle_flux/moderation/decisions/{newest['id']}/overrule", {"verdict": "perhaps", "reviewer": "A"})
 
 
+def test_others_are_answered_while_a_long_text_is_judged(host):
+    nodes: dict = {"policy": policy_node()}
+    for number, shape in enumerate(("nude ", "n\u0336\u0301", "{a|b", "child naked ", "(\ufdfa")):
+        text = (shape * 99_000)[:99_000]
+        nodes[f"gate {number}"] = {
+            "class_type": "DalleFluxModeratePrompt",
+            "inputs": {"prompt": text, "on_flag": "replace", "policy": ["policy", 0], "replacement": "a tree"},
+        }
+        nodes[f"seen {number}"] = {"class_type": "PreviewAny", "inputs": {"source": [f"gate {number}", 0]}}
+    began = time.monotonic()
+    queued = host.queue(nodes)
+    waits = []
+    while queued in str(host.get("/queue")):
+        asked_at = time.monotonic()
+        host.get("/system_stats")
+        waits.append(time.monotonic() - asked_at)
+    took = time.monotonic() - began
+    assert host.wait(queued).succeeded
+    assert len(waits) > 3
+    assert max(waits) < took / 2
+
+
 def test_cancel_ends_the_wait_for_a_check_that_hangs(host, services):
     services.plan(Fault.HANG, times=None)
     queued = host.queue(gate("a quay at dawn", "block", "r", policy={"text_check": "openai"}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nodes.flux import files
+from nodes.recipes import RECIPES
 
 from .drawing import Drawing, Node, Out
 
@@ -14,6 +15,7 @@ PROMPT = (
 )
 PICTURE = "example.png"  # comes with every ComfyUI
 PREVIEW = (340, 380)  # px
+DEV, SCHNELL = RECIPES["FLUX.1-dev"], RECIPES["FLUX.1-schnell"]
 DRAWINGS: list[Drawing] = []
 
 
@@ -171,7 +173,8 @@ def _standard_vs_hd() -> None:
     d = drawing(
         "standard-vs-hd",
         "Standard vs hd",
-        "The same prompt and seed in both of DALL·E 3's qualities. On FLUX.1-dev standard takes 20 steps, hd 50.",
+        f"The same prompt and seed in both of DALL·E 3's qualities. On FLUX.1-dev standard takes {DEV.standard} steps, "
+        f"hd {DEV.hd}.",
     )
     prompt = text(d)
     d.column("Prompt", prompt)
@@ -319,8 +322,8 @@ def _schnell() -> None:
     d = drawing(
         "schnell-for-volume",
         "FLUX.1-schnell for volume",
-        "Many pictures fast: FLUX.1-schnell takes 4 steps where dev takes 20, and its licence (Apache-2.0) allows "
-        "commercial use.",
+        f"Many pictures fast: FLUX.1-schnell takes {SCHNELL.standard} steps where dev takes {DEV.standard}, and its "
+        "licence (Apache-2.0) allows commercial use.",
     )
     model = d.node("UNETLoader", unet_name=files.SCHNELL.name, weight_dtype="default")
     d.column("FLUX.1-schnell", model)

@@ -141,12 +141,3 @@ def test_where_comfyui_says_change_the_api_reads_transparent():
 def test_png_text_survives_unicode():
     data = pictures.encode_png(Image.new("RGB", (2, 2)), {"prompt": "un café à 3 €, 猫"})
     assert Image.open(io.BytesIO(data)).text["prompt"] == "un café à 3 €, 猫"
-
-
-@pytest.mark.parametrize("size", [(4000, 10), (3840, 2160), (1, 1)])
-def test_a_size_fits_into_a_pixel_count_and_keeps_its_shape(size):
-    width, height = pictures.fit_to_pixels(size, 1_000_000)
-    assert width * height <= 1_000_000
-    assert width >= 1
-    assert height >= 1
-    assert abs(width / height / (size[0] / size[1]) - 1) < 0.01

@@ -27,8 +27,8 @@ from nodes.moderation.policy import (
     Preset,
     make_policy,
 )
-from nodes.moderation.record import Record, RecordSettings
-from nodes.moderation.settings import BadModerationSettings, minimum_of
+from nodes.moderation.record import Record
+from nodes.moderation.settings import BadModerationSettings, ModerationSettings
 from nodes.state import State
 
 MINORS, SEXUAL, VIOLENCE, HATE = Category.SEXUAL_MINORS, Category.SEXUAL, Category.VIOLENCE, Category.HATE
@@ -94,9 +94,9 @@ def test_a_stricter_threshold_of_minors_stands():
 
 def test_where_nobody_asked_for_a_check_only_minors_are_judged_and_only_what_is_held_back_is_recorded(state):
     assert moderate_prompt(ABOUT_ADULTS, NO_POLICY, context(state)).outcome is Outcome.ALLOW
-    assert Record(state, RecordSettings()).page() == []
+    assert Record(state, ModerationSettings()).page() == []
     moderate_prompt(ABOUT_MINORS, NO_POLICY, context(state))
-    assert [kept["blocked"] for kept in Record(state, RecordSettings()).page()] == [["sexual/minors"]]
+    assert [kept["blocked"] for kept in Record(state, ModerationSettings()).page()] == [["sexual/minors"]]
 
 
 def test_a_local_check_that_fails_lets_nothing_pass(state, monkeypatch):
@@ -126,7 +126,7 @@ def test_a_workflow_cannot_undercut_the_minimum(state):
 
 def test_a_minimum_of_ones_own(state):
     table = '[settings.moderation.minimum]\npreset = "log only"\ncategories = """\nviolence = review\nsexual = 0.9"""\n'
-    policy = minimum_of(context(state, table).endpoints().settings)
+    policy = context(state, table).minimum()
     assert policy.rules[VIOLENCE].action is Action.REVIEW
     assert (policy.rules[SEXUAL].action, policy.rules[SEXUAL].threshold) == (Action.BLOCK, 0.9)
     assert moderate_prompt("a man stabs another man", NO_POLICY, context(state, table)).outcome is Outcome.REVIEW

@@ -25,9 +25,8 @@ from nodes.moderation.record import (
     BadOverrule,
     NoSuchDecision,
     Record,
-    RecordSettings,
 )
-from nodes.moderation.settings import BadModerationSettings
+from nodes.moderation.settings import BadModerationSettings, ModerationSettings
 from nodes.state import State
 
 POLICY = Policy.from_preset()
@@ -49,7 +48,7 @@ def context(state: State, **settings) -> GateContext:
 
 
 def test_a_decision_is_kept_with_everything_but_the_text(state):
-    record = Record(state, RecordSettings())
+    record = Record(state, ModerationSettings())
     (identity,) = record.add([decision()], "block", SECRET)
     (kept,) = record.page()
     assert kept["id"] == identity
@@ -67,17 +66,17 @@ def test_a_decision_is_kept_with_everything_but_the_text(state):
 
 def test_the_text_is_kept_only_if_the_users_file_says_so(state):
     moderate_prompt(SECRET, POLICY, context(state, keep_text=True))
-    assert Record(state, RecordSettings()).page()[0]["text"] == SECRET
+    assert Record(state, ModerationSettings()).page()[0]["text"] == SECRET
 
 
 def test_an_allowed_prompt_is_recorded_too(state):
     moderate_prompt("a tree", POLICY, context(state), OnFlag.REPLACE)
-    (kept,) = Record(state, RecordSettings()).page()
+    (kept,) = Record(state, ModerationSettings()).page()
     assert (kept["outcome"], kept["action"]) == ("allow", "pass")
 
 
 def test_an_overrule_stands_beside_the_decision_and_neither_can_be_changed(state):
-    record = Record(state, RecordSettings())
+    record = Record(state, ModerationSettings())
     (identity,) = record.add([decision()], "stop")
     record.overrule(identity, "allow", " Ada ", "a statue")
     record.overrule(identity, "block", "Grace")
@@ -95,7 +94,7 @@ def test_an_overrule_stands_beside_the_decision_and_neither_can_be_changed(state
 
 
 def test_what_is_older_than_the_retention_goes_with_its_overrules(state, monkeypatch):
-    record = Record(state, RecordSettings(retention_days=30))
+    record = Record(state, ModerationSettings(retention_days=30))
     now = record_module._now
     monkeypatch.setattr(record_module, "_now", lambda shift=timedelta(): now(shift - timedelta(days=31)))
     (old,) = record.add([decision()], "stop")
@@ -109,7 +108,7 @@ def test_what_is_older_than_the_retention_goes_with_its_overrules(state, monkeyp
 
 
 def test_zero_days_keep_for_ever(state, monkeypatch):
-    record = Record(state, RecordSettings(retention_days=0))
+    record = Record(state, ModerationSettings(retention_days=0))
     now = record_module._now
     monkeypatch.setattr(record_module, "_now", lambda shift=timedelta(): now(shift - timedelta(days=9999)))
     record.add([decision()], "stop")
@@ -120,7 +119,7 @@ def test_zero_days_keep_for_ever(state, monkeypatch):
 
 def test_the_exports_hold_every_decision(state, monkeypatch):
     monkeypatch.setattr(record_module, "MOST_ROWS", 3)
-    record = Record(state, RecordSettings(keep_text=True))
+    record = Record(state, ModerationSettings(keep_text=True))
     for number in range(7):
         record.add([decision(f'nude {number}, "quoted"\nand a new line')], "stop", f'=HYPERLINK({number})\n"x"')
     lines = [json.loads(line) for line in record.jsonl()]
@@ -132,7 +131,7 @@ def test_the_exports_hold_every_decision(state, monkeypatch):
 
 
 def test_pages_go_back_in_time_and_can_be_narrowed(state):
-    record = Record(state, RecordSettings())
+    record = Record(state, ModerationSettings())
     record.add([decision("a tree"), decision(), decision("a lake")], "stop")
     assert [kept["id"] for kept in record.page(limit=2)] == [3, 2]
     assert [kept["id"] for kept in record.page(before=2)] == [1]
@@ -151,11 +150,11 @@ def test_a_record_that_cannot_be_written_counts_as_a_check_that_failed(state, on
 def test_settings_that_make_no_sense_hold_back_and_say_so(state):
     for bad in ({"keep_text": "yes"}, {"retention_days": -1}, {"retention_days": True}, {"keep_txt": True}):
         with pytest.raises(BadModerationSettings):
-            RecordSettings.of({"moderation": bad})
+            ModerationSettings.read({"moderation": bad})
         assert moderate_prompt("a tree", POLICY, context(state, **bad)).failures[0][1].code == "bad_moderation_settings"
     with pytest.raises(BadModerationSettings):
-        RecordSettings.of({"moderation": True})
-    assert RecordSettings.of({}) == RecordSettings(keep_text=False, retention_days=365)
+        ModerationSettings.read({"moderation": True})
+    assert ModerationSettings.read({}) == ModerationSettings(keep_text=False, retention_days=365)
 
 
 HALF = "nude \ud800 quokka"  # half a character, which UTF-8 cannot write
@@ -164,7 +163,7 @@ HALF = "nude \ud800 quokka"  # half a character, which UTF-8 cannot write
 def test_half_a_character_is_judged_and_recorded(state):
     policy = replace(POLICY, model=HALF, endpoint=HALF)
     assert moderate_prompt(HALF, policy, context(state, keep_text=True)).blocked
-    record = Record(state, RecordSettings(keep_text=True))
+    record = Record(state, ModerationSettings(keep_text=True))
     record.overrule(1, "allow", HALF, HALF)
     (kept,) = record.page(outcome="block")
     assert kept["text"] == kept["policy"]["model"] == kept["overrules"][0]["note"] == "nude ? quokka"
@@ -174,7 +173,7 @@ def test_half_a_character_is_judged_and_recorded(state):
 
 @pytest.mark.parametrize("huge", [10**22, -(10**22), 2**63])
 def test_numbers_that_no_database_holds_are_no_decision(state, huge):
-    record = Record(state, RecordSettings())
+    record = Record(state, ModerationSettings())
     record.add([decision()], "stop")
     assert len(record.page(before=huge, limit=huge)) == (huge > 0)
     with pytest.raises(NoSuchDecision):
@@ -182,7 +181,7 @@ def test_numbers_that_no_database_holds_are_no_decision(state, huge):
 
 
 def test_no_cell_of_the_export_is_a_formula(state):
-    record = Record(state, RecordSettings(keep_text=True))
+    record = Record(state, ModerationSettings(keep_text=True))
     for text in ("=1", "a;=1", "\n=1", "＝1", "\t-1"):
         record.add([decision(text)], "stop", text)
     for row in csv.DictReader(io.StringIO("".join(record.csv()))):
