@@ -26,7 +26,7 @@ _TAG = (
 )
 _TAGS = re.compile(rf"(\A|[,;.]) ?(?:and )?{_TAG}(?: (?:and )?{_TAG}){{0,4}} ?(?=[,;.!]|\Z)", re.IGNORECASE)
 _TRAILING = re.compile(
-    r" ?,? (?:all )?(?:in|at|with|using) (?:an? )?(?:(?:full|stunning|glorious|breathtaking|crisp) )?"
+    r"(?: , |, | )(?:all )?(?:in|at|with|using) (?:an? )?(?:(?:full|stunning|glorious|breathtaking|crisp) )?"
     rf"{_TAG}(?: ?(?:,|and| ) ?{_TAG}){{0,4}}(?= ?(?:[,;.!]|\Z))",
     re.IGNORECASE,
 )

@@ -137,6 +137,7 @@ _PIXELS = re.compile(
     rf"(?: ?\))?{_PHRASE_ENDS}",
     re.IGNORECASE,
 )
+_NUMBER_OF_PIXELS = re.compile(r"\d{3}")
 _RATIO = re.compile(
     r"(?P<before>(?:[,(] ?)?(?:\b(?:in|with|at|using) )?(?:\ban? )?)"
     r"(?:\baspect ratio ?(?:of|is|[:=])? ?(?P<named>\d{1,2}:\d{1,2})(?![\d:])"
@@ -153,7 +154,8 @@ _DALLE = re.compile(
 
 
 def _size_and_quality(text: str, context: RuleContext) -> str:
-    text = context.replace(_PIXELS, lambda match: _keep_size(match, context), text)
+    if _NUMBER_OF_PIXELS.search(text):
+        text = context.replace(_PIXELS, lambda match: _keep_size(match, context), text)
     if ":" in text:
         text = context.replace(_RATIO, lambda match: _keep_ratio(match, context), text)
     if "=" in text or ":" in text:
