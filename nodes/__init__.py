@@ -12,6 +12,8 @@ async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
     from .comparison.nodes import DalleFluxCompare
     from .comparison.routes import routes as votes
+    from .endpoint.nodes import DalleFluxImagesRequest, DalleFluxImagesResponse
+    from .endpoint.routes import register as serve_images_api
     from .flux.nodes import (
         DalleFluxLocalEdit,
         DalleFluxLocalGenerate,
@@ -28,6 +30,7 @@ async def comfy_entrypoint() -> ComfyExtension:
 
     await revive_old_graphs()
     serving.serve(prompt_conversion, moderation_record, votes)
+    serve_images_api()
     return schema.extension(
         [
             DalleFluxGenerate,
@@ -44,5 +47,7 @@ async def comfy_entrypoint() -> ComfyExtension:
             DalleFluxModeratePrompt,
             DalleFluxModerateImage,
             DalleFluxCompare,
+            DalleFluxImagesRequest,
+            DalleFluxImagesResponse,
         ]
     )

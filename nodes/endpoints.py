@@ -8,7 +8,8 @@ name. The file is `<ComfyUI user dir>/dalle_flux/endpoints.toml`:
     api_key_env = "STUDIO_KEY"            # or: api_key = "…" in this file, which is then made private
     models = ["dall-e-3", "house-style"]
 
-The table `[settings]` is no endpoint: it holds the user's own limits and choices, see `Endpoints.settings`.
+The table `[settings]` is no endpoint: it holds the user's own limits and choices, see `Endpoints.settings`; nor is
+`[webhooks]`, which names addresses that the Images API served here may call.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ else:
     import tomli as tomllib
 
 SETTINGS_TABLE = "settings"
+WEBHOOKS_TABLE = "webhooks"
 KINDS = ("openai", "azure")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MAX_FILE_BYTES = 1_000_000
@@ -119,6 +121,7 @@ class Endpoints:
     by_name: Mapping[str, Endpoint]
     settings: Mapping[str, Any]  # the [settings] table: budgets, records; each room reads its own sub-table
     file: Path
+    webhooks: Mapping[str, Any] = field(default_factory=dict)  # the [webhooks] table; read by the room `endpoint`
 
     def names(self) -> list[str]:
         """Names for a node's list of choices; built-in ones first."""
@@ -160,12 +163,15 @@ class Endpoints:
             settings = tables.pop(SETTINGS_TABLE, {})
             if not isinstance(settings, dict):
                 raise ValueError(f"[{SETTINGS_TABLE}] must be a table")
+            webhooks = tables.pop(WEBHOOKS_TABLE, {})
+            if not isinstance(webhooks, dict):
+                raise ValueError(f"[{WEBHOOKS_TABLE}] must be a table")
             named = {name: _endpoint(name, table) for name, table in tables.items()}
         except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
             raise BadEndpointsFile(f"{file} cannot be used: {error}; correct that line and run again.") from None
-        if any(endpoint.stored_key for endpoint in named.values()):
+        if webhooks or any(endpoint.stored_key for endpoint in named.values()):
             _make_private(file)
-        return cls({**BUILT_IN, **named}, settings, file)
+        return cls({**BUILT_IN, **named}, settings, file, webhooks)
 
 
 def is_loopback(host: str) -> bool:

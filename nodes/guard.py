@@ -23,6 +23,7 @@ from .replies import BadRequest, refuse
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Refuse = Callable[[int, str, str], web.Response]
 
+JSON_ONLY = ("application/json",)
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
@@ -44,7 +45,7 @@ def guarded(
     routes: Iterable[web.AbstractRouteDef],
     names: Names,
     *,
-    accepts: Sequence[str] = ("application/json",),
+    accepts: Sequence[str] = JSON_ONLY,
     refuse: Refuse = refuse,
 ) -> list[web.RouteDef]:
     """The same routes, each looking at the request before its handler does.
@@ -61,7 +62,7 @@ def guarded(
     ]
 
 
-def check(request: web.Request, names: Names, accepts: Sequence[str] = ("application/json",)) -> None:
+def check(request: web.Request, names: Names, accepts: Sequence[str] = JSON_ONLY) -> None:
     """Look at a request's head.
 
     Raises:

@@ -13,7 +13,7 @@ from .errors import DalleFluxError
 
 _MOST_VALUES = 10_000  # in a request; read on the event loop
 _LARGEST_ID = 2**63 - 1  # what SQLite can hold
-_PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class BadRequest(DalleFluxError):
@@ -24,11 +24,11 @@ class BadRequest(DalleFluxError):
 
 def refuse(status: int, code: str, message: str) -> web.Response:
     """An error as every address gives it."""
-    return web.json_response({"error": message, "code": code}, status=status, headers=_PRIVATE)
+    return web.json_response({"error": message, "code": code}, status=status, headers=PRIVATE)
 
 
-async def read_object(request: web.Request, longest: int) -> dict[str, Any]:
-    """The JSON object in a request's body of at most `longest` bytes.
+async def read_object(request: web.Request, longest: int, most_values: int = _MOST_VALUES) -> dict[str, Any]:
+    """The JSON object in a request's body of at most `longest` bytes and `most_values` values.
 
     Raises:
         BadRequest: it is longer, no JSON object, or holds more values than are safe to build.
@@ -39,7 +39,7 @@ async def read_object(request: web.Request, longest: int) -> dict[str, Any]:
         if len(body) > longest:
             raise BadRequest(f"The request is too long; at most {longest:,} bytes are read.")
     try:
-        data = json_text.read(bytes(body), most_values=_MOST_VALUES)
+        data = json_text.read(bytes(body), most_values=most_values)
     except json_text.BadJson as error:
         raise BadRequest(f"The request must be a JSON object, and this text cannot be read: {error}.") from None
     if not isinstance(data, dict):
@@ -72,7 +72,7 @@ async def answer(
         statuses: error code → HTTP status; any other of the pack's errors is 500.
     """
     try:
-        return web.json_response(await asyncio.to_thread(work), headers=_PRIVATE)
+        return web.json_response(await asyncio.to_thread(work), headers=PRIVATE)
     except Exception as error:
         return _told(error, about, statuses or {})
 
@@ -89,7 +89,7 @@ async def attachment(
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Type": f"{kind}; charset=utf-8",
-        **_PRIVATE,
+        **PRIVATE,
     }
     reply = web.StreamResponse(headers=headers)
     await reply.prepare(request)

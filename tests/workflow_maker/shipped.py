@@ -318,6 +318,38 @@ def _composition() -> None:
     d.column("Result", save(d, decoded.out(), "composition-control"))
 
 
+def _image_model() -> None:
+    d = drawing(
+        "images-api-model",
+        "Your own model for apps: the Images API",
+        'Publish this graph as an image model, and apps made for DALL·E ask for it by name: `model="house-style"` at '
+        "`http://127.0.0.1:8188/dalle-flux/v1`. *Images API Request* is where a request enters, *Images API Response* "
+        "where its pictures leave; put whatever you like in between, here a LoRA.\n\n"
+        'To publish: `POST /dalle_flux/endpoint/models` with `{"name": "house-style", "graph": …}`, the graph in API '
+        "format. Run on the canvas, it draws what stands in the request node.",
+    )
+    d.more_files.append("- `my-brand-style.safetensors` in `loras`: your own LoRA for FLUX.1-dev")
+    asked = d.node("DalleFluxImagesRequest", box=(360, 420), prompt=PROMPT, size="1024x1024", quality="standard",
+                   style="vivid", n=1, seed=42)  # fmt: skip
+    d.column("A request enters", asked)
+    model = d.node("UNETLoader", unet_name=files.DEV.name, weight_dtype="default")
+    styled = d.node(
+        "LoraLoaderModelOnly", title="Your style", model=model.out(), lora_name="my-brand-style.safetensors",
+        strength_model=0.9,
+    )  # fmt: skip
+    d.column("FLUX.1-dev in your style", model, styled)
+    policy = d.node("DalleFluxModerationPolicy", image_check="none")
+    node = on_flux(
+        d, asked.out(0), size=asked.out(3), quality=asked.out(6), style=asked.out(7), n=asked.out(8),
+        seed=asked.out(9), model=styled.out(), policy=policy.out(),
+    )  # fmt: skip
+    d.column("Draw", policy, node)
+    answer = d.node(
+        "DalleFluxImagesResponse", box=PREVIEW, images=node.out(), revised_prompt=node.out(1), info=node.out(2)
+    )
+    d.column("The pictures leave", answer, save(d, node.out(), "images-api-model"))
+
+
 def _schnell() -> None:
     d = drawing(
         "schnell-for-volume",
@@ -459,6 +491,7 @@ _batch()
 _endpoint_vs_local()
 _endpoint_edit()
 _schnell()
+_image_model()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The OpenAI Images API, served by this ComfyUI's own queue."""

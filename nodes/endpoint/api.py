@@ -1,0 +1,382 @@
+"""The addresses below `/dalle-flux/v1`, as aiohttp handlers. What they do is in `service`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+from ..errors import DalleFluxError
+from ..replies import PRIVATE
+from .admission import Caller
+from .contract import answers, bodies
+from .contract.description import describe
+from .contract.errors import (
+    ApiError,
+    invalid,
+    missing_parameter,
+    no_such_address,
+    not_found,
+    server_error,
+    too_large,
+    wrong_content_type,
+    wrong_method,
+)
+from .contract.orders import FILE_PARTS, File, Submission, json_object
+from .contract.rules import Operation
+from .scheduler import Job
+from .service import ImagesService
+
+V1 = "/dalle-flux/v1"
+_LOOK_S = 0.25  # between looks whether the client is still there
+_PING_S = 10.0  # between signs of life in a stream
+_BODY_S = 300.0  # for a request's body to arrive
+_MAX_PARTS = 64
+_QUICK = 65_536  # bytes of JSON that are read on the event loop
+_log = logging.getLogger(__name__)
+_OPERATIONS = {**{one.value: one for one in Operation}, "generate": Operation.GENERATE, "edit": Operation.EDIT,
+               "variation": Operation.VARIATION}  # fmt: skip
+
+Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """The handlers, on one service that is opened with the first request."""
+
+    def __init__(self, service: Callable[[], ImagesService]):
+        self._service = service
+
+    def routes(self) -> web.RouteTableDef:
+        """Every address, and last the one that answers what none of them takes."""
+        routes = web.RouteTableDef()
+        table: dict[str, dict[str, Handler]] = {
+            "/images/generations": {"POST": self.generations},
+            "/images/edits": {"POST": self.edits},
+            "/images/variations": {"POST": self.variations},
+            "/moderations": {"POST": self.moderations},
+            "/models": {"GET": self.models},
+            "/models/{id}": {"GET": self.model},
+            "/jobs": {"GET": self.jobs, "POST": self.begin_job},
+            "/jobs/{id}": {"GET": self.job, "DELETE": self.cancel_job},
+        }
+        for path, handlers in table.items():
+            for method, handler in handlers.items():
+                routes.route(method, V1 + path)(self._guarded(handler))
+            routes.route("*", V1 + path)(self._refusing(list(handlers)))
+        routes.get(V1 + "/files/{name}")(self.file)
+        routes.get(V1 + "/openapi.json")(self.description)
+        routes.get(V1 + "/health")(self.health)
+        routes.route("*", V1 + "/{tail:.*}")(self._refusing([]))
+        routes.route("*", V1)(self._refusing([]))
+        return routes
+
+    async def generations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        fields = await self._object(request)
+        return await self._draw(request, caller, Submission(Operation.GENERATE, fields))
+
+    async def edits(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        return await self._draw(request, caller, await self._form(request, Operation.EDIT))
+
+    async def variations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        return await self._draw(request, caller, await self._form(request, Operation.VARIATION))
+
+    async def moderations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        fields = await self._object(request)
+        body = bodies.parse(bodies.Moderation, fields, as_text=False)
+        return web.json_response(await asyncio.to_thread(self._service().gate.moderations, body))
+
+    async def models(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        models = await asyncio.to_thread(lambda: list(self._service().catalogue()))
+        cards = [answers.card(one.name, one.created, one.owner) for one in models if caller.may_use(one.name)]
+        return web.json_response(answers.cards(cards))
+
+    async def model(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        model = await asyncio.to_thread(self._service().catalogue().find, request.match_info["id"])
+        return web.json_response(answers.card(model.name, model.created, model.owner))
+
+    async def begin_job(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        service = self._service()
+        if request.content_type == "multipart/form-data":
+            submission = await self._form(request, None)
+        else:
+            fields = await self._object(request)
+            operation = _operation(fields)
+            submission = Submission(operation, fields)
+        fields = dict(submission.fields)
+        webhook = fields.pop("webhook", None)
+        if webhook is not None and not isinstance(webhook, str):
+            raise invalid("webhook", "Invalid type for 'webhook': expected a string.", "invalid_type")
+        if _wants_stream(fields):
+            raise invalid("stream", "A job cannot be streamed; ask for its progress.")
+        record = await service.begin_kept(
+            Submission(submission.operation, fields, submission.files, submission.is_form),
+            caller,
+            _site(request, service),
+            webhook=webhook,
+            idempotency_key=_idempotency_key(request),
+        )
+        location = f"{V1}/jobs/{record.id}"
+        return web.json_response(
+            await asyncio.to_thread(service.shown, record), status=202, headers={"Location": location}
+        )
+
+    async def jobs(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        limit = request.query.get("limit", "20")
+        if not limit.isdecimal() or not 1 <= int(limit) <= 100:
+            raise invalid("limit", "Invalid 'limit': expected an integer between 1 and 100.")
+        return web.json_response({"object": "list", "data": await self._service().jobs(caller, int(limit))})
+
+    async def job(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        return web.json_response(await self._service().job(request.match_info["id"], caller))
+
+    async def cancel_job(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        return web.json_response(await self._service().cancel(request.match_info["id"], caller))
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """A served picture. The address is the permission: it cannot be guessed, and ends."""
+        service = self._service()
+        try:
+            minutes = service.settings().url_minutes
+        except DalleFluxError:
+            minutes = 60
+        found = await asyncio.to_thread(service.served.find, request.match_info["name"], minutes)
+        if found is None:
+            return _failed(not_found("The file, or no longer: it"))
+        return web.FileResponse(
+            found.path,
+            headers={
+                "Content-Type": found.mime,
+                "Cache-Control": f"private, max-age={int(found.seconds_left)}",
+                "X-Content-Type-Options": "nosniff",
+                "Content-Security-Policy": "default-src 'none'; sandbox",
+                "Referrer-Policy": "no-referrer",
+            },
+        )
+
+    async def description(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(describe(_site(request, self._service()) + V1), headers=PRIVATE)
+
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        alive = self._service().scheduler.is_alive()
+        return web.json_response(
+            {"status": "ok" if alive else "stopped"}, status=200 if alive else 503, headers=PRIVATE
+        )
+
+    async def _draw(self, request: web.Request, caller: Caller, submission: Submission) -> web.StreamResponse:
+        service = self._service()
+        site = _site(request, service)
+        # A stream cannot be given twice, so a key says nothing there.
+        if (key := _idempotency_key(request)) and not _wants_stream(submission.fields):
+            record = await service.begin_kept(submission, caller, site, webhook=None, idempotency_key=key)
+            status, body = await service.finished(record.id)
+            return await _json(body, status)
+        job = await service.begin(submission, caller)
+        try:
+            if job.order.stream:
+                return await self._stream(request, job, site)
+            while not job.is_over:
+                await asyncio.wait([job.outcome], timeout=_LOOK_S)
+                _check_present(request)
+            return await _json(await service.reply(job, site), 200)
+        finally:
+            service.scheduler.cancel(job)  # nothing to do unless the client left
+
+    async def _stream(self, request: web.Request, job: Job, site: str) -> web.StreamResponse:
+        service, created = self._service(), int(job.created)
+        reply = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store",
+                     "X-Accel-Buffering": "no", "x-request-id": request["id"]}
+        )  # fmt: skip
+        await reply.prepare(request)
+        sent, quiet = 0, time.monotonic()
+        while not job.is_over or not job.partials.empty():
+            with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                file = await asyncio.wait_for(job.partials.get(), _LOOK_S)
+                await reply.write(answers.event(answers.partial(job.order, file, sent, created)))
+                sent, quiet = sent + 1, time.monotonic()
+            _check_present(request)
+            if time.monotonic() - quiet > _PING_S:
+                await reply.write(b": still at it\n\n")
+                quiet = time.monotonic()
+        try:
+            finished = await service.outcome(job)
+            _, info = await service.addresses(job.order, finished, site, pictures=False)
+            last = await asyncio.to_thread(lambda: answers.event(answers.completed(job.order, finished, created, info)))
+        except ApiError as error:
+            last = answers.event({"type": "error", **error.body})
+        await reply.write(last)
+        await reply.write_eof()
+        return reply
+
+    async def _object(self, request: web.Request) -> dict[str, Any]:
+        """The JSON object in the body, if it is not too large."""
+        if request.content_type != "application/json":
+            raise wrong_content_type("application/json")
+        limit = self._service().settings().max_body_mb * 2**20
+        if (request.content_length or 0) > limit:
+            raise too_large(limit)
+        body = bytearray()
+        async with _in_time():
+            async for piece in request.content.iter_chunked(65_536):
+                body += piece
+                if len(body) > limit:
+                    raise too_large(limit)
+        return json_object(bytes(body)) if len(body) < _QUICK else await asyncio.to_thread(json_object, bytes(body))
+
+    async def _form(self, request: web.Request, operation: Operation | None) -> Submission:
+        """A multipart body; without an operation it names its own."""
+        if request.content_type != "multipart/form-data":
+            raise wrong_content_type("multipart/form-data")
+        limit = self._service().settings().max_body_mb * 2**20
+        if (request.content_length or 0) > limit:
+            raise too_large(limit)
+        fields: dict[str, Any] = {}
+        files: list[File] = []
+        left = limit
+        try:
+            async with _in_time():
+                async for part in await request.multipart():
+                    if not isinstance(part, BodyPartReader) or not part.name or len(fields) + len(files) >= _MAX_PARTS:
+                        raise ApiError(400, f"A form has at most {_MAX_PARTS} parts, each with a name.")
+                    data = bytearray()
+                    while piece := await part.read_chunk(65_536):
+                        data += piece
+                        left -= len(piece)
+                        if left < 0:
+                            raise too_large(limit)
+                    _put(part, bytes(data), fields, files)
+        except (ValueError, AssertionError, RuntimeError, web.HTTPException, EOFError):
+            raise ApiError(400, "We could not read the form: it is no multipart/form-data in UTF-8.") from None
+        return Submission(operation or _operation(fields), fields, tuple(files), is_form=True)
+
+    def _guarded(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Admit the caller, and turn every error into an answer in OpenAI's shape."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            began, request["id"] = time.monotonic(), f"req_{uuid.uuid4().hex}"
+            headers = {"x-request-id": request["id"]}
+            try:
+                service = self._service()
+                caller = service.admission.admit(service.settings(), request.headers, request.remote)
+                reply = await handler(request, caller)
+            except ApiError as error:
+                reply = _failed(error)
+            except (ConnectionResetError, asyncio.CancelledError):
+                raise
+            except DalleFluxError as error:
+                reply = _failed(server_error(str(error), code=error.code))
+            except Exception:
+                _log.exception("Images API: request %s failed", request["id"])
+                message = "The server had an error while processing your request; its log has more"
+                reply = _failed(server_error(f"{message} (request {request['id']})."))
+            if not reply.prepared:
+                reply.headers.update(headers)
+                reply.headers["openai-processing-ms"] = str(round((time.monotonic() - began) * 1000))
+                for name, value in PRIVATE.items():
+                    reply.headers.setdefault(name, value)
+            return reply
+
+        return handle
+
+    def _refusing(self, allowed: list[str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def refuse(request: web.Request) -> web.StreamResponse:
+            if allowed:
+                return _failed(wrong_method(request.method, allowed))
+            return _failed(no_such_address(request.method, request.path))
+
+        return refuse
+
+
+def _put(part: BodyPartReader, data: bytes, fields: dict[str, Any], files: list[File]) -> None:
+    name = str(part.name)
+    if name in FILE_PARTS:
+        if part.filename is None:
+            message = f"Invalid type for '{name[:60]}': expected a file, but got a string instead."
+            raise invalid(name, message, "invalid_type")
+        files.append(File(name, data))
+    elif name in fields:
+        raise invalid(name, f"Duplicate parameter: '{name[:60]}'.", "duplicate_parameter")
+    else:
+        fields[name] = data.decode("utf-8")
+
+
+def _operation(fields: dict[str, Any]) -> Operation:
+    """What a job is for, taken out of its fields."""
+    named = fields.pop("operation", None)
+    if named is None:
+        raise missing_parameter("operation")
+    if not isinstance(named, str) or named not in _OPERATIONS:
+        raise invalid("operation", f"Invalid value for 'operation'. Supported values are: {list(_OPERATIONS)}.")
+    return _OPERATIONS[named]
+
+
+def _wants_stream(fields: Mapping[str, Any]) -> bool:
+    return str(fields.get("stream")).lower() == "true"
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= 255:
+        raise invalid(None, "An Idempotency-Key has between 1 and 255 characters.", "invalid_idempotency_key")
+    return key
+
+
+def _site(request: web.Request, service: ImagesService) -> str:
+    return service.site_of(f"{request.scheme}://{request.host}")
+
+
+def _check_present(request: web.Request) -> None:
+    if request.transport is None or request.transport.is_closing():
+        raise ConnectionResetError("the client left")
+
+
+@contextlib.asynccontextmanager
+async def _in_time() -> Any:
+    """What a client that sends one byte a minute runs into."""
+    task = asyncio.current_task()
+    assert task
+    late = False
+
+    def end() -> None:
+        nonlocal late
+        late = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(_BODY_S, end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if late:
+            raise ApiError(
+                408, "The body of the request did not arrive in time.", headers={"Connection": "close"}
+            ) from None
+        raise
+    finally:
+        timer.cancel()
+
+
+async def _json(body: dict[str, Any], status: int) -> web.Response:
+    """Pictures in Base64 take long to write out, so in a thread."""
+    text = await asyncio.to_thread(lambda: json.dumps(body).encode())
+    return web.Response(body=text, status=status, content_type="application/json")
+
+
+def refuse(status: int, code: str, message: str) -> web.Response:
+    """What the guard in front refuses, in OpenAI's shape."""
+    return _failed(ApiError(status, message, code=code))
+
+
+def _failed(error: ApiError) -> web.Response:
+    return web.Response(
+        body=error.as_bytes(),
+        status=error.status,
+        content_type="application/json",
+        headers={**PRIVATE, **error.headers},
+    )

@@ -1,0 +1,365 @@
+"""What the addresses of the Images API do, without HTTP: requests become jobs, jobs become replies.
+
+A plain request is a job that lives as long as its connection. One with an idempotency key, and one that was sent to
+`jobs`, is kept on the disk, goes on without its connection, and survives a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from ..endpoints import Endpoints
+from ..errors import DalleFluxError
+from ..moderation.moderate import GateContext
+from ..state import State
+from .admission import Admission, Caller
+from .contract import answers
+from .contract.answers import EXTENSIONS, Finished
+from .contract.errors import ApiError, cancelled, invalid, not_found, server_error, too_many, unknown_model
+from .contract.orders import Order, Submission, order_of
+from .gate import EndpointGate
+from .jobs import OVER, JobStore, Record
+from .models import Catalogue, Model
+from .published import Publications
+from .scheduler import Cancelled, HostQueue, Job, Scheduler
+from .served import Served
+from .settings import EndpointSettings, settings_of
+from .webhooks import Deliveries
+
+FILES = "/dalle-flux/v1/files"  # where pictures are served
+_SWEEP_S = 300.0
+_PATIENCE = 600  # looks for a reply that is being written to the disk
+_log = logging.getLogger(__name__)
+
+
+class ImagesService:
+    """All of the room, put together.
+
+    Args:
+        state, endpoints: read anew each time, so that an edit of the user's file needs no restart.
+        host: the host's queue.
+    """
+
+    def __init__(self, state: Callable[[], State], endpoints: Callable[[], Endpoints], host: HostQueue):
+        self._endpoints = endpoints
+        folder = state()
+        self.publications = Publications(folder)
+        self.served = Served(folder)
+        self.store = JobStore(folder)
+        self.admission = Admission()
+        self.gate = EndpointGate(self.settings, GateContext(endpoints, folder))
+        self.scheduler = Scheduler(host, self.gate, self.settings)
+        self.deliveries = Deliveries(folder, self.settings, self._payload)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def settings(self) -> EndpointSettings:
+        """Raises BadEndpointsFile, BadEndpointSettings."""
+        read = self._endpoints()
+        return settings_of(read.settings, read.webhooks)
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.settings(), self.publications)
+
+    async def start(self) -> None:
+        """When the server starts: take up what a restart left, keep the webhooks going, sweep."""
+        for work in (self._resume(), self.deliveries.deliver_forever(), self._sweep_forever()):
+            self._spawn(work)
+
+    async def begin(self, submission: Submission, caller: Caller) -> Job:
+        """Check a request and have it drawn.
+
+        Raises:
+            ApiError: whatever is wrong with it, or no room.
+        """
+        order, model = await self._ordered(submission, caller)
+        job = Job(order, model, caller.name)
+        async with self._counted(order, caller):
+            await self._accept(job, caller)
+        return job
+
+    async def begin_kept(
+        self, submission: Submission, caller: Caller, site: str, *, webhook: str | None, idempotency_key: str | None
+    ) -> Record:
+        """Check a request, keep it on the disk and have it drawn; returns the earlier one of the same key.
+
+        Args:
+            site: where the caller reaches this server, "http://host:port".
+
+        Raises:
+            ApiError: whatever is wrong with it, no room, or a key that stands for another request.
+        """
+        if webhook is not None and webhook not in self.settings().webhooks:
+            raise invalid("webhook", f"No webhook is called '{webhook[:60]}' in this ComfyUI's endpoints.toml.")
+        if idempotency_key is not None:
+            earlier = await asyncio.to_thread(self.store.of_key, caller.name, idempotency_key)
+            if earlier:
+                return _same(earlier, submission)
+        order, model = await self._ordered(submission, caller)
+        job = Job(order, model, caller.name)
+        async with self._counted(order, caller):
+            try:
+                record = await asyncio.to_thread(
+                    self.store.add, job.id, caller.name, order.model, submission,
+                    site=site, webhook=webhook, idempotency_key=idempotency_key,
+                )  # fmt: skip
+            except (DalleFluxError, OSError) as error:
+                raise server_error(f"The job could not be kept ({error}).", status=507, retry=True) from None
+            if record.id != job.id:  # the same request came twice in one moment
+                return _same(record, submission)
+            try:
+                await self._accept(job, caller)
+            except ApiError:
+                await asyncio.to_thread(self.store.forget, job.id)
+                raise
+        self._spawn(self._follow(job, record))
+        return record
+
+    async def finished(self, job_id: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of a kept job once it is over.
+
+        Raises:
+            ApiError: the job is gone, or the disk has no room for its reply.
+        """
+        if job := self.scheduler.live.get(job_id):
+            await asyncio.wait([job.outcome])
+        for _ in range(_PATIENCE):
+            record = await asyncio.to_thread(self.store.get, job_id)
+            if record is None:
+                raise not_found("The job")
+            if record.state in OVER:
+                return record.http_status or 500, await asyncio.to_thread(self.store.reply, job_id)
+            await asyncio.sleep(0.05)
+        raise server_error("The job's reply could not be kept; ask for it again later.", status=503, retry=True)
+
+    def site_of(self, asked: str) -> str:
+        """Where clients reach this server: as the user's file says, else as they did."""
+        return (self.settings().public_url or asked).rstrip("/")
+
+    async def outcome(self, job: Job) -> Finished:
+        """Raises ApiError: how it ended otherwise."""
+        try:
+            return await asyncio.shield(job.outcome)
+        except Cancelled as error:
+            raise cancelled(str(error)) from None
+
+    async def reply(self, job: Job, site: str) -> dict[str, Any]:
+        """The body of a 200, once the job is done.
+
+        Raises:
+            ApiError: how it ended otherwise, or pictures that could not be kept.
+        """
+        finished = await self.outcome(job)
+        urls, info = await self.addresses(job.order, finished, site, pictures="url" in job.order.gives)
+        return await asyncio.to_thread(answers.reply, job.order, finished, int(job.created), urls, info)
+
+    async def addresses(
+        self, order: Order, finished: Finished, site: str, *, pictures: bool
+    ) -> tuple[list[str], str | None]:
+        """Serve the pictures for a while; and the generator's account, if there is one."""
+        minutes = self.settings().url_minutes
+
+        def keep() -> tuple[list[str], str | None]:
+            extension = EXTENSIONS[order.output_format]
+            names = [self.served.put(file, extension, minutes) for file in finished.files] if pictures else []
+            info = self.served.put(finished.info.to_json().encode(), "json", minutes) if finished.info else None
+            return [f"{site}{FILES}/{name}" for name in names], f"{site}{FILES}/{info}" if info else None
+
+        try:
+            return await asyncio.to_thread(keep)
+        except OSError as error:
+            raise server_error(
+                f"The pictures could not be kept to be fetched ({error.strerror}); ask for response_format b64_json, "
+                "or make room on the disk.",
+                retry=True,
+            ) from None
+
+    async def job(self, job_id: str, caller: Caller) -> dict[str, Any]:
+        """A kept job as `GET jobs/{id}` shows it.
+
+        Raises:
+            ApiError: it does not exist, or is somebody else's.
+        """
+        record = await asyncio.to_thread(self.store.get, job_id)
+        if record is None or (caller.key is not None and record.client != caller.name):
+            raise not_found("The job")
+        return await asyncio.to_thread(self.shown, record)
+
+    async def jobs(self, caller: Caller, limit: int) -> list[dict[str, Any]]:
+        """The newest kept jobs of a caller, without their replies."""
+        client = None if caller.key is None else caller.name
+        records = await asyncio.to_thread(self.store.newest, limit, client)
+        return [self.shown(record, with_reply=False) for record in records]
+
+    async def cancel(self, job_id: str, caller: Caller) -> dict[str, Any]:
+        """Stop a kept job.
+
+        Raises:
+            ApiError: as `job`.
+        """
+        await self.job(job_id, caller)
+        if job := self.scheduler.live.get(job_id):
+            self.scheduler.cancel(job)
+            await self.finished(job_id)
+        return await self.job(job_id, caller)
+
+    def shown(self, record: Record, *, with_reply: bool = True) -> dict[str, Any]:
+        """A kept job as JSON data. Reads the disk if it is over."""
+        live = self.scheduler.live.get(record.id)
+        state = live.state if live else "in_progress" if record.state == "queued" else record.state
+        body: dict[str, Any] = {
+            "id": record.id,
+            "object": "image.job",
+            "operation": record.operation,
+            "model": record.model,
+            "status": state,
+            "position": self.scheduler.place(live) if live else None,
+            "progress": live.progress if live else 1.0 if record.state == "completed" else 0.0,
+            "created_at": int(record.created),
+            "completed_at": int(record.ended) if record.ended else None,
+            "status_code": record.http_status,
+            "response": None,
+            "error": None,
+        }
+        if with_reply and record.state in OVER:
+            try:
+                reply = self.store.reply(record.id)
+            except (OSError, ValueError):
+                reply = server_error("The reply is no longer on the disk.").body
+            body |= {"error": reply["error"]} if "error" in reply else {"response": reply}
+        return body
+
+    def throughput(self) -> dict[str, Any]:
+        """What this server did in the last hour."""
+        since = time.time() - 3600
+        done = [(pictures, seconds) for when, pictures, seconds in self.scheduler.finished if when >= since]
+        pictures = sum(count for count, _ in done)
+        return {
+            "requests_last_hour": len(done),
+            "pictures_last_hour": pictures,
+            "seconds_a_picture": round(sum(seconds for _, seconds in done) / pictures, 2) if pictures else None,
+            "waiting": self.scheduler.waiting,
+            "under_way": len(self.scheduler.live) - self.scheduler.waiting,
+        }
+
+    def _read(self, submission: Submission) -> tuple[Order, Model]:
+        """In a thread, because it opens the pictures that came."""
+        catalogue = self.catalogue()
+        order = order_of(submission, lambda name: catalogue.find(name).rules)
+        return order, catalogue.find(order.model)
+
+    async def _ordered(self, submission: Submission, caller: Caller) -> tuple[Order, Model]:
+        order, model = await asyncio.to_thread(self._read, submission)
+        if not caller.may_use(order.model):
+            raise unknown_model(order.model)
+        return order, model
+
+    @contextlib.asynccontextmanager
+    async def _counted(self, order: Order, caller: Caller) -> AsyncIterator[None]:
+        """Within, the order counts against the limits of the caller's key; its pictures only if it is accepted.
+
+        Raises:
+            ApiError: 429, a limit is reached.
+        """
+        self.admission.count(caller)
+        most = caller.key.pictures_per_day if caller.key else None
+        if most is None:
+            yield
+            return
+        if not await asyncio.to_thread(self.store.use, caller.name, order.n, most):
+            raise too_many(
+                f"This key may draw {most} pictures a day, and today's are used up.",
+                retry_after_s=86_400 - time.time() % 86_400,
+                code="insufficient_quota",
+            )
+        try:
+            yield
+        except ApiError:
+            await asyncio.to_thread(self.store.give_back, caller.name, order.n)
+            raise
+
+    async def _accept(self, job: Job, caller: Caller) -> None:
+        await self.scheduler.accept(job, at_once=caller.key.max_waiting if caller.key else None)
+
+    async def _follow(self, job: Job, record: Record) -> None:
+        """Keep how it ends."""
+        try:
+            status, body, state = 200, await self.reply(job, record.site), "completed"
+        except ApiError as error:
+            status, body, state = error.status, error.body, "cancelled" if job.state == "cancelled" else "failed"
+        for pause in (0.0, 1.0, 10.0, 60.0):  # a disk that is full may have room again
+            await asyncio.sleep(pause)
+            try:
+                await asyncio.to_thread(self.store.end, job.id, state, status, body, record.webhook)
+                break
+            except (DalleFluxError, OSError) as error:
+                _log.error("Images API: the reply of job %s could not be kept: %s", job.id, error)
+        self.deliveries.wake()
+
+    async def _resume(self) -> None:
+        """Draw what was accepted before a restart."""
+        for record in await asyncio.to_thread(self.store.unfinished):
+            try:
+                submission = await asyncio.to_thread(self.store.submission, record.id)
+                job = Job(*await asyncio.to_thread(self._read, submission), record.client, record.id)
+                await self.scheduler.accept(job, bounded=False)
+            except (ApiError, DalleFluxError, OSError, ValueError, KeyError) as error:
+                failed = (
+                    error if isinstance(error, ApiError) else server_error(f"The job could not be resumed: {error}")
+                )
+                await asyncio.to_thread(self.store.end, record.id, "failed", failed.status, failed.body, record.webhook)
+                continue
+            self._spawn(self._follow(job, record))
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                settings = self.settings()
+                await asyncio.to_thread(self.served.sweep, settings.url_minutes, now=True)
+                await asyncio.to_thread(self.store.sweep, settings.job_hours)
+            except (DalleFluxError, OSError) as error:
+                _log.warning("Images API: what is over could not be swept away: %s", error)
+            await asyncio.sleep(_SWEEP_S)
+
+    def _payload(self, job_id: str) -> dict[str, Any] | None:
+        """What a webhook is told of a job."""
+        record = self.store.get(job_id)
+        if record is None:
+            return None
+        return {
+            "id": f"evt_{job_id}",
+            "object": "event",
+            "type": f"image.job.{record.state}",
+            "created_at": int(record.ended or record.created),
+            "data": self.shown(record),
+        }
+
+    def _spawn(self, work: Any) -> None:
+        async def watched() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                _log.exception("Images API: a task in the background failed")
+
+        task = asyncio.get_running_loop().create_task(watched())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _same(earlier: Record, submission: Submission) -> Record:
+    """The earlier job of an idempotency key.
+
+    Raises:
+        ApiError: it was another request.
+    """
+    if earlier.fingerprint != submission.fingerprint():
+        raise ApiError(
+            400, "This idempotency key was used for another request; use a new one.", code="idempotency_key_in_use"
+        )
+    return earlier

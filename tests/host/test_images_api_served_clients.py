@@ -1,0 +1,154 @@
+"""The served Images API with each official client, and with the bodies that popular apps send."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from comfyui.environment import PACK, cache_folder
+from PIL import Image
+from served_images_api import ECHO, SAME, SOLID, V1, call, publish
+
+EXPECTED = {
+    "urls": [True, True],
+    "png": True,
+    "seed": 5,
+    "edit": "a hat",
+    "variation": True,
+    "stream": ["image_generation.completed"],
+    "models": True,
+    "moderation": True,
+    "policy": ["BadRequestError", "content_policy_violation"],
+    "model": ["NotFoundError", "model_not_found"],
+    "value": ["BadRequestError", "integer_below_min_value"],
+}
+
+
+@pytest.fixture(scope="module")
+def host(comfyui):
+    publish(comfyui, "solid", SOLID)
+    publish(comfyui, "echo", ECHO)
+    publish(comfyui, "same", SAME)
+    return comfyui
+
+
+@pytest.mark.parametrize("version", ["1.109.1", "2.54.0", None], ids=["1.109", "2.54", "newest"])
+def test_every_method_of_the_official_python_client(host, version):
+    variables = dict(os.environ)
+    if version:
+        folder = cache_folder() / f"openai-{version}"
+        if not (folder / "complete").exists():
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "--upgrade"]
+            subprocess.run([*command, f"openai=={version}"], check=True)
+            (folder / "complete").touch()
+        variables["PYTHONPATH"] = str(folder)
+    command = [sys.executable, str(PACK / "tests" / "served_calls.py"), host.url + V1]
+    said = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    seen = json.loads(said.stdout)
+    assert seen.pop("version") == version or version is None
+    assert seen == EXPECTED
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs Node.js")
+def test_every_method_of_the_official_javascript_client(host, tmp_path):
+    folder = cache_folder() / "openai-node"
+    if not (folder / "complete").exists():
+        folder.mkdir(exist_ok=True)
+        subprocess.run([shutil.which("npm"), "install", "--no-audit", "--no-fund", "openai@6"], cwd=folder, check=True)
+        (folder / "complete").touch()
+    picture = tmp_path / "a.png"
+    Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(picture)
+    script = str(PACK / "tests" / "served_calls.mjs")
+    said = subprocess.run(
+        ["node", script, host.url + V1, str(folder / "x.js"), str(picture)], capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout) == EXPECTED
+
+
+JSON_BODIES = {
+    # app → what it posts by default, and the member of each item that it reads (each app's own source)
+    "LangChain DallEAPIWrapper": ({"prompt": "a cat", "model": "dall-e-2", "n": 1, "size": "1024x1024"}, "url"),
+    "LibreChat DALLE3": (
+        {"model": "dall-e-3", "quality": "standard", "style": "vivid", "size": "1024x1024", "prompt": "a cat", "n": 1},
+        "url",
+    ),
+    "LibreChat image_gen": (
+        {"model": "gpt-image-1", "prompt": "a cat", "size": "auto", "quality": "auto", "background": "auto",
+         "output_format": "png", "n": 1},
+        "b64_json",
+    ),
+    "Open WebUI": (
+        {"model": "dall-e-2", "prompt": "a cat", "n": 1, "size": "512x512", "response_format": "b64_json"}, "b64_json",
+    ),
+    "AI SDK": ({"model": "dall-e-3", "prompt": "a cat", "n": 1, "size": "1024x1024", "response_format": "b64_json"},
+               "b64_json"),
+    "AI SDK gpt": ({"model": "gpt-image-1", "prompt": "a cat", "n": 1, "size": "1024x1024"}, "b64_json"),
+    "LlamaIndex": (
+        {"prompt": "a cat", "model": "dall-e-3", "quality": "standard", "size": "1024x1024", "style": "vivid",
+         "response_format": "url"},
+        "url",
+    ),
+    "Semantic Kernel": (
+        {"prompt": "a cat", "model": "dall-e-2", "size": "256x256", "response_format": "url", "n": 1}, "url",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def drawn_by_solid(host):
+    """OpenAI's names draw with the plain workflow, which the user's file says."""
+    file = host.installation.base / "user" / "dalle_flux" / "endpoints.toml"
+    names = ("dall-e-2", "dall-e-3", "gpt-image-1")
+    aliases = "\n".join(f'"{name}" = "{{}}"' for name in names)
+    yield lambda target: file.write_text(f"[settings.endpoint.aliases]\n{aliases.replace('{}', target)}\n", "utf-8")
+    file.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("app", JSON_BODIES)
+def test_apps_find_what_they_read(host, drawn_by_solid, app):
+    drawn_by_solid("solid")
+    body, read = JSON_BODIES[app]
+    code, reply, _ = call(host, "POST", f"{V1}/images/generations", body)
+    assert code == 200, reply
+    (item,) = reply["data"]
+    assert item[read]
+    assert {"url", "b64_json"} & set(item) == {read}
+
+
+FORMS = {
+    "AI SDK, one file": [("model", "gpt-image-1"), ("prompt", "a hat"), ("n", "1"), ("image", "PNG")],
+    "LibreChat, image[]": [("model", "gpt-image-1"), ("prompt", "a hat"), ("quality", "auto"), ("size", "auto"),
+                           ("image[]", "PNG"), ("image[]", "PNG")],
+    "Open WebUI": [("model", "dall-e-2"), ("prompt", "a hat"), ("n", "1"), ("size", "256x256"),
+                   ("response_format", "b64_json"), ("image", "PNG")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("app", FORMS)
+def test_apps_can_edit(host, drawn_by_solid, app, tmp_path):
+    drawn_by_solid("solid-edit")
+    publish(host, "solid-edit", SOLID, operations=["edits"])
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    code, reply, _ = call(host, "POST", f"{V1}/images/edits", *form(FORMS[app], picture))
+    assert code == 200, reply
+    assert reply["data"][0]["b64_json"]
+
+
+def form(parts: list[tuple[str, str]], picture: Path) -> tuple[bytes, dict[str, str]]:
+    """A multipart body and its headers; "PNG" stands for the picture."""
+    body = b""
+    for name, value in parts:
+        body += f'--x\r\nContent-Disposition: form-data; name="{name}"'.encode()
+        if value == "PNG":
+            body += b'; filename="a.png"\r\nContent-Type: image/png\r\n\r\n' + picture.read_bytes() + b"\r\n"
+        else:
+            body += f"\r\n\r\n{value}\r\n".encode()
+    return body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}

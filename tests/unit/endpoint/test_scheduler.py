@@ -1,0 +1,218 @@
+"""Orders on their way through a queue that a test moves by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+import pytest_asyncio
+import torch
+from PIL import Image
+
+from nodes.endpoint.contract.errors import ApiError
+from nodes.endpoint.contract.orders import Order, Submission, order_of
+from nodes.endpoint.contract.rules import Operation, rules_for
+from nodes.endpoint.models import Catalogue, Model
+from nodes.endpoint.published import Publications
+from nodes.endpoint.scheduler import Cancelled, Job, Scheduler
+from nodes.endpoint.settings import EndpointSettings
+from nodes.errors import DalleFluxError
+from nodes.moderation.policy import Policy
+from nodes.state import State
+
+
+class Refused(DalleFluxError):
+    code = "content_refused"
+    decisions = ()
+
+
+class OpenGate:
+    """Lets everything pass but the word "porn"; previews as told."""
+
+    previews = True
+
+    def policy(self) -> Policy:
+        return Policy.from_preset()
+
+    def judge_prompt(self, prompt: str, drawn: Sequence[str] = ()) -> None:
+        if any("porn" in text for text in (prompt, *drawn)):
+            raise Refused("held back")
+
+    def judge_pictures(self, pictures: object) -> None:
+        pass
+
+    def may_be_seen(self, picture: object) -> bool:
+        return self.previews
+
+
+class HandQueue:
+    """The host's queue: takes what is put, runs it when the test says so."""
+
+    def __init__(self) -> None:
+        self.put_in: list[HandQueue.Run] = []
+        self.alive = True
+
+    class Run:
+        def __init__(self, title: str, step: object, *, previews: bool):
+            loop = asyncio.get_running_loop()
+            self.id, self.title, self.step, self.previews = uuid.uuid4().hex, title, step, previews
+            self.began, self.result, self.ended = loop.create_future(), loop.create_future(), loop.create_future()
+            self.cancelled = False
+            self.graph: dict = {}
+
+    async def put(self, run: Run, graph: dict, output_node: str) -> None:
+        assert graph[output_node]["class_type"] == "DalleFluxImagesResponse"
+        run.graph = graph
+        self.put_in.append(run)
+
+    def cancel(self, run: Run) -> None:
+        run.cancelled = True
+        if not run.result.done():
+            error = DalleFluxError("cancelled")
+            error.code = "run_cancelled"  # type: ignore[misc]
+            run.result.set_exception(error)
+            run.result.exception()
+
+    def worker_is_alive(self) -> bool:
+        return self.alive
+
+    async def take_up(self, index: int = -1) -> None:
+        self.put_in[index].began.set_result(1.0)
+        await settle()
+
+    async def deliver(self, index: int = -1, count: int = 1) -> None:
+        self.put_in[index].result.set_result((torch.zeros(count, 8, 8, 3), "drawn text", ""))
+        await settle()
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+
+
+def order(**fields: object) -> Order:
+    asked = {"model": "dall-e-2", "prompt": "a cat", "size": "256x256", **fields}
+    return order_of(Submission(Operation.GENERATE, asked), rules_for)
+
+
+@pytest.fixture
+def model(tmp_path) -> Model:
+    return Catalogue(EndpointSettings(), Publications(State(tmp_path))).find("dall-e-2")
+
+
+@pytest.fixture
+def host() -> HandQueue:
+    return HandQueue()
+
+
+@pytest_asyncio.fixture
+async def scheduler(host) -> AsyncIterator[Scheduler]:
+    made = Scheduler(host, OpenGate(), lambda: EndpointSettings(max_waiting=3))
+    yield made
+    for job in list(made.live.values()):
+        made.cancel(job)
+    await settle()
+
+
+async def test_the_next_one_is_handed_over_when_the_one_before_has_begun(scheduler, host, model):
+    jobs = [Job(order(), model, "a") for _ in range(3)]
+    for job in jobs:
+        await scheduler.accept(job)
+    await settle()
+    assert (len(host.put_in), scheduler.waiting) == (1, 2)
+    await host.take_up(0)
+    assert (len(host.put_in), scheduler.waiting) == (2, 1)
+    assert [job.state for job in jobs] == ["in_progress", "queued", "queued"]
+    assert scheduler.place(jobs[2]) == 0
+    await host.deliver(0)
+    finished = await jobs[0].outcome
+    assert (len(finished.files), finished.size, finished.revised_prompt) == (1, "8x8", "drawn text")
+    assert len(host.put_in) == 2  # the second has not begun, so the third goes on waiting
+
+
+async def test_the_request_sets_its_own_node_and_nothing_else(scheduler, host, model):
+    job = Job(order(seed=5, n=2), model, "a")
+    await scheduler.accept(job)
+    await settle()
+    (run,) = host.put_in
+    plain = model.graph(order(), 0, Policy.from_preset())
+    assert {k: v for k, v in run.graph.items() if k != "1"} == {k: v for k, v in plain.items() if k != "1"}
+    inputs = run.graph["1"]["inputs"]
+    assert (inputs["seed"], inputs["n"], inputs["prompt"], inputs["upload"]) == (5, 2, "a cat", "")
+
+
+async def test_cancelled_jobs_leave_from_wherever_they_are(scheduler, host, model):
+    jobs = [Job(order(), model, "a") for _ in range(3)]
+    for job in jobs:
+        await scheduler.accept(job)
+    await settle()
+    await host.take_up(0)
+    for job in jobs:  # running, handed over, waiting
+        scheduler.cancel(job)
+    await settle()
+    assert [run.cancelled for run in host.put_in] == [True, True]
+    assert scheduler.live == {}
+    for job in jobs:
+        with pytest.raises(Cancelled):
+            await job.outcome
+    await scheduler.accept(last := Job(order(), model, "a"))
+    await settle()
+    await host.take_up()
+    await host.deliver()
+    assert (await last.outcome).files
+
+
+async def test_no_more_wait_than_may_and_a_client_has_its_own_limit(scheduler, model):
+    await scheduler.accept(Job(order(), model, "a"))
+    await settle()
+    await scheduler.accept(Job(order(), model, "a"), at_once=1)
+    with pytest.raises(ApiError) as caught:
+        await scheduler.accept(Job(order(), model, "a"), at_once=1)
+    assert caught.value.status == 429
+    for _ in range(2):
+        await scheduler.accept(Job(order(), model, "b"))
+    with pytest.raises(ApiError) as caught:
+        await scheduler.accept(Job(order(), model, "c"))
+    assert int(caught.value.headers["Retry-After"]) > 0
+
+
+async def test_what_the_gate_refuses_never_waits(scheduler, host, model):
+    for gpt, code in ((False, "content_policy_violation"), (True, "moderation_blocked")):
+        asked = order(prompt="porn", model="gpt-image-1", size="1024x1024") if gpt else order(prompt="porn")
+        with pytest.raises(ApiError) as caught:
+            await scheduler.accept(Job(asked, model, "a"))
+        assert caught.value.body["error"]["code"] == code
+    assert host.put_in == []
+
+
+async def test_previews_come_at_even_parts_of_the_way_and_only_if_the_gate_lets_them(scheduler, host, model):
+    job = Job(order(stream=True, partial_images=2), model, "a")
+    await scheduler.accept(job)
+    await settle()
+    run = host.put_in[0]
+    assert run.previews
+    await host.take_up(0)
+    for step in range(1, 20):
+        run.step(step, 20, Image.new("RGB", (16, 16)))
+        await settle()
+    assert job.partials.qsize() == 2
+    assert 0.9 < job.progress < 1.0
+
+
+async def test_when_the_hosts_worker_has_died_nobody_is_left_waiting(scheduler, host, model):
+    host.alive = False
+    with pytest.raises(ApiError) as caught:
+        await scheduler.accept(Job(order(), model, "a"))
+    assert caught.value.status == 503
+
+
+async def test_what_takes_too_long_is_given_up_and_interrupted(host, model):
+    scheduler = Scheduler(host, OpenGate(), lambda: EndpointSettings(timeout_s=0.01))
+    job = Job(order(), model, "a")
+    await scheduler.accept(job)
+    with pytest.raises(ApiError) as caught:
+        await job.outcome
+    assert caught.value.status == 504
+    assert host.put_in[0].cancelled
