@@ -49,6 +49,7 @@ class Info:
     operation: str  # "generate", "edit" or "variation"
     model: str  # as the service knows it, or the FLUX model
     files: Mapping[str, str] | None = None  # part → folder/name, or "connected"; local only
+    licence: Mapping[str, str | bool] | None = None  # of the weights: name, url, terms, commercial; local only
     prompt: str | None = None  # as asked; null for a variation
     revised_prompt: str | None = None  # the text really used for the first picture
     size: str  # asked: WIDTHxHEIGHT in px

@@ -23,6 +23,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "guidance": ("guidance",),
     "prompt": ("prompt",),
     "revised_prompt": ("revised_prompt",),
+    "licence": ("licence", "license"),
 }
 _PER_PICTURE = ("images", "pictures", "data", "results")  # lists in `info` with one object a picture
 
@@ -38,13 +39,14 @@ class Caption:
 
     @property
     def line(self) -> str:
-        """The short facts in one line: model · seed · seconds · cost."""
+        """The short facts in one line: model · seed · seconds · cost · licence of the weights."""
         facts = self.facts
         parts = [facts.get("model", ""), facts.get("size", ""), facts.get("quality", ""), facts.get("style", "")]
         parts.append(f"{facts['steps']} steps" if "steps" in facts else "")
         parts.append(f"seed {facts['seed']}" if "seed" in facts else "")
         parts.append(f"{_number(facts['seconds'], 1)} s" if "seconds" in facts else "")
         parts.append(f"${_number(facts['cost'], 3)}" if "cost" in facts else "")
+        parts.append(facts.get("licence", ""))
         return " · ".join(part for part in parts if part)
 
     @property
@@ -89,7 +91,7 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, str]:
     for fact, names in _NAMES.items():
         value = next((entry[name] for name in names if entry.get(name) not in (None, "")), None)
         if isinstance(value, Mapping):
-            value = next((value[name] for name in ("usd", "total", "amount") if name in value), None)
+            value = next((value[name] for name in ("usd", "total", "amount", "name") if name in value), None)
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             found[fact] = str(value)[:MAX_CHARACTERS]
     return found

@@ -11,7 +11,7 @@ from ..prompts.convert import ConversionRequest
 from ..prompts.targets import PromptMode
 from ..sizes import Size, parse_size
 from . import graphs, masks
-from .settings import AUTO, STYLES, FluxFamily, SamplingSettings, kontext_canvas, settings_for
+from .settings import AUTO, STYLES, Family, SamplingSettings, kontext_canvas, settings_for
 from .texts import prompt_request
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class Edit:
     outpaints: bool  # the picture is drawn on beyond its borders
 
     @property
-    def family(self) -> FluxFamily:
+    def family(self) -> Family:
         """Fill redraws a part, Kontext reads what to change in the whole."""
-        return FluxFamily.FILL if self.mask is not None or self.outpaints else FluxFamily.KONTEXT
+        return Family.FILL if self.mask is not None or self.outpaints else Family.KONTEXT
 
     @property
     def own(self) -> Size:
@@ -40,18 +40,18 @@ class Edit:
     @property
     def drawn(self) -> Size:
         """Size of what the model is given; a masked edit is brought to the size asked for afterwards."""
-        return self.asked if self.outpaints or self.family is FluxFamily.KONTEXT else self.own
+        return self.asked if self.outpaints or self.family is Family.KONTEXT else self.own
 
     def settings(self, quality: str, n: int) -> SamplingSettings:
         """DALL·E's other knobs, translated; raises what `settings_for` raises."""
         settings = settings_for(str(self.drawn), quality, STYLES[0], n, self.family)
-        if self.family is FluxFamily.KONTEXT:
+        if self.family is Family.KONTEXT:
             return dataclasses.replace(settings, canvas=kontext_canvas(self.own, self.asked))
         return settings
 
     def request(self, prompt: str) -> ConversionRequest:
         """What is to be done to the prompt: Fill's describes the result, Kontext's is an instruction."""
-        mode = PromptMode.AS_IS if self.family is FluxFamily.KONTEXT else PromptMode.CONVERT
+        mode = PromptMode.AS_IS if self.family is Family.KONTEXT else PromptMode.CONVERT
         return prompt_request(prompt, mode, None, str(self.drawn), self.family)
 
     def notes(self, settings: SamplingSettings) -> list[str]:
@@ -91,7 +91,7 @@ def edited(
 ) -> graphs.Link:
     """IMAGE at the size asked for, one picture a seed."""
     picture = edit.picture
-    if edit.family is FluxFamily.KONTEXT:
+    if edit.family is Family.KONTEXT:
         return graphs.kontext(graph, models, settings, texts, seeds, picture)
     redraw = picture.new_zeros(picture.shape[:3]) if edit.mask is None else edit.mask
     if edit.outpaints:

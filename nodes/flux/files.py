@@ -8,17 +8,10 @@ cards. Sizes are in GiB, rounded, and only there to tell people what to expect.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+
+from .licences import APACHE, FLUX1_DEV, MIT, Licence
 
 _HUGGING_FACE = "https://huggingface.co"
-
-
-class Licence(Enum):
-    """Under what terms a file may be used."""
-
-    NON_COMMERCIAL = "FLUX.1 [dev] Non-Commercial License"
-    APACHE = "Apache-2.0"
-    MIT = "MIT"
 
 
 @dataclass(frozen=True)
@@ -32,14 +25,14 @@ class OfficialFile:
     url: str  # to download
 
     def __str__(self) -> str:
-        return f"models/{self.folder}/{self.name} ({self.size_gib:g} GB, {self.licence.value}, {self.url})"
+        return f"models/{self.folder}/{self.name} ({self.size_gib:g} GB, {self.licence.name}, {self.url})"
 
 
 def _file(name: str, folder: str, size_gib: float, licence: Licence, repository: str, inside: str = "") -> OfficialFile:
     return OfficialFile(name, folder, size_gib, licence, f"{_HUGGING_FACE}/{repository}/resolve/main/{inside}{name}")
 
 
-_NC, _APACHE, _MIT = Licence.NON_COMMERCIAL, Licence.APACHE, Licence.MIT
+_NC, _APACHE, _MIT = FLUX1_DEV, APACHE, MIT
 
 DEV = _file("flux1-dev.safetensors", "diffusion_models", 22.2, _NC, "Comfy-Org/flux1-dev")
 SCHNELL = _file("flux1-schnell.safetensors", "diffusion_models", 22.2, _APACHE, "Comfy-Org/flux1-schnell")

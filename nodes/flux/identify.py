@@ -20,7 +20,7 @@ from enum import Enum
 from typing import Any
 
 from .headers import Header
-from .settings import FluxFamily
+from .settings import Family
 
 # The host's own detector: (tensor → shape, prefix of the transformer's tensors) → its `unet_config`, None if unknown.
 Detector = Callable[[Mapping[str, tuple[int, ...]], str], Mapping[str, Any] | None]
@@ -56,7 +56,7 @@ class Identity:
     """What a header says."""
 
     part: Part
-    family: FluxFamily | None = None  # of transformers and checkpoints; None: FLUX.1 Canny, pruned ones and the like
+    family: Family | None = None  # of transformers and checkpoints; None: FLUX.1 Canny, pruned ones and the like
     gguf: bool = False
 
 
@@ -104,20 +104,20 @@ def _is_flux1_to_the_host(header: Header, prefix: str, detect: Detector) -> bool
     return config is not None and config.get("image_model") == "flux"
 
 
-def _family(header: Header, prefix: str, lower: str) -> FluxFamily | None:
+def _family(header: Header, prefix: str, lower: str) -> Family | None:
     blocks = {key[len(prefix) :].split(".")[1] for key in header.tensors if key.startswith(f"{prefix}double_blocks.")}
     channels = _shape(header, f"{prefix}img_in.weight")[1] // 4
     if len(blocks) not in _BLOCKS:
         return None
     if channels == 96:
-        return FluxFamily.FILL
+        return Family.FILL
     if channels != 16:
         return None
     if not _has(header, f"{prefix}guidance_in."):
-        return None if _OTHER_SCHNELL.search(lower) else FluxFamily.SCHNELL
+        return None if _OTHER_SCHNELL.search(lower) else Family.SCHNELL
     if "kontext" in lower:
-        return FluxFamily.KONTEXT
-    return FluxFamily.KREA if "krea" in lower else FluxFamily.DEV
+        return Family.KONTEXT
+    return Family.KREA if "krea" in lower else Family.DEV
 
 
 def _is_t5(header: Header) -> bool:

@@ -16,7 +16,8 @@ from . import files
 from .files import OfficialFile
 from .headers import BadWeights, read_header
 from .identify import Detector, Identity, Part, base_name, identify
-from .settings import FluxFamily
+from .licences import Licence
+from .settings import Family
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,7 @@ class Inventory:
     usable: tuple[Installed, ...]
     rejected: tuple[str, ...]  # one sentence each
 
-    def find(
-        self, part: Part, family: FluxFamily | None = None, official: Sequence[OfficialFile] = ()
-    ) -> Installed | None:
+    def find(self, part: Part, family: Family | None = None, official: Sequence[OfficialFile] = ()) -> Installed | None:
         """The best file: official names in the order given, then the largest, so the least compressed."""
         fitting = [
             file
@@ -64,7 +63,7 @@ class NothingInstalled(DalleFluxError):
 class Loading:
     """Which files make up a model. None: comes from elsewhere (a checkpoint, or a connected socket)."""
 
-    family: FluxFamily
+    family: Family
     transformer: Installed | None = None
     checkpoint: Installed | None = None
     t5: Installed | None = None
@@ -108,12 +107,19 @@ _FOLDERS_OF = {
 }
 
 _OFFICIAL = {
-    FluxFamily.DEV: (files.DEV, files.DEV_CHECKPOINT),
-    FluxFamily.KREA: (files.KREA,),
-    FluxFamily.SCHNELL: (files.SCHNELL, files.SCHNELL_CHECKPOINT),
-    FluxFamily.FILL: (files.FILL,),
-    FluxFamily.KONTEXT: (files.KONTEXT,),
+    Family.DEV: (files.DEV, files.DEV_CHECKPOINT),
+    Family.KREA: (files.KREA,),
+    Family.SCHNELL: (files.SCHNELL, files.SCHNELL_CHECKPOINT),
+    Family.FILL: (files.FILL,),
+    Family.KONTEXT: (files.KONTEXT,),
 }
+
+
+def licence_of(family: Family) -> Licence:
+    """Of the family's official weights."""
+    return _OFFICIAL[family][0].licence
+
+
 _NOT_CHOSEN = {
     Part.UNCLEAR: "may be FLUX.1's autoencoder or Stable Diffusion 3's, which look the same and draw other colours; "
     "if it is FLUX.1's, rename it to ae.safetensors or connect it to `vae`.",
@@ -164,7 +170,7 @@ def _identify_file(path: Path, name: str, size: int, changed_ns: int, detect: De
         return str(error)
 
 
-def choose(inventory: Inventory, families: Sequence[FluxFamily], *, clip: bool = True, vae: bool = True) -> Loading:
+def choose(inventory: Inventory, families: Sequence[Family], *, clip: bool = True, vae: bool = True) -> Loading:
     """The files for the first of `families` that is installed with all that it needs.
 
     Args:
@@ -185,7 +191,7 @@ def choose(inventory: Inventory, families: Sequence[FluxFamily], *, clip: bool =
     raise NothingInstalled(_missing(f"{families[0].value} is not installed", _OFFICIAL[families[0]][:1], inventory))
 
 
-def choose_encoders(inventory: Inventory, family: FluxFamily, *, clip: bool, vae: bool) -> Loading:
+def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> Loading:
     """Text encoders and VAE for a model that comes from a socket.
 
     Raises:
@@ -208,7 +214,7 @@ def choose_part(inventory: Inventory, part: Part, official: OfficialFile) -> Ins
     return found
 
 
-def _models(inventory: Inventory, family: FluxFamily) -> list[Installed]:
+def _models(inventory: Inventory, family: Family) -> list[Installed]:
     """The best of each kind that holds this family's transformer, in the order in which they are to be used."""
     transformer = inventory.find(Part.TRANSFORMER, family, _OFFICIAL[family])
     checkpoint = inventory.find(Part.CHECKPOINT, family, _OFFICIAL[family])

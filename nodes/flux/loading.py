@@ -8,8 +8,11 @@ from typing import Any
 
 from . import files
 from .identify import Part
-from .installed import Inventory, Loading, choose, choose_encoders, choose_part
-from .settings import BadSetting, FluxFamily
+from .installed import Inventory, Loading, choose, choose_encoders, choose_part, licence_of
+from .licences import Licence, NotForWork, strictest
+from .settings import BadSetting, Family
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -23,26 +26,64 @@ class Connected:
     clip_vision: Any = None
 
 
-def loading_for(
-    installed: Inventory, families: Sequence[FluxFamily], connected: Connected, *, redux: bool = False
-) -> Loading:
-    """What to load beside what is connected.
+@dataclass(frozen=True)
+class Wanted:
+    """What may draw."""
 
-    Args:
-        redux: True if Redux and its eye are needed, too.
+    families: tuple[Family, ...]  # the first that is installed draws
+    redux: bool = False  # Redux and its eye are needed, too
+    draw_with: str = AUTO  # one of the families by name
+    commercial: bool = False  # only weights whose licence allows commercial use
+
+    def named(self) -> tuple[Family, ...]:
+        """The families that `draw_with` leaves.
+
+        Raises:
+            BadSetting: it names none of them.
+        """
+        named = tuple(family for family in self.families if self.draw_with in (AUTO, family.value))
+        if not named:
+            known = ", ".join([AUTO, *(family.value for family in self.families)])
+            raise BadSetting(f"draw_with {self.draw_with[:40]!r} is not known here; use one of: {known}.")
+        return named
+
+    def permitted(self, families: Sequence[Family]) -> tuple[Family, ...]:
+        """Those of `families` that may be used.
+
+        Raises:
+            NotForWork: none.
+        """
+        if not self.commercial:
+            return tuple(families)
+        for_work = tuple(family for family in families if self.licence(family).commercial)
+        if not for_work:
+            others = [family.value for family in self.families if self.licence(family).commercial]
+            names = [families[0].value, *(["FLUX.1 Redux"] if self.redux else [])]
+            raise NotForWork(names, self.licence(families[0]), others)
+        return for_work
+
+    def licence(self, family: Family) -> Licence:
+        """Of all weights that are used with this family."""
+        return strictest([licence_of(family), *([files.REDUX.licence] if self.redux else [])])
+
+
+def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> Loading:
+    """What to load beside what is connected.
 
     Raises:
         NothingInstalled: a part is neither connected nor installed.
-        BadSetting: the connected model is of none of the families.
+        BadSetting: the connected model is of none of the families, or `draw_with` is none.
+        NotForWork: what would draw may not be used commercially, and that is wanted.
     """
     clip, vae = connected.clip is None, connected.vae is None
     if connected.model is None:
-        loading = choose(installed, families, clip=clip, vae=vae)
+        loading = choose(installed, wanted.permitted(wanted.named()), clip=clip, vae=vae)
     else:
-        loading = choose_encoders(installed, _checked_family(connected.model, families), clip=clip, vae=vae)
-    if redux and connected.style_model is None:
+        (family,) = wanted.permitted([_checked_family(connected.model, wanted.named())])
+        loading = choose_encoders(installed, family, clip=clip, vae=vae)
+    if wanted.redux and connected.style_model is None:
         loading = replace(loading, redux=choose_part(installed, Part.REDUX, files.REDUX))
-    if redux and connected.clip_vision is None:
+    if wanted.redux and connected.clip_vision is None:
         loading = replace(loading, vision=choose_part(installed, Part.VISION, files.VISION))
     return loading
 
@@ -60,23 +101,23 @@ def files_used(loading: Loading, connected: Connected) -> dict[str, str]:
     return loading.as_info() | {part: "connected" for part, link in sockets.items() if link is not None}
 
 
-def _checked_family(model: Any, families: Sequence[FluxFamily]) -> FluxFamily:
+def _checked_family(model: Any, families: Sequence[Family]) -> Family:
     family = _family_of(model)
     if family is not None and family in families:
         return family
-    if family is FluxFamily.DEV and FluxFamily.KONTEXT in families:
-        return FluxFamily.KONTEXT  # by its shapes Kontext is dev
+    if family is Family.DEV and (alike := [one for one in families if one in (Family.KONTEXT, Family.KREA)]):
+        return alike[0]  # by their shapes they are dev
     raise BadSetting(
         f"The connected model is {family.value if family else 'no FLUX.1 model'}, and this needs "
         f"{' or '.join(one.value for one in families)}; connect that, or leave `model` open."
     )
 
 
-def _family_of(model: Any) -> FluxFamily | None:
+def _family_of(model: Any) -> Family | None:
     """Family of a loaded MODEL, by the configuration that the host read from its weights."""
     config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
     if config.get("image_model") != "flux":
         return None
     if config.get("in_channels") == 96:
-        return FluxFamily.FILL
-    return FluxFamily.DEV if config.get("guidance_embed") else FluxFamily.SCHNELL
+        return Family.FILL
+    return Family.DEV if config.get("guidance_embed") else Family.SCHNELL

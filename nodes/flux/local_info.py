@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..info import Info, PictureInfo
 from .installed import Loading
+from .licences import Licence
 from .loading import Connected, files_used
 from .settings import SamplingSettings
 from .texts import PromptUsed
@@ -14,6 +15,7 @@ from .texts import PromptUsed
 def local_info(
     operation: str,
     loading: Loading,
+    licence: Licence,
     connected: Connected,
     settings: SamplingSettings,
     seeds: Sequence[int],
@@ -39,6 +41,7 @@ def local_info(
         operation=operation,
         model=loading.family.value,
         files=files_used(loading, connected),
+        licence=licence.as_info(),
         prompt=prompt.written if prompt else None,
         revised_prompt=revised,
         size=size,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
-from ..host import schema
+from ..host import folders, running, schema
 from ..host.models import device_memory, model_files, transformer_config
 from ..moderation.nodes import behind_picture_gate, hold_back_prompt, minimum_fingerprint, policy_input
 from ..prompts.nodes import Rewriter
@@ -26,7 +26,7 @@ from .settings import (
     QUALITIES,
     SIZES,
     STYLES,
-    FluxFamily,
+    Family,
     redux_weight,
     seeds_for,
     settings_for,
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from ..info import Info
     from ..moderation.policy import Policy
     from .installed import Inventory
+    from .loading import Wanted
 
 CATEGORY = f"{schema.CATEGORY}/FLUX"
-TARGETS = [FluxFamily.DEV.value, FluxFamily.SCHNELL.value, FluxFamily.KREA.value]
-_DEV, _SCHNELL = RECIPES[FluxFamily.DEV.value], RECIPES[FluxFamily.SCHNELL.value]
-_DRAWING = (FluxFamily.DEV, FluxFamily.KREA, FluxFamily.SCHNELL)
+TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
+_DEV, _SCHNELL = RECIPES[Family.DEV.value], RECIPES[Family.SCHNELL.value]
+_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
 
@@ -99,6 +100,17 @@ def _seed() -> io.Input:
     )
 
 
+def _draw_with() -> io.Input:
+    return io.Combo.Input(
+        "draw_with",
+        options=[AUTO, *(family.value for family in _DRAWING)],
+        default=AUTO,
+        optional=True,
+        tooltip="Which model draws. auto: the first that is installed, in this order. One that is not installed tells "
+        "which files it needs. Licences of the weights: FLUX.1-schnell may be used commercially, dev and Krea may not.",
+    )
+
+
 def _model(which: str) -> io.Input:
     return io.Model.Input("model", optional=True, tooltip=f"{which} Leave open to use what is installed.")
 
@@ -152,6 +164,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                     default=PromptMode.CONVERT.value,
                     tooltip="convert: turn the DALL·E prompt into FLUX's by rules. as is: draw it to the letter.",
                 ),
+                _draw_with(),
                 _model("FLUX.1-dev, Krea or schnell."),
                 _clip(),
                 _vae(),
@@ -159,6 +172,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                 _policy(),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id],
             enable_expand=True,
             **schema.schema_extras(
                 search_aliases=["dall-e", "dalle 3", "openai image", "text to image", "flux dev", "local dalle"]
@@ -171,7 +185,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> str:
-        return minimum_fingerprint()
+        return _fingerprint()
 
     @classmethod
     async def execute(
@@ -183,6 +197,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         n: int,
         seed: int,
         prompt_mode: str,
+        draw_with: str = AUTO,
         model: Any = None,
         clip: Any = None,
         vae: Any = None,
@@ -199,7 +214,8 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         if rewriter is not None:
             await hold_back_prompt(prompt, policy)  # before it goes to the rewriter
         connected = Connected(model, clip, vae)
-        loading = loading_for(_installed(), _DRAWING, connected)
+        wanted = _wanted(_DRAWING, draw_with)
+        loading = loading_for(_installed(), wanted, connected)
         settings = settings_for(size, quality, style, n, loading.family)
         request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
         used = PromptUsed(prompt, await texts(request, rewriter))
@@ -213,6 +229,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         info = local_info(
             "generate",
             loading,
+            wanted.licence(loading.family),
             connected,
             settings,
             seeds,
@@ -222,7 +239,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
             prompt_mode=prompt_mode,
             notes=settings.notes,
         )
-        return _expanded(graph, images, info, policy)
+        return _expanded(cls, graph, images, info, policy)
 
 
 class DalleFluxLocalEdit(io.ComfyNode):
@@ -257,6 +274,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 _policy(),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id],
             enable_expand=True,
             **schema.schema_extras(
                 search_aliases=["inpaint", "outpaint", "dall-e 2 edit", "flux fill", "kontext", "openai image edit"]
@@ -269,7 +287,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> str:
-        return minimum_fingerprint()
+        return _fingerprint()
 
     @classmethod
     async def execute(
@@ -296,11 +314,12 @@ class DalleFluxLocalEdit(io.ComfyNode):
             size = SIZES[0] if size == AUTO else size
             mode = PromptMode.CONVERT.value
             return await DalleFluxLocalGenerate.execute(
-                prompt, size, quality, STYLES[1], n, seed, mode, model, clip, vae, policy=policy
+                prompt, size, quality, STYLES[1], n, seed, mode, model=model, clip=clip, vae=vae, policy=policy
             )
         connected = Connected(model, clip, vae)
         edit = edits.edit_for(image[:1, :, :, :3], mask, size)
-        loading = loading_for(_installed(), (edit.family,), connected)
+        wanted = _wanted((edit.family,))
+        loading = loading_for(_installed(), wanted, connected)
         settings = edit.settings(quality, n)
         used = PromptUsed(prompt, await texts(edit.request(prompt)))
         await hold_back_prompt(prompt, policy, used.drawn)
@@ -309,8 +328,18 @@ class DalleFluxLocalEdit(io.ComfyNode):
         graph = GraphBuilder()
         images = edits.edited(graph, graphs.load(graph, loading, connected), edit, settings, used.texts, seeds)
         notes = edit.notes(settings)
-        info = local_info("edit", loading, connected, settings, seeds, used, quality=quality, notes=notes)
-        return _expanded(graph, images, info, policy)
+        info = local_info(
+            "edit",
+            loading,
+            wanted.licence(loading.family),
+            connected,
+            settings,
+            seeds,
+            used,
+            quality=quality,
+            notes=notes,
+        )
+        return _expanded(cls, graph, images, info, policy)
 
 
 class DalleFluxLocalVariation(io.ComfyNode):
@@ -334,6 +363,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
                     step=0.05,
                     tooltip="How close to the picture: 1 is a near-copy, 0 is loosely inspired by it.",
                 ),
+                _draw_with(),
                 _model("FLUX.1-dev, Krea or schnell."),
                 _clip(),
                 _vae(),
@@ -352,6 +382,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
                 _policy(),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id],
             enable_expand=True,
             **schema.schema_extras(search_aliases=["dall-e variation", "redux", "image variation", "remix"]),
         )
@@ -362,7 +393,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> str:
-        return minimum_fingerprint()
+        return _fingerprint()
 
     @classmethod
     def execute(
@@ -372,6 +403,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
         n: int,
         seed: int,
         strength: float,
+        draw_with: str = AUTO,
         model: Any = None,
         clip: Any = None,
         vae: Any = None,
@@ -386,7 +418,8 @@ class DalleFluxLocalVariation(io.ComfyNode):
 
         weight = redux_weight(strength)
         connected = Connected(model, clip, vae, style_model, clip_vision)
-        loading = loading_for(_installed(), _DRAWING, connected, redux=True)
+        wanted = _wanted(_DRAWING, draw_with, redux=True)
+        loading = loading_for(_installed(), wanted, connected)
         settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
         seeds = seeds_for(seed, n)
 
@@ -395,8 +428,18 @@ class DalleFluxLocalVariation(io.ComfyNode):
         batches = batches_for(seeds, settings.canvas, device_memory())
         images = graphs.variations(graph, models, settings, batches, image[:1, :, :, :3], weight)
         notes = settings.notes
-        info = local_info("variation", loading, connected, settings, seeds, None, strength=strength, notes=notes)
-        return _expanded(graph, images, info, policy)
+        info = local_info(
+            "variation",
+            loading,
+            wanted.licence(loading.family),
+            connected,
+            settings,
+            seeds,
+            None,
+            strength=strength,
+            notes=notes,
+        )
+        return _expanded(cls, graph, images, info, policy)
 
 
 class DalleFluxSettings(io.ComfyNode):
@@ -442,8 +485,8 @@ class DalleFluxSettings(io.ComfyNode):
         return True  # any WIDTHxHEIGHT; the list is what the widget offers
 
     @classmethod
-    def execute(cls, size: str, quality: str, style: str, n: int, target: str = FluxFamily.DEV.value) -> io.NodeOutput:
-        settings = settings_for(size, quality, style, n, FluxFamily(target))
+    def execute(cls, size: str, quality: str, style: str, n: int, target: str = Family.DEV.value) -> io.NodeOutput:
+        settings = settings_for(size, quality, style, n, Family(target))
         width, height = settings.canvas.render
         latent = _empty_latent(width, height, n)
         return io.NodeOutput(latent, width, height, settings.steps, settings.guidance or HOST_GUIDANCE)
@@ -464,7 +507,25 @@ def _installed() -> Inventory:
     return take_inventory(model_files(FOLDERS), transformer_config)
 
 
-def _expanded(graph: GraphBuilder, images: Any, info: Info, policy: Policy | None) -> io.NodeOutput:
-    """The node's outputs, the pictures behind the moderation gate."""
+def _wanted(families: tuple[Family, ...], draw_with: str = AUTO, *, redux: bool = False) -> Wanted:
+    from .licences import wants_commercial
+    from .loading import Wanted
+
+    return Wanted(families, redux, draw_with, wants_commercial(folders.endpoints().settings))
+
+
+def _fingerprint() -> str:
+    """Changes when the user's file forbids what was allowed, so that the host asks again instead of its cache."""
+    from .licences import SETTING
+
+    return f"{minimum_fingerprint()} {folders.endpoints_to_choose_from().settings.get(SETTING)}"
+
+
+def _expanded(
+    node: type[io.ComfyNode], graph: GraphBuilder, images: Any, info: Info, policy: Policy | None
+) -> io.NodeOutput:
+    """The node's outputs, the pictures behind the moderation gate; the face says what draws, under which licence."""
+    if info.licence:
+        running.show_text(node.hidden.unique_id, f"{info.model} · {info.licence['name']}: {info.licence['terms']}.")
     images = behind_picture_gate(graph, images, policy)
     return io.NodeOutput(images, info.revised_prompt or "", info.to_json(), expand=graph.finalize())

@@ -42,8 +42,8 @@ class BadSetting(DalleFluxError):
     code = "bad_setting"
 
 
-class FluxFamily(Enum):
-    """The FLUX.1 models that differ in how they are run."""
+class Family(Enum):
+    """The models that differ in how they are run."""
 
     DEV = "FLUX.1-dev"
     KREA = "FLUX.1-Krea-dev"
@@ -89,7 +89,7 @@ class SamplingSettings:
         return tuple(notes)
 
 
-def settings_for(size: str, quality: str, style: str, n: int, family: FluxFamily = FluxFamily.DEV) -> SamplingSettings:
+def settings_for(size: str, quality: str, style: str, n: int, family: Family = Family.DEV) -> SamplingSettings:
     """Translate DALL·E's knobs.
 
     Raises:

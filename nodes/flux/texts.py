@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..prompts.convert import Conversion, ConversionRequest
 from ..prompts.targets import PromptMode, Style, Target
 from .graphs import Texts
-from .settings import BadSetting, FluxFamily
+from .settings import BadSetting, Family
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class PromptUsed:
         return (*changed, *warned)
 
 
-def prompt_request(
-    prompt: str, mode: PromptMode, style: str | None, size: str, family: FluxFamily
-) -> ConversionRequest:
+def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, family: Family) -> ConversionRequest:
     """What the room `prompts` is to convert.
 
     Args:

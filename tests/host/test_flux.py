@@ -118,7 +118,7 @@ def test_the_expansion_is_wired_like_the_official_graphs(environment):
     sys.path.insert(0, str(PACK))
     from nodes.flux import graphs
     from nodes.flux.installed import Identity, Installed, Loading, Part
-    from nodes.flux.settings import FluxFamily, settings_for
+    from nodes.flux.settings import Family, settings_for
 
     expanded: dict[str, Any] = {}
 
@@ -138,7 +138,7 @@ def test_the_expansion_is_wired_like_the_official_graphs(environment):
         return Installed("", name, Identity(part), 1)
 
     loading = Loading(
-        FluxFamily.DEV, file(Part.TRANSFORMER, "flux1-dev.safetensors"), None, file(Part.T5, "t5xxl_fp16.safetensors"),
+        Family.DEV, file(Part.TRANSFORMER, "flux1-dev.safetensors"), None, file(Part.T5, "t5xxl_fp16.safetensors"),
         file(Part.CLIP_L, "clip_l.safetensors"), file(Part.VAE, "ae.safetensors"),
     )  # fmt: skip
     settings = settings_for("1024x1024", "standard", "vivid", 1)

@@ -15,7 +15,7 @@ from typing import Any
 
 from comfyui.browser import Canvas
 
-from nodes.flux.files import Licence, OfficialFile
+from nodes.flux.files import OfficialFile
 
 _NAMESPACE = uuid.UUID("6f1f7b1e-6d0c-4f0e-9d0a-6c1d3f5b7a90")
 
@@ -92,11 +92,11 @@ class Drawing:
                 "|---|---|---|---|",
             ]
             lines += [
-                f"| [{file.name}]({file.url}) | {file.folder} | {file.size_gib:g} GB | {file.licence.value} |"
+                f"| [{file.name}]({file.url}) | {file.folder} | {file.size_gib:g} GB | {file.licence.name} |"
                 for file in self.files
             ]
             lines += ["", *self.more_files] if self.more_files else []
-            if any(file.licence is Licence.NON_COMMERCIAL for file in self.files):
+            if any(not file.licence.commercial for file in self.files):
                 lines += [
                     "",
                     "The FLUX.1 [dev] models are for non-commercial use; their licence says what that means.",

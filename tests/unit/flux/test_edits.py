@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nodes.flux.edits import Edit, edit_for
-from nodes.flux.settings import FluxFamily
+from nodes.flux.settings import Family
 from nodes.prompts.targets import PromptMode
 
 PICTURE = torch.zeros(1, 100, 200, 3)
@@ -18,17 +18,17 @@ MARKED[:, 20:40, 20:40] = 1.0
 @pytest.mark.parametrize(
     ("mask", "size", "family", "drawn", "outpaints"),
     [
-        (None, "auto", FluxFamily.KONTEXT, "200x100", False),
-        (EMPTY, "auto", FluxFamily.KONTEXT, "200x100", False),
-        (None, "100x100", FluxFamily.KONTEXT, "100x100", False),
-        (MARKED, "auto", FluxFamily.FILL, "200x100", False),
-        (MARKED, "400x200", FluxFamily.FILL, "200x100", False),
-        (MARKED, "100x100", FluxFamily.FILL, "200x100", False),
-        (None, "300x200", FluxFamily.FILL, "300x200", True),
-        (MARKED, "300x200", FluxFamily.FILL, "300x200", True),
+        (None, "auto", Family.KONTEXT, "200x100", False),
+        (EMPTY, "auto", Family.KONTEXT, "200x100", False),
+        (None, "100x100", Family.KONTEXT, "100x100", False),
+        (MARKED, "auto", Family.FILL, "200x100", False),
+        (MARKED, "400x200", Family.FILL, "200x100", False),
+        (MARKED, "100x100", Family.FILL, "200x100", False),
+        (None, "300x200", Family.FILL, "300x200", True),
+        (MARKED, "300x200", Family.FILL, "300x200", True),
     ],
 )
-def test_mask_and_size_say_what_is_done(mask, size: str, family: FluxFamily, drawn: str, outpaints: bool) -> None:
+def test_mask_and_size_say_what_is_done(mask, size: str, family: Family, drawn: str, outpaints: bool) -> None:
     edit = edit_for(PICTURE, mask, size)
     assert (edit.family, str(edit.drawn), edit.outpaints) == (family, drawn, outpaints)
 

@@ -10,7 +10,7 @@ import pytest
 from nodes.flux import graphs
 from nodes.flux.batches import batches_for
 from nodes.flux.graphs import Models, Texts
-from nodes.flux.installed import FluxFamily, Identity, Installed, Loading, Part
+from nodes.flux.installed import Family, Identity, Installed, Loading, Part
 from nodes.flux.loading import Connected
 from nodes.flux.noise import SeededNoise
 from nodes.flux.settings import SamplingSettings, canvas_for, settings_for
@@ -49,7 +49,7 @@ TEXTS = Texts("long", "short")
 
 
 def file(part: Part, name: str, *, gguf: bool = False) -> Installed:
-    return Installed("folder", name, Identity(part, FluxFamily.DEV, gguf), 1)
+    return Installed("folder", name, Identity(part, Family.DEV, gguf), 1)
 
 
 def drawn(settings: SamplingSettings, *batches: tuple[int, ...]) -> Graph:
@@ -69,7 +69,7 @@ def test_the_schedule_of_dev_is_shifted_for_the_size_drawn() -> None:
 
 
 def test_schnell_is_not_shifted_and_takes_four_steps() -> None:
-    graph = drawn(settings_for("1024x1024", "standard", "vivid", 1, FluxFamily.SCHNELL), (7,))
+    graph = drawn(settings_for("1024x1024", "standard", "vivid", 1, Family.SCHNELL), (7,))
     assert "ModelSamplingFlux" not in graph.types()
     assert graph.only("BasicScheduler")["steps"] == 4
 
@@ -107,7 +107,7 @@ def test_a_crop_takes_as_much_from_both_sides() -> None:
 def test_loaders_are_added_only_for_what_is_not_connected() -> None:
     graph = Graph()
     files = Loading(
-        FluxFamily.DEV,
+        Family.DEV,
         file(Part.TRANSFORMER, "m"),
         None,
         file(Part.T5, "t"),
@@ -121,14 +121,14 @@ def test_loaders_are_added_only_for_what_is_not_connected() -> None:
 
 def test_a_checkpoint_loads_all_three() -> None:
     graph = Graph()
-    models = graphs.load(graph, Loading(FluxFamily.DEV, checkpoint=file(Part.CHECKPOINT, "all")))
+    models = graphs.load(graph, Loading(Family.DEV, checkpoint=file(Part.CHECKPOINT, "all")))
     assert graph.types() == ["CheckpointLoaderSimple"]
     assert [models.model[1], models.clip[1], models.vae[1]] == [0, 1, 2]
 
 
 def test_gguf_files_are_loaded_by_the_pack_that_brings_them() -> None:
     graph = Graph()
-    files = Loading(FluxFamily.DEV, file(Part.TRANSFORMER, "m.gguf", gguf=True), None, file(Part.T5, "t", gguf=True),
+    files = Loading(Family.DEV, file(Part.TRANSFORMER, "m.gguf", gguf=True), None, file(Part.T5, "t", gguf=True),
                     file(Part.CLIP_L, "c"), file(Part.VAE, "v"))  # fmt: skip
     graphs.load(graph, files)
     assert graph.types() == ["UnetLoaderGGUF", "DualCLIPLoaderGGUF", "VAELoader"]

@@ -11,24 +11,24 @@ from nodes.flux import files
 from nodes.flux.headers import read_header
 from nodes.flux.identify import Identity, Part, identify
 from nodes.flux.installed import NothingInstalled, choose, choose_encoders, choose_part, take_inventory
-from nodes.flux.settings import FluxFamily
+from nodes.flux.settings import Family
 
 sys.path.insert(0, str(Path(__file__).parent))
 import zoo
 
 ZOO = {
-    "flux1-dev.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, FluxFamily.DEV)),
-    "renamed by someone.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, FluxFamily.DEV)),
-    "flux1-schnell.safetensors": (zoo.transformer(guidance=False), Identity(Part.TRANSFORMER, FluxFamily.SCHNELL)),
-    "flux1-krea-dev_fp8_scaled.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, FluxFamily.KREA)),
-    "flux1-dev-kontext_fp8_scaled.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, FluxFamily.KONTEXT)),
-    "flux1-fill-dev.safetensors": (zoo.transformer(channels=96), Identity(Part.TRANSFORMER, FluxFamily.FILL)),
+    "flux1-dev.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, Family.DEV)),
+    "renamed by someone.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, Family.DEV)),
+    "flux1-schnell.safetensors": (zoo.transformer(guidance=False), Identity(Part.TRANSFORMER, Family.SCHNELL)),
+    "flux1-krea-dev_fp8_scaled.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, Family.KREA)),
+    "flux1-dev-kontext_fp8_scaled.safetensors": (zoo.transformer(), Identity(Part.TRANSFORMER, Family.KONTEXT)),
+    "flux1-fill-dev.safetensors": (zoo.transformer(channels=96), Identity(Part.TRANSFORMER, Family.FILL)),
     "flux1-canny-dev.safetensors": (zoo.transformer(channels=32), Identity(Part.TRANSFORMER, None)),
     "diffusers prefix.safetensors": (
         zoo.transformer(prefix="model.diffusion_model."),
-        Identity(Part.TRANSFORMER, FluxFamily.DEV),
+        Identity(Part.TRANSFORMER, Family.DEV),
     ),
-    "flux1-dev-fp8.safetensors": (zoo.CHECKPOINT, Identity(Part.CHECKPOINT, FluxFamily.DEV)),
+    "flux1-dev-fp8.safetensors": (zoo.CHECKPOINT, Identity(Part.CHECKPOINT, Family.DEV)),
     "t5.safetensors": (zoo.T5, Identity(Part.T5)),
     "clip_l.safetensors": (zoo.CLIP_L, Identity(Part.CLIP_L)),
     "ae.safetensors": (zoo.VAE, Identity(Part.VAE)),
@@ -132,7 +132,7 @@ def test_a_file_is_known_by_its_header(tmp_path: Path, name: str) -> None:
 
 def test_a_gguf_transformer_is_known_by_its_header(tmp_path: Path) -> None:
     file = zoo.gguf(tmp_path / "flux1-dev-Q8_0.gguf", "flux", zoo.transformer())
-    assert identify(read_header(file), file.name) == Identity(Part.TRANSFORMER, FluxFamily.DEV, gguf=True)
+    assert identify(read_header(file), file.name) == Identity(Part.TRANSFORMER, Family.DEV, gguf=True)
 
 
 def test_the_official_name_wins_over_any_other(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_official_name_wins_over_any_other(tmp_path: Path) -> None:
         tmp_path,
         **{"diffusion_models__aaa": zoo.transformer(), "diffusion_models__flux1-dev": zoo.transformer(), **ENCODERS},
     )
-    assert choose(take_inventory(files), [FluxFamily.DEV]).as_info() == {
+    assert choose(take_inventory(files), [Family.DEV]).as_info() == {
         "model": "diffusion_models/flux1-dev.safetensors",
         "t5xxl": "text_encoders/t5xxl_fp16.safetensors",
         "clip_l": "text_encoders/clip_l.safetensors",
@@ -150,33 +150,28 @@ def test_the_official_name_wins_over_any_other(tmp_path: Path) -> None:
 
 def test_a_renamed_download_works(tmp_path: Path) -> None:
     files = listing(tmp_path, **{"diffusion_models__my flux": zoo.transformer(), **ENCODERS})
-    assert choose(take_inventory(files), [FluxFamily.DEV]).as_info()["model"] == "diffusion_models/my flux.safetensors"
+    assert choose(take_inventory(files), [Family.DEV]).as_info()["model"] == "diffusion_models/my flux.safetensors"
 
 
 def test_an_all_in_one_checkpoint_is_enough(tmp_path: Path) -> None:
-    loading = choose(
-        take_inventory(listing(tmp_path, **{"checkpoints__flux1-dev-fp8": zoo.CHECKPOINT})), [FluxFamily.DEV]
-    )
+    loading = choose(take_inventory(listing(tmp_path, **{"checkpoints__flux1-dev-fp8": zoo.CHECKPOINT})), [Family.DEV])
     assert loading.as_info() == {"model": "checkpoints/flux1-dev-fp8.safetensors"}
 
 
 def test_schnell_steps_in_where_dev_is_missing(tmp_path: Path) -> None:
     files = listing(tmp_path, **{"diffusion_models__flux1-schnell": zoo.transformer(guidance=False), **ENCODERS})
-    assert (
-        choose(take_inventory(files), [FluxFamily.DEV, FluxFamily.KREA, FluxFamily.SCHNELL]).family
-        is FluxFamily.SCHNELL
-    )
+    assert choose(take_inventory(files), [Family.DEV, Family.KREA, Family.SCHNELL]).family is Family.SCHNELL
 
 
 def test_kontext_is_never_drawn_with_as_if_it_were_dev(tmp_path: Path) -> None:
     files = listing(tmp_path, **{"diffusion_models__flux1-dev-kontext": zoo.transformer(), **ENCODERS})
     with pytest.raises(NothingInstalled, match=r"FLUX\.1-dev is not installed"):
-        choose(take_inventory(files), [FluxFamily.DEV])
+        choose(take_inventory(files), [Family.DEV])
 
 
 def test_nothing_installed_lists_every_file_with_folder_size_licence_and_address() -> None:
     with pytest.raises(NothingInstalled) as caught:
-        choose(take_inventory([]), [FluxFamily.DEV])
+        choose(take_inventory([]), [Family.DEV])
     message = str(caught.value)
     for words in (
         "models/diffusion_models/flux1-dev.safetensors (22.2 GB, FLUX.1 [dev] Non-Commercial License, https://",
@@ -190,7 +185,7 @@ def test_nothing_installed_lists_every_file_with_folder_size_licence_and_address
 def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     files = listing(tmp_path, **{"diffusion_models__flux1-dev": zoo.transformer(), **ENCODERS})
     with pytest.raises(NothingInstalled) as caught:
-        choose(take_inventory([file for file in files if file[0] != "vae"]), [FluxFamily.DEV])
+        choose(take_inventory([file for file in files if file[0] != "vae"]), [Family.DEV])
     assert "ae.safetensors" in str(caught.value)
     assert "flux1-dev" not in str(caught.value)
     assert "t5xxl" not in str(caught.value)
@@ -199,7 +194,7 @@ def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
 def test_a_truncated_official_file_is_not_used_and_the_message_says_why(tmp_path: Path) -> None:
     file = zoo.safetensors(tmp_path / "flux1-dev.safetensors", zoo.transformer(), promised=2**40)
     with pytest.raises(NothingInstalled, match=r"unusable: diffusion_models/flux1-dev\.safetensors is cut short"):
-        choose(take_inventory([("diffusion_models", file.name, file)]), [FluxFamily.DEV])
+        choose(take_inventory([("diffusion_models", file.name, file)]), [Family.DEV])
 
 
 def test_a_file_in_the_wrong_folder_is_named(tmp_path: Path) -> None:
@@ -214,13 +209,13 @@ def test_a_file_in_the_wrong_folder_is_named(tmp_path: Path) -> None:
 def test_a_new_download_under_the_same_name_is_looked_at_again(tmp_path: Path) -> None:
     file = zoo.safetensors(tmp_path / "a.safetensors", zoo.transformer())
     entry = ("diffusion_models", file.name, file)
-    assert take_inventory([entry]).usable[0].identity.family is FluxFamily.DEV
+    assert take_inventory([entry]).usable[0].identity.family is Family.DEV
     zoo.safetensors(file, zoo.transformer(channels=96))
-    assert take_inventory([entry]).usable[0].identity.family is FluxFamily.FILL
+    assert take_inventory([entry]).usable[0].identity.family is Family.FILL
 
 
 def test_connected_parts_need_no_file() -> None:
-    assert choose_encoders(take_inventory([]), FluxFamily.DEV, clip=False, vae=False).as_info() == {}
+    assert choose_encoders(take_inventory([]), Family.DEV, clip=False, vae=False).as_info() == {}
 
 
 def test_other_files_and_vanished_ones_disturb_nobody(tmp_path: Path) -> None:
@@ -233,7 +228,7 @@ def test_other_files_and_vanished_ones_disturb_nobody(tmp_path: Path) -> None:
 
 def test_nothing_that_is_not_fluxs_is_ever_chosen(tmp_path: Path) -> None:
     inventory = take_inventory(strangers(tmp_path))
-    for family in (FluxFamily.DEV, FluxFamily.KREA, FluxFamily.SCHNELL, FluxFamily.FILL):
+    for family in (Family.DEV, Family.KREA, Family.SCHNELL, Family.FILL):
         with pytest.raises(NothingInstalled):
             choose(inventory, [family])
         for clip, vae in ((True, False), (False, True)):
@@ -254,17 +249,17 @@ def test_fluxs_own_files_are_chosen_among_all_others_however_much_smaller(tmp_pa
             ("vae", "FLUX1/vae.safetensors", zoo.VAE),
         )
     ]
-    loading = choose(take_inventory([*strangers(tmp_path), *own]), [FluxFamily.DEV])
+    loading = choose(take_inventory([*strangers(tmp_path), *own]), [Family.DEV])
     assert set(loading.as_info().values()) == {f"{place}/{name}" for place, name, _ in own}
 
 
-@pytest.mark.parametrize("family", [FluxFamily.DEV, FluxFamily.SCHNELL])
-def test_a_transformer_without_encoders_does_not_hide_a_complete_checkpoint(tmp_path: Path, family: FluxFamily) -> None:
+@pytest.mark.parametrize("family", [Family.DEV, Family.SCHNELL])
+def test_a_transformer_without_encoders_does_not_hide_a_complete_checkpoint(tmp_path: Path, family: Family) -> None:
     checkpoint = {**zoo.CHECKPOINT}
-    if family is FluxFamily.SCHNELL:
+    if family is Family.SCHNELL:
         checkpoint.pop("model.diffusion_model.guidance_in.in_layer.weight")
     found = listing(tmp_path, **{"diffusion_models__flux1-dev": zoo.transformer(), "checkpoints__all": checkpoint})
-    loading = choose(take_inventory(found), [FluxFamily.DEV, FluxFamily.SCHNELL])
+    loading = choose(take_inventory(found), [Family.DEV, Family.SCHNELL])
     assert (loading.family, loading.as_info()) == (family, {"model": "checkpoints/all.safetensors"})
 
 
@@ -273,7 +268,7 @@ def test_an_unclear_autoencoder_is_named_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(
         NothingInstalled, match=r"vae/mine\.safetensors may be FLUX\.1's autoencoder or Stable Diff"
     ) as told:
-        choose(take_inventory([file for file in found if file[1] != "ae.safetensors"]), [FluxFamily.DEV])
+        choose(take_inventory([file for file in found if file[1] != "ae.safetensors"]), [Family.DEV])
     assert "rename it to ae.safetensors" in str(told.value)
 
 
@@ -292,7 +287,7 @@ def test_gguf_names_and_files(tmp_path: Path) -> None:
     found = {
         "t5-v1_1-xxl-encoder-Q5_K_M": ("t5encoder", t5, Identity(Part.T5, gguf=True)),
         "umt5-xxl-encoder-Q5_K_M": ("t5encoder", umt5, None),
-        "flux1-kontext-dev-Q4_K_S": ("flux", zoo.transformer(), Identity(Part.TRANSFORMER, FluxFamily.KONTEXT, True)),
+        "flux1-kontext-dev-Q4_K_S": ("flux", zoo.transformer(), Identity(Part.TRANSFORMER, Family.KONTEXT, True)),
         "chroma-Q4": ("flux", zoo.CHROMA, None),
         "pig_flux_vae_fp16": ("pig", zoo.VAE, None),
     }

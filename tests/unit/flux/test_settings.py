@@ -16,7 +16,7 @@ from nodes.flux.settings import (
     MIN_RENDER_PIXELS,
     SIZES,
     BadSetting,
-    FluxFamily,
+    Family,
     canvas_for,
     kontext_canvas,
     redux_weight,
@@ -74,22 +74,22 @@ def test_every_legal_size_is_drawn_at_multiples_of_16_that_cover_it(width: int, 
 @pytest.mark.parametrize(
     ("family", "quality", "style", "steps", "guidance"),
     [
-        (FluxFamily.DEV, "standard", "vivid", 20, 3.5),
-        (FluxFamily.DEV, "hd", "natural", 50, 2.5),
-        (FluxFamily.SCHNELL, "standard", "vivid", 4, None),
-        (FluxFamily.SCHNELL, "hd", "natural", 8, None),
-        (FluxFamily.FILL, "standard", "vivid", 20, 30.0),
-        (FluxFamily.KONTEXT, "hd", "vivid", 30, 2.5),
+        (Family.DEV, "standard", "vivid", 20, 3.5),
+        (Family.DEV, "hd", "natural", 50, 2.5),
+        (Family.SCHNELL, "standard", "vivid", 4, None),
+        (Family.SCHNELL, "hd", "natural", 8, None),
+        (Family.FILL, "standard", "vivid", 20, 30.0),
+        (Family.KONTEXT, "hd", "vivid", 30, 2.5),
     ],
 )
-def test_the_table(family: FluxFamily, quality: str, style: str, steps: int, guidance: float | None) -> None:
+def test_the_table(family: Family, quality: str, style: str, steps: int, guidance: float | None) -> None:
     settings = settings_for(SIZES[0], quality, style, 1, family)
     assert (settings.steps, settings.guidance) == (steps, guidance)
 
 
 def test_only_dev_and_krea_shift_their_schedule_by_size() -> None:
-    shifted = {family for family in FluxFamily if settings_for(SIZES[0], "hd", "vivid", 1, family).shift}
-    assert shifted == {FluxFamily.DEV, FluxFamily.KREA}
+    shifted = {family for family in Family if settings_for(SIZES[0], "hd", "vivid", 1, family).shift}
+    assert shifted == {Family.DEV, Family.KREA}
 
 
 def test_an_unknown_knob_lists_the_known_ones() -> None:
@@ -107,7 +107,7 @@ def test_each_picture_has_a_seed_of_its_own() -> None:
 
 
 def test_prompts_and_settings_agree_on_guidance_and_steps() -> None:
-    for family in FluxFamily:
+    for family in Family:
         for style in ("vivid", "natural"):
             settings = settings_for(SIZES[0], "standard", style, 1, family)
             assert Target(family.value).guidance(Style(style)) == settings.guidance

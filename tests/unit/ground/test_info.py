@@ -73,7 +73,7 @@ def test_other_text_is_not_ours_and_no_error(text):
 
 @pytest.mark.parametrize("name", field_names(Info))
 def test_a_value_of_another_type_is_not_ours(name):
-    wrong = 3 if name in ("files", "sent") else {"a": 1}
+    wrong = 3 if name in ("files", "licence", "sent") else {"a": 1}
     assert Info.from_json(json.dumps({**json.loads(REMOTE.to_json()), name: wrong})) is None
 
 

@@ -1,0 +1,100 @@
+"""Which model draws, and whether it may be used for work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nodes.endpoints import BadEndpointsFile
+from nodes.flux import files
+from nodes.flux.installed import Inventory, NothingInstalled, licence_of, take_inventory
+from nodes.flux.licences import NotForWork, wants_commercial
+from nodes.flux.loading import Connected, Wanted, loading_for
+from nodes.flux.settings import BadSetting, Family
+
+from . import zoo
+from .test_installed import ENCODERS, listing
+
+DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Inventory:
+    """dev and schnell, with all that they need."""
+    made = {
+        "diffusion_models__flux1-dev": zoo.transformer(),
+        "diffusion_models__flux1-schnell": zoo.transformer(guidance=False),
+        "style_models__flux1-redux-dev": zoo.REDUX,
+        "clip_vision__sigclip_vision_patch14_384": zoo.VISION,
+    }
+    return take_inventory(listing(tmp_path, **ENCODERS, **made))
+
+
+class Model:
+    """As much of a loaded MODEL as is looked at."""
+
+    def __init__(self, guidance: bool):
+        self.model = self.model_config = self
+        self.unet_config = {"image_model": "flux", "guidance_embed": guidance}
+
+
+def test_auto_takes_the_first_that_is_installed_and_a_name_takes_that_one(both):
+    assert loading_for(both, Wanted(DRAWING), Connected()).family is Family.DEV
+    assert loading_for(both, Wanted(DRAWING, draw_with="FLUX.1-schnell"), Connected()).family is Family.SCHNELL
+
+
+def test_what_is_not_installed_says_which_files_it_needs(both):
+    with pytest.raises(NothingInstalled) as told:
+        loading_for(both, Wanted(DRAWING, draw_with="FLUX.1-Krea-dev"), Connected())
+    assert str(files.KREA) in str(told.value)
+    assert "Non-Commercial" in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["", "FLUX.1", "auto ", "FLUX.1-Fill-dev", pytest.param("x" * 999, id="long")])
+def test_an_unknown_name_lists_the_known_ones(both, name):
+    with pytest.raises(BadSetting, match=r"auto, FLUX\.1-dev, FLUX\.1-Krea-dev, FLUX\.1-schnell") as told:
+        loading_for(both, Wanted(DRAWING, draw_with=name), Connected())
+    assert len(str(told.value)) < 300
+
+
+def test_a_connected_model_of_another_family_than_named_is_refused(both):
+    schnell, dev = Connected(model=Model(guidance=False)), Connected(model=Model(guidance=True))
+    assert loading_for(both, Wanted(DRAWING, draw_with="FLUX.1-schnell"), schnell).family is Family.SCHNELL
+    with pytest.raises(BadSetting, match=r"connected model is FLUX\.1-schnell"):
+        loading_for(both, Wanted(DRAWING, draw_with="FLUX.1-dev"), schnell)
+    assert loading_for(both, Wanted(DRAWING, draw_with="FLUX.1-Krea-dev"), dev).family is Family.KREA, "looks like dev"
+    assert loading_for(both, Wanted(DRAWING), dev).family is Family.DEV
+
+
+def test_only_what_may_be_used_for_work_draws_where_that_is_wanted(both):
+    at_work = Wanted(DRAWING, commercial=True)
+    assert loading_for(both, at_work, Connected()).family is Family.SCHNELL
+    for wanted, connected in (
+        (Wanted(DRAWING, draw_with="FLUX.1-dev", commercial=True), Connected()),
+        (at_work, Connected(model=Model(guidance=True))),
+    ):
+        with pytest.raises(NotForWork, match=r"choose FLUX\.1-schnell in draw_with"):
+            loading_for(both, wanted, connected)
+
+
+def test_redux_binds_whatever_draws_with_it(both):
+    assert not Wanted(DRAWING, redux=True).licence(Family.SCHNELL).commercial
+    with pytest.raises(NotForWork, match=r"FLUX\.1-schnell with FLUX\.1 Redux"):
+        loading_for(both, Wanted((Family.SCHNELL,), redux=True, commercial=True), Connected())
+
+
+def test_every_family_has_a_licence_with_an_address():
+    for family in Family:
+        licence = licence_of(family)
+        assert licence.url.startswith("https://")
+        assert licence.terms
+    assert [family for family in Family if licence_of(family).commercial] == [Family.SCHNELL]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None, [], {}])
+def test_a_wish_that_cannot_be_read_is_not_no_wish(value):
+    with pytest.raises(BadEndpointsFile, match="true or false"):
+        wants_commercial({"only_commercial": value})
+    assert wants_commercial({}) is False
+    assert wants_commercial({"only_commercial": True}) is True
