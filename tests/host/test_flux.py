@@ -341,3 +341,26 @@ def test_the_real_dalle_3_graph_sent_to_prompt_still_draws(without_dalle, enviro
     }
     (drawn,) = pictures(without_dalle, without_dalle.run(graph, limit_s=600))
     assert drawn.shape == (1024, 1024, 3)
+
+
+def test_draw_with_chooses_the_model_and_info_says_under_which_licence(comfyui):
+    drawn = comfyui.run(generate(draw_with="FLUX.1-schnell", seed=61))
+    assert (info(drawn)["model"], info(drawn)["steps"]) == ("FLUX.1-schnell", 4)
+    assert info(drawn)["licence"]["commercial"] is True
+    by_default = info(comfyui.run(generate(seed=61)))
+    assert (by_default["model"], by_default["licence"]["commercial"]) == ("FLUX.1-dev", False)
+    assert "use one of: auto, FLUX.1-dev" in comfyui.run(generate(draw_with="FLUX.1-Fill-dev")).error
+
+
+def test_only_commercial_holds_from_the_moment_it_is_written(comfyui, picture):
+    graph = generate(seed=62)
+    assert info(comfyui.run(graph))["model"] == "FLUX.1-dev"
+    named = comfyui.installation.base / "user" / "dalle_flux" / "endpoints.toml"
+    named.parent.mkdir(parents=True, exist_ok=True)
+    named.write_text("[settings]\nonly_commercial = true\n", "utf-8")
+    try:
+        assert info(comfyui.run(graph))["model"] == "FLUX.1-schnell", "not the picture from the host's cache"
+        for refused in (generate(draw_with="FLUX.1-dev", seed=62), edit(seed=62)):
+            assert "may not be used commercially" in comfyui.run(refused).error
+    finally:
+        named.unlink()
