@@ -7,6 +7,7 @@ addresses, {error, code}.
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from . import keys
 from .admission import Caller, is_from_here
 from .api import V1
 from .contract.errors import ApiError
-from .contract.orders import Submission
+from .contract.orders import File, Submission
 from .contract.rules import Operation
 from .published import MAX_BYTES, Published
 from .service import ImagesService
@@ -135,10 +136,17 @@ class Admin:
         return {}
 
     async def test(self, request: web.Request) -> Mapping[str, Any]:
-        """Draw one picture as a client would get it: {fields of images/generations but model}."""
-        fields = {**await read_object(request, 100_000), "model": request.match_info["name"]}
-        job = await self._service().begin(Submission(Operation.GENERATE, fields), CANVAS)
-        return await self._service().reply(job, f"{request.scheme}://{request.host}")
+        """Draw as a client would get it: {fields of the operation but model, perhaps operation and image in base64}."""
+        service = self._service()
+        fields = await read_object(request, service.settings().max_body_mb * 2**20)
+        operation, image = fields.pop("operation", Operation.GENERATE.value), fields.pop("image", None)
+        try:
+            files = () if image is None else (File("image", base64.b64decode(image, validate=True)),)
+            submission = Submission(Operation(operation), {**fields, "model": request.match_info["name"]}, files)
+        except (TypeError, ValueError):
+            raise BadRequest("The operation must be one of the API's, and the image must be in base64.") from None
+        job = await service.begin(submission, CANVAS)
+        return await service.reply(job, f"{request.scheme}://{request.host}")
 
     async def add_key(self, request: web.Request) -> Mapping[str, Any]:
         body = await read_object(request, 10_000)

@@ -22,7 +22,7 @@ For the canvas, below `/dalle_flux/endpoint`, from this machine only (errors as 
     POST   models                       {name, graph, workflow?, description?, operations?} → the new version
     GET    models/{name}?version=       {name, version, graph, workflow, …}
     DELETE models/{name}?version=
-    POST   models/{name}/test           {prompt, size, …} → as images/generations
+    POST   models/{name}/test           {prompt, size, …, operation?, image? in base64} → as images/generations
     POST   keys                         {name, requests_per_minute?, pictures_per_day?, max_waiting?, models?}
                                         → {name, key}, the only time the key is shown
     DELETE keys/{name}
