@@ -1,0 +1,117 @@
+// @ts-check
+/** The models that apps can ask for. */
+import { app } from "../../../scripts/app.js";
+import { element } from "../dom.js";
+import { ask } from "./asking.js";
+import { Message, action, section } from "./parts.js";
+import { Publisher } from "./publisher.js";
+
+/**
+ * @typedef {import("./asking.js").Model} Model
+ * @typedef {import("./trial.js").Trial} Trial
+ */
+
+export class Models {
+  /** @param {Trial} trial */
+  constructor(trial) {
+    this.trial = trial;
+    /** @type {Model[]} */
+    this.models = [];
+    this.message = new Message();
+    this.list = element("ul", { class: "dfi-list", "aria-label": "Models" });
+    this.root = section("Models", true, this.message.root, this.list);
+    this.publisher = new Publisher(
+      (name) => this.models.find((model) => model.name === name)?.versions.at(-1),
+      () => this.load(),
+      (name) => trial.choose(name),
+    );
+  }
+
+  async load() {
+    try {
+      this.models = (await ask("/models")).models;
+      this.message.say("");
+    } catch (error) {
+      return this.message.complain(error);
+    }
+    const [own, builtIn, aliases] = [ofKind.published, ofKind.builtIn, ofKind.alias].map((is) => this.models.filter(is));
+    const entries = [...own, ...builtIn].map((model) => this.#entry(model));
+    if (aliases.length) entries.push(otherNames(aliases));
+    this.list.replaceChildren(...entries);
+    this.publisher.tellVersion();
+    this.trial.offer([...own, ...builtIn, ...aliases]);
+  }
+
+  /** @param {Model} model */
+  #entry(model) {
+    const { name, published, versions, operations } = model;
+    const about = published
+      ? [`version ${published.version}`, operations.join(", ")]
+      : ["built in", operations.join(", ")];
+    const parts = [
+      element("div", { class: "dfi-row" },
+        element("b", { class: "dfi-grow", text: name }),
+        action("Try", () => this.trial.choose(name), `Try ${name}`),
+      ),
+      element("div", { class: "dfi-faint", text: about.join(" · ") }),
+    ]; // prettier-ignore
+    if (published?.description) parts.push(element("div", { text: published.description }));
+    if (published) parts.push(this.#versions(name, versions));
+    return element("li", { class: "dfi-entry", "data-model": name }, ...parts);
+  }
+
+  /** @param {string} name @param {number[]} versions oldest first */
+  #versions(name, versions) {
+    const newestFirst = [...versions].reverse();
+    const options = newestFirst.map((value) => element("option", { value, text: `Version ${value}` }));
+    const chosen = element("select", { class: "dfi-input dfi-grow", "aria-label": `Version of ${name}` }, ...options);
+    const open = action("Open", () => this.#open(name, chosen.value), `Open this version of ${name} on the canvas`);
+    const remove = action("Remove", () => this.#remove(name, chosen.value), `Remove this version of ${name}`);
+    return element("div", { class: "dfi-row" }, chosen, open, remove);
+  }
+
+  /** @param {string} name @param {string} version */
+  async #open(name, version) {
+    try {
+      const { graph, workflow } = await ask(`/models/${encodeURIComponent(name)}?version=${version}`);
+      if (workflow) await app.loadGraphData(workflow, true, true, name);
+      else app.loadApiJson(graph, name); // it was published by a program
+      this.message.say("");
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+
+  /** @param {string} name @param {string} version */
+  async #remove(name, version) {
+    const last = this.models.find((model) => model.name === name)?.versions.length === 1;
+    const message = last ? `It is the only one: ${name} can then not be asked for.` : "It cannot be had back.";
+    const title = `Remove version ${version} of ${name}?`;
+    if (!(await app.extensionManager.dialog.confirm({ title, message, type: "delete" }))) return;
+    try {
+      await ask(`/models/${encodeURIComponent(name)}?version=${version}`, "DELETE");
+      await this.load();
+      this.message.say(`Version ${version} of ${name} is gone.`);
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+}
+
+/** What a model is; each is one of these. @type {Record<"published" | "builtIn" | "alias", (model: Model) => boolean>} */
+const ofKind = {
+  published: ({ name, draws_with, published }) => published !== null && name === draws_with,
+  builtIn: ({ name, draws_with, published }) => published === null && name === draws_with,
+  alias: ({ name, draws_with }) => name !== draws_with,
+};
+
+/** @param {Model[]} aliases */
+function otherNames(aliases) {
+  const lines = aliases.map(({ name, draws_with }) => element("li", { text: `${name} → ${draws_with}` }));
+  const note = "What draws them can be changed under [settings.endpoint.aliases] in endpoints.toml.";
+  const more = element("details", {},
+    element("summary", { text: `${aliases.length} other names` }),
+    element("ul", { class: "dfi-list dfi-faint" }, ...lines), element("p", { class: "dfi-faint", text: note }),
+  ); // prettier-ignore
+  return element("li", { class: "dfi-entry" }, more);
+}

@@ -1,0 +1,130 @@
+// @ts-check
+/** A request as an app would send it, and what comes back. Lives on while the page is closed. */
+import { element } from "../dom.js";
+import { ask } from "./asking.js";
+import { Message, labelled, numberIn, section } from "./parts.js";
+
+/**
+ * @typedef {import("./asking.js").Model} Model
+ * @typedef {{b64_json: string, revised_prompt: string}} Picture
+ * @typedef {{seed: number, size: string, quality: string, style: string | null, seconds: number, notes: string[]}} Facts
+ */
+
+const SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", "512x512", "256x256"];
+const QUALITIES = ["standard", "hd", "low", "medium", "high"];
+const STYLES = ["vivid", "natural"];
+const PICTURES = "image/png, image/jpeg, image/webp";
+const THEIR_OWN = "as the model likes"; // where a request says nothing
+
+export class Trial {
+  constructor() {
+    this.message = new Message();
+    this.model = element("select", { class: "dfi-input", required: true });
+    this.prompt = element("textarea", { class: "dfi-input", rows: 3, required: true });
+    this.picture = element("input", { class: "dfi-input", type: "file", accept: PICTURES, onchange: () => this.#ask() });
+    const sizes = element("datalist", { id: "dfi-sizes" }, ...SIZES.map((value) => element("option", { value })));
+    this.size = element("input", { class: "dfi-input", list: "dfi-sizes", placeholder: THEIR_OWN });
+    this.quality = choice(QUALITIES);
+    this.style = choice(STYLES);
+    this.n = element("input", { class: "dfi-input", type: "number", min: 1, max: 10, step: 1, value: 1 });
+    this.seed = element("input", { class: "dfi-input", type: "number", min: 0, step: 1, placeholder: "any" });
+    this.draw = element("button", { type: "submit", class: "dfi-button dfi-grow", text: "Draw" });
+    this.pictures = element("div", { class: "dfi-pictures" });
+    const size = element("div", { class: "dfi-wide" }, labelled("Size", this.size), sizes);
+    const fields = element("div", { class: "dfi-fields" }, size,
+      labelled("Quality", this.quality), labelled("Style", this.style),
+      labelled("Pictures", this.n), labelled("Seed", this.seed),
+    ); // prettier-ignore
+    const onsubmit = (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      this.#try();
+    };
+    const form = element("form", { class: "dfi-form", onsubmit },
+      labelled("Model", this.model), labelled("Prompt", this.prompt),
+      labelled("Picture to edit; without a prompt, to vary", this.picture), fields,
+      element("div", { class: "dfi-row" }, this.draw, element("button", { type: "reset", class: "dfi-button", text: "Clear" })),
+    ); // prettier-ignore
+    this.root = section("Try it", true, form, this.message.root, this.pictures);
+  }
+
+  /** What can be tried; the choice stays if it is still there. @param {Model[]} models */
+  offer(models) {
+    const chosen = this.model.value;
+    this.model.replaceChildren(...models.map(({ name }) => element("option", { value: name, text: name })));
+    if (models.some((model) => model.name === chosen)) this.model.value = chosen;
+  }
+
+  /** Put the cursor where the prompt goes. @param {string} model to be tried */
+  choose(model) {
+    this.model.value = model;
+    this.root.open = true;
+    this.root.scrollIntoView({ block: "nearest" });
+    this.prompt.focus();
+  }
+
+  /** A picture can be varied without words. */
+  #ask() {
+    this.prompt.required = !this.picture.files?.length;
+  }
+
+  /** @returns {Promise<object>} the body of the request; a field that says nothing is not in it */
+  async #request() {
+    const asked = {
+      size: this.size.value.trim(), n: numberIn(this.n), seed: numberIn(this.seed), response_format: "b64_json",
+    }; // prettier-ignore
+    const [picture] = this.picture.files ?? [];
+    const prompt = this.prompt.value.trim();
+    const operation = !picture ? "generations" : prompt ? "edits" : "variations";
+    if (operation !== "variations") Object.assign(asked, { prompt, quality: this.quality.value });
+    if (operation === "generations") Object.assign(asked, { style: this.style.value });
+    const said = Object.entries(asked).filter(([, value]) => value !== "" && value !== undefined);
+    return { ...Object.fromEntries(said), operation, ...(picture && { image: await base64(picture) }) };
+  }
+
+  async #try() {
+    const model = this.model.value;
+    this.draw.disabled = true;
+    this.pictures.replaceChildren();
+    this.message.say(`${model} is drawing; above, under Jobs, it can be cancelled.`);
+    try {
+      const body = await this.#request();
+      const { data, dalle_flux } = await ask(`/models/${encodeURIComponent(model)}/test`, "POST", body);
+      this.#show(model, data, dalle_flux);
+      this.message.say("");
+    } catch (error) {
+      this.message.complain(error);
+    }
+    this.draw.disabled = false;
+  }
+
+  /** @param {string} model @param {Picture[]} pictures @param {Facts} facts */
+  #show(model, pictures, { seed, size, quality, style, seconds, notes }) {
+    const shown = pictures.map(({ b64_json, revised_prompt }, place) => {
+      const href = `data:image/png;base64,${b64_json}`;
+      const picture = element("img", { src: href, alt: revised_prompt || this.prompt.value });
+      const name = `${model}-${seed + place}.png`;
+      return element("a", { href, download: name, title: `Save as ${name}` }, picture);
+    });
+    const facts = [`seed ${seed}`, size, quality, style, `${seconds}\u00a0s`].filter(Boolean).join(" · ");
+    const lines = [pictures[0]?.revised_prompt && `Drawn from: ${pictures[0].revised_prompt}`, facts, ...notes];
+    const told = lines.filter(Boolean).map((text) => element("p", { class: "dfi-faint", text }));
+    this.pictures.replaceChildren(...shown, ...told);
+  }
+}
+
+/** @param {string[]} values */
+function choice(values) {
+  const nothing = element("option", { value: "", text: THEIR_OWN });
+  const options = values.map((value) => element("option", { value, text: value }));
+  return element("select", { class: "dfi-input" }, nothing, ...options);
+}
+
+/** @param {File} file @returns {Promise<string>} */
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).split(",")[1] ?? "");
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
