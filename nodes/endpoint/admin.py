@@ -88,20 +88,26 @@ class Admin:
         }  # fmt: skip
 
     async def models(self, request: web.Request) -> Mapping[str, Any]:
-        def work() -> list[dict[str, Any]]:
+        def work() -> dict[str, Any]:
             service = self._service()
-            return [
+            catalogue, versions = service.catalogue(), service.publications.versions
+            models = [
                 {
                     "name": one.name,
                     "draws_with": one.draws_with,
                     "published": one.published.as_json() if one.published else None,
-                    "versions": service.publications.versions(one.draws_with) if one.published else [],
+                    "versions": versions(one.draws_with) if one.published else [],
                     "operations": sorted(operation.value for operation in one.rules.operations),
                 }
-                for one in service.catalogue()
+                for one in catalogue
             ]
+            spoilt = [
+                {"name": name, "version": versions(name)[-1], "complaint": complaint}
+                for name, complaint in catalogue.spoilt().items()
+            ]
+            return {"models": models, "spoilt": spoilt}
 
-        return {"models": await asyncio.to_thread(work)}
+        return await asyncio.to_thread(work)
 
     async def model(self, request: web.Request) -> Mapping[str, Any]:
         """One published graph in canvas format, to open it again."""

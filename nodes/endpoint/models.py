@@ -16,7 +16,7 @@ from ..moderation.policy import Policy
 from .contract.errors import ApiError, unknown_model
 from .contract.orders import Order
 from .contract.rules import MAX_INPUTS, ModelRules, Operation, rules_for
-from .published import Publications, Published
+from .published import BadPublication, Publications, Published
 from .settings import ALIASES, EndpointSettings
 
 REQUEST, RESPONSE = "DalleFluxImagesRequest", "DalleFluxImagesResponse"
@@ -82,13 +82,23 @@ class Catalogue:
         raise unknown_model(name)
 
     def __iter__(self) -> Iterator[Model]:
-        """Built-in ones, published ones, then the other names, each only if something draws it."""
+        """Built-in ones, published ones, then the other names, each only if something draws it; see `spoilt`."""
         names = [*BUILT_IN, *self.publications.names(), *ALIASES, *self.settings.aliases]
         for name in dict.fromkeys(names):
             try:
                 yield self.find(name)
-            except ApiError:
+            except (ApiError, BadPublication):
                 continue
+
+    def spoilt(self) -> dict[str, str]:
+        """Published names whose file cannot be read → why."""
+        complaints = {}
+        for name in self.publications.names():
+            try:
+                self.publications.get(name)
+            except BadPublication as error:
+                complaints[name] = str(error)
+        return complaints
 
 
 def node_of(graph: Mapping[str, Mapping[str, Any]], class_type: str) -> str:

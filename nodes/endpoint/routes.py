@@ -18,7 +18,8 @@ For the canvas, below `/dalle_flux/endpoint`, from this machine only (errors as 
     GET    status                       {base_url, enabled, policy, alive, keys: [{name, limits}], throughput,
                                          live: [{id, client, model, prompt, status, progress, position}], jobs,
                                          deliveries}
-    GET    models                       {models: [{name, draws_with, operations, published, versions}]}
+    GET    models                       {models: [{name, draws_with, operations, published, versions}],
+                                         spoilt: [{name, version, complaint}]}, those whose file cannot be read
     POST   models                       {name, graph, workflow?, description?, operations?} → the new version
     GET    models/{name}?version=       {name, version, graph, workflow, …}
     DELETE models/{name}?version=

@@ -10,8 +10,10 @@ import pytest
 from nodes.endpoint.contract.orders import File, Submission
 from nodes.endpoint.contract.rules import Operation
 from nodes.endpoint.jobs import JobStore
+from nodes.endpoint.models import Catalogue
 from nodes.endpoint.published import BadPublication, NoSuchPublication, Publications
 from nodes.endpoint.served import Served
+from nodes.endpoint.settings import EndpointSettings
 from nodes.state import State
 
 GRAPH = {
@@ -109,3 +111,16 @@ def test_a_published_file_that_was_spoilt_is_told(tmp_path):
     (tmp_path / "models" / "x" / "0001.json").write_text("{}", "utf-8")
     with pytest.raises(BadPublication):
         models.get("x")
+
+
+def test_a_spoilt_file_hides_no_other_model(tmp_path):
+    models = Publications(State(tmp_path))
+    models.publish("house-style", GRAPH)
+    models.publish("x", GRAPH)
+    (tmp_path / "models" / "x" / "0001.json").write_text("{}", "utf-8")
+    catalogue = Catalogue(EndpointSettings(), models)
+    names = [model.name for model in catalogue]
+    assert {"dall-e-3", "house-style"} < set(names)
+    assert "x" not in names
+    assert list(catalogue.spoilt()) == ["x"]
+    assert "publish it again, or remove it" in catalogue.spoilt()["x"]
