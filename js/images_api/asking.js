@@ -15,6 +15,7 @@
  *   jobs: KeptJob[], deliveries: Delivery[], throughput: Throughput}} Status
  * @typedef {{name: string, draws_with: string, operations: string[], versions: number[],
  *   published: {name: string, version: number, description: string} | null}} Model
+ * @typedef {{name: string, version: number, complaint: string}} Spoilt a published model whose file cannot be read
  */
 import { api } from "../../../scripts/api.js";
 

@@ -8,6 +8,7 @@ import { Publisher } from "./publisher.js";
 
 /**
  * @typedef {import("./asking.js").Model} Model
+ * @typedef {import("./asking.js").Spoilt} Spoilt
  * @typedef {import("./trial.js").Trial} Trial
  */
 
@@ -21,21 +22,23 @@ export class Models {
     this.list = element("ul", { class: "dfi-list", "aria-label": "Models" });
     this.root = section("Models", true, this.message.root, this.list);
     this.publisher = new Publisher(
-      (name) => this.models.find((model) => model.name === name)?.versions.at(-1),
+      (name) => this.models.find((model) => model.name === name)?.published ?? null,
       () => this.load(),
       (name) => trial.choose(name),
     );
   }
 
   async load() {
+    /** @type {Spoilt[]} */
+    let spoilt;
     try {
-      this.models = (await ask("/models")).models;
+      ({ models: this.models, spoilt } = await ask("/models"));
       this.message.say("");
     } catch (error) {
       return this.message.complain(error);
     }
     const [own, builtIn, aliases] = [ofKind.published, ofKind.builtIn, ofKind.alias].map((is) => this.models.filter(is));
-    const entries = [...own, ...builtIn].map((model) => this.#entry(model));
+    const entries = [...spoilt.map((one) => this.#spoilt(one)), ...[...own, ...builtIn].map((model) => this.#entry(model))];
     if (aliases.length) entries.push(otherNames(aliases));
     this.list.replaceChildren(...entries);
     this.publisher.tellVersion();
@@ -58,6 +61,13 @@ export class Models {
     if (published?.description) parts.push(element("div", { text: published.description }));
     if (published) parts.push(this.#versions(name, versions));
     return element("li", { class: "dfi-entry", "data-model": name }, ...parts);
+  }
+
+  /** @param {Spoilt} model */
+  #spoilt({ name, version, complaint }) {
+    const remove = action("Remove", () => this.#remove(name, String(version)), `Remove ${name}`);
+    const head = element("div", { class: "dfi-row" }, element("b", { class: "dfi-grow", text: name }), remove);
+    return element("li", { class: "dfi-entry" }, head, element("p", { class: "dfi-error", text: complaint }));
   }
 
   /** @param {string} name @param {number[]} versions oldest first */

@@ -7,7 +7,7 @@ import { Message, action, labelled } from "./parts.js";
 
 export class Publisher {
   /**
-   * @param {(name: string) => number | undefined} newest version of a model, if it has any
+   * @param {(name: string) => {version: number, description: string} | null} newest version of a model, if it has any
    * @param {() => Promise<void>} published called when there is a new version
    * @param {(name: string) => void} tries called with a model that is to be tried
    */
@@ -38,6 +38,7 @@ export class Publisher {
   start() {
     this.form.hidden = false;
     this.name.value = nameOf(app.extensionManager.workflow.activeWorkflow?.filename ?? "");
+    this.description.value = "";
     this.tellVersion();
     this.message.say("");
     this.then.replaceChildren();
@@ -49,7 +50,8 @@ export class Publisher {
 
   tellVersion() {
     const last = this.newest(this.name.value.trim());
-    this.version.textContent = last ? `There is one of this name; this becomes its version ${last + 1}.` : "";
+    this.version.textContent = last ? `There is one of this name; this becomes its version ${last.version + 1}.` : "";
+    if (last && !this.description.value) this.description.value = last.description;
   }
 
   /** @param {string} name @param {string} description */

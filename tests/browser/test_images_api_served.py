@@ -6,10 +6,12 @@ import json
 
 import pytest
 from PIL import Image
-from served_images_api import CANVAS, SOLID, call, client, png, publish, status, until, with_lora
+from served_images_api import CANVAS, SOLID, call, client, png, publish, state_of, status, until, with_lora
 
 PAGE = "[data-dalle-flux=images_api]"
 PICTURES = f"[...document.querySelector('{PAGE}').shadowRoot.querySelectorAll('.dfi-pictures img')]"
+QUEUE_CHANGED = """() => app.api.dispatchEvent(
+  new CustomEvent("status", { detail: { exec_info: { queue_remaining: 0 } } }))"""  # as ComfyUI's own message does
 FROM_THE_NODE = """() => {
   const response = app.graph.nodes.find((node) => node.type === "DalleFluxImagesResponse");
   app.collectNodeMenuItems(response).find((item) => item?.content === "Publish as image model").callback();
@@ -94,6 +96,7 @@ def test_a_workflow_is_published_tried_opened_again_and_removed(canvas, panel, a
     panel.get_by_role("button", name="Draw").click()
     page.wait_for_function(f"() => {PICTURES}[0]?.naturalWidth === 80")
     panel.get_by_role("button", name="Clear").click()
+    (state_of(canvas.comfyui) / "models" / "echo" / "0001.json").write_text("{}", "utf-8")
 
     versions = panel.get_by_label("Version of house-style", exact=True)
     versions.select_option("1")
@@ -104,6 +107,10 @@ def test_a_workflow_is_published_tried_opened_again_and_removed(canvas, panel, a
     say_yes(page)
     panel.get_by_text("Version 2 of house-style is gone.").wait_for()
     assert versions.locator("option").all_inner_texts() == ["Version 1"]
+    panel.get_by_text("publish it again, or remove it").wait_for()
+    panel.get_by_label("Remove echo").click()
+    say_yes(page)
+    panel.get_by_text("Version 1 of echo is gone.").wait_for()
     assert [line for line in canvas.complaints if "images_api" in line or "uncaught" in line] == []
 
 
@@ -182,19 +189,24 @@ def test_the_page_is_narrow_speaks_by_name_and_is_silent_when_closed(canvas, pan
     def answer(code: int, body: object) -> None:
         page.unroute(f"**{CANVAS}/status")
         page.route(f"**{CANVAS}/status", lambda route: route.fulfill(status=code, body=json.dumps(body)))
+        page.evaluate(QUEUE_CHANGED)
 
     answer(403, {"error": "The Images API is managed elsewhere.", "code": "not_from_here"})
     panel.get_by_text("The Images API is managed elsewhere.").wait_for(timeout=20_000)
     assert not panel.get_by_label("Base URL for apps", exact=True).is_visible()
     job = {"id": "1", "client": "laptop", "operation": "generations", "model": "dall-e-3", "prompt": "a lighthouse",
            "size": "1024x1024", "n": 1, "status": "in_progress", "progress": 0.4, "position": None}  # fmt: skip
-    answer(200, {**status(canvas.comfyui), "live": [job]})
+    call_back = {"id": "evt_1", "job": "imgjob_1", "webhook": "mine", "state": "due", "attempts": 2, "due": 2e9,
+                 "answered": 503, "complaint": None}  # fmt: skip
+    answer(200, {**status(canvas.comfyui), "live": [job], "deliveries": [call_back]})
     panel.get_by_text("drawing, 40 %").wait_for(timeout=20_000)
+    assert "answered 503 · 2 attempts" in panel.get_by_role("list", name="Webhook calls").inner_text()
 
     page.evaluate("() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.dalletoflux.images_api')")
     panel.wait_for(state="detached")
     page.wait_for_timeout(300)  # a question on its way
     asked.clear()
+    page.evaluate(QUEUE_CHANGED)
     page.wait_for_timeout(1500)  # while there are jobs, an open page asks each second
     assert asked == []
     page.unroute(f"**{CANVAS}/status")
