@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from . import json_text
 from .errors import DalleFluxError
@@ -14,6 +15,10 @@ from .errors import DalleFluxError
 _MOST_VALUES = 10_000  # in a request; read on the event loop
 _LARGEST_ID = 2**63 - 1  # what SQLite can hold
 PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+# A body that is not what its head says: no gzip, no chunks, cut short.
+BROKEN_BODY = (HttpProcessingError, web.RequestPayloadError)
 
 
 class BadRequest(DalleFluxError):
@@ -34,10 +39,13 @@ async def read_object(request: web.Request, longest: int, most_values: int = _MO
         BadRequest: it is longer, no JSON object, or holds more values than are safe to build.
     """
     body = bytearray()
-    async for part in request.content.iter_chunked(65_536):
-        body += part
-        if len(body) > longest:
-            raise BadRequest(f"The request is too long; at most {longest:,} bytes are read.")
+    try:
+        async for part in request.content.iter_chunked(65_536):
+            body += part
+            if len(body) > longest:
+                raise BadRequest(f"The request is too long; at most {longest:,} bytes are read.")
+    except BROKEN_BODY:
+        raise BadRequest("The request's body is not what its head says, so it cannot be read.") from None
     try:
         data = json_text.read(bytes(body), most_values=most_values)
     except json_text.BadJson as error:

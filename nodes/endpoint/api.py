@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from ..errors import DalleFluxError
-from ..replies import PRIVATE
+from ..replies import BROKEN_BODY, PRIVATE
 from .admission import Caller
 from .contract import answers, bodies
 from .contract.description import describe
@@ -26,6 +26,7 @@ from .contract.errors import (
     not_found,
     server_error,
     too_large,
+    unreadable_body,
     wrong_content_type,
     wrong_method,
 )
@@ -223,11 +224,14 @@ class Api:
         if (request.content_length or 0) > limit:
             raise too_large(limit)
         body = bytearray()
-        async with _in_time():
-            async for piece in request.content.iter_chunked(65_536):
-                body += piece
-                if len(body) > limit:
-                    raise too_large(limit)
+        try:
+            async with _in_time():
+                async for piece in request.content.iter_chunked(65_536):
+                    body += piece
+                    if len(body) > limit:
+                        raise too_large(limit)
+        except BROKEN_BODY:
+            raise unreadable_body() from None
         return json_object(bytes(body)) if len(body) < _QUICK else await asyncio.to_thread(json_object, bytes(body))
 
     async def _form(self, request: web.Request, operation: Operation | None) -> Submission:
@@ -252,7 +256,7 @@ class Api:
                         if left < 0:
                             raise too_large(limit)
                     _put(part, bytes(data), fields, files)
-        except (ValueError, AssertionError, RuntimeError, web.HTTPException, EOFError):
+        except (ValueError, AssertionError, RuntimeError, web.HTTPException, EOFError, *BROKEN_BODY):
             raise ApiError(400, "We could not read the form: it is no multipart/form-data in UTF-8.") from None
         return Submission(operation or _operation(fields), fields, tuple(files), is_form=True)
 

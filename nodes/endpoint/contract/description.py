@@ -67,6 +67,16 @@ _JOB = {
         "error": {"type": ["object", "null"]},
     },
 }
+_EVENT = {
+    "type": "object",
+    "description": "One server-sent event: first …partial_image, if asked for, in the end …completed or error.",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string"},
+        "data": {"type": "string", "description": "JSON {type, b64_json, …} or {type, error}."},
+    },
+}
+_STREAMING = ("stream", "partial_images")
 _MODEL = {
     "type": "object",
     "required": ["id", "object", "created", "owned_by"],
@@ -106,7 +116,12 @@ def describe(base_url: str) -> dict[str, Any]:
         "Job": _JOB,
         "EditForm": _form(edit, {"image": images, "mask": _FILE}),
         "VariationForm": _form(variation, {"image": _FILE}),
-        "JobBody": {"allOf": [{"type": "object", "required": ["operation"]}], "type": "object"},
+        "Event": _EVENT,
+    }
+    schemas |= {
+        "GenerationJob": _job(schemas["Generation"], [Operation.GENERATE]),
+        "EditJobForm": _job(schemas["EditForm"], [Operation.EDIT]),
+        "VariationJobForm": _job(schemas["VariationForm"], [Operation.VARIATION]),
     }
     job_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
@@ -134,22 +149,30 @@ def describe(base_url: str) -> dict[str, Any]:
                 "get": {"operationId": "listJobs", "responses": _answers(200, _LIST)},
                 "post": {
                     "operationId": "createJob",
-                    "description": "The body of any of the three operations, with `operation` (generations, edits, "
-                    "variations) and, if wanted, `webhook`, a name in this ComfyUI's endpoints.toml.",
-                    "requestBody": {"required": True, "content": _json("JobBody")},
-                    "responses": _answers(202, {"$ref": "#/components/schemas/Job"}),
+                    "description": "The body of any of the three operations, with `operation` beside it and, if "
+                    "wanted, `webhook`.",
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            **_json("GenerationJob"),
+                            "multipart/form-data": {
+                                "schema": {"anyOf": [_ref("EditJobForm"), _ref("VariationJobForm")]}
+                            },
+                        },
+                    },
+                    "responses": _answers(202, _ref("Job")),
                 },
             },
             "/jobs/{id}": {
                 "get": {
                     "operationId": "getJob",
                     "parameters": [job_id],
-                    "responses": _answers(200, {"$ref": "#/components/schemas/Job"}),
+                    "responses": _answers(200, _ref("Job")),
                 },
                 "delete": {
                     "operationId": "cancelJob",
                     "parameters": [job_id],
-                    "responses": _answers(200, {"$ref": "#/components/schemas/Job"}),
+                    "responses": _answers(200, _ref("Job")),
                 },
             },
         },
@@ -159,7 +182,7 @@ def describe(base_url: str) -> dict[str, Any]:
 def _drawing(operation_id: str, content: dict[str, Any]) -> dict[str, Any]:
     """An operation that answers with pictures."""
     answers = _answers(200, {"$ref": "#/components/schemas/Images"})
-    answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    answers["200"]["content"]["text/event-stream"] = {"schema": _ref("Event")}
     return {
         "operationId": operation_id,
         "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}}],
@@ -180,9 +203,21 @@ def _form(schema: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": properties, "required": ["image", *schema.get("required", [])]}
 
 
+def _job(schema: dict[str, Any], operations: list[Operation]) -> dict[str, Any]:
+    """The same body for `POST jobs`, which streams nothing."""
+    properties = {name: field for name, field in schema["properties"].items() if name not in _STREAMING}
+    properties["operation"] = {"enum": [operation.value for operation in operations]}
+    properties["webhook"] = {"type": ["string", "null"], "description": "A name in this ComfyUI's endpoints.toml."}
+    return {**schema, "properties": properties, "required": [*schema.get("required", []), "operation"]}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": _REFERENCE.format(model=name)}
+
+
 def _json(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {"application/json": {"schema": _ref(name)}}
 
 
 def _multipart(name: str) -> dict[str, Any]:
-    return {"multipart/form-data": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {"multipart/form-data": {"schema": _ref(name)}}
