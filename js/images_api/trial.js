@@ -39,7 +39,10 @@ export class Trial {
       event.preventDefault();
       this.#try();
     };
-    const form = element("form", { class: "dfi-form", onsubmit },
+    const onreset = () => {
+      this.prompt.required = true;
+    };
+    const form = element("form", { class: "dfi-form", onsubmit, onreset },
       labelled("Model", this.model), labelled("Prompt", this.prompt),
       labelled("Picture to edit; without a prompt, to vary", this.picture), fields,
       element("div", { class: "dfi-row" }, this.draw, element("button", { type: "reset", class: "dfi-button", text: "Clear" })),

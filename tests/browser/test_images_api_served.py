@@ -90,12 +90,15 @@ def test_a_workflow_is_published_tried_opened_again_and_removed(canvas, panel, a
     form.get_by_role("button", name="Publish").click()
     panel.get_by_text("(version 2)").wait_for()
     panel.get_by_role("combobox", name="Model", exact=True).select_option("echo")
-    fill_in(panel, prompt="brighter")
     picture = {"name": "photo.png", "mimeType": "image/png", "buffer": png(Image.new("RGB", (80, 72)))}
     panel.get_by_label("Picture to edit").set_input_files(picture)
-    panel.get_by_role("button", name="Draw").click()
-    page.wait_for_function(f"() => {PICTURES}[0]?.naturalWidth === 80")
+    for prompt in ("", "brighter"):  # a variation, an edit
+        fill_in(panel, prompt=prompt)
+        panel.get_by_role("button", name="Draw").click()
+        page.wait_for_function(f"() => {PICTURES}[0]?.naturalWidth === 80")
     panel.get_by_role("button", name="Clear").click()
+    panel.get_by_role("button", name="Draw").click()
+    assert panel.locator(".dfi-pictures img").count() == 1, "nothing is drawn from neither words nor a picture"
     (state_of(canvas.comfyui) / "models" / "echo" / "0001.json").write_text("{}", "utf-8")
 
     versions = panel.get_by_label("Version of house-style", exact=True)
