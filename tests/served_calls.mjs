@@ -21,6 +21,9 @@ reply = await client.images.createVariation({ model: "same", image: await file("
 seen.variation = Boolean(reply.data[0].b64_json);
 seen.stream = [];
 for await (const event of await client.images.generate({ ...asked, stream: true })) seen.stream.push(event.type);
+seen.partials = [];
+const drawn = await client.images.generate({ model: "lora", prompt: "a cat", size: "64x64", stream: true, partial_images: 2 });
+for await (const event of drawn) seen.partials.push(event.type.split(".").pop());
 seen.models = (await client.models.list()).data.some((model) => model.id === "solid");
 seen.moderation = (await client.moderations.create({ input: "I will kill them all" })).results[0].flagged;
 for (const [name, fields] of Object.entries({ policy: { prompt: "porn" }, model: { model: "sora" }, value: { n: 0 } })) {

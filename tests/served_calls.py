@@ -30,6 +30,9 @@ def main(base_url: str) -> None:
     reply = client.images.create_variation(model="same", image=("a.png", picture), response_format="b64_json")
     seen["variation"] = bool(reply.data[0].b64_json)
     seen["stream"] = [event.type for event in client.images.generate(**asked, stream=True)]
+    events = list(client.images.generate(model="lora", prompt="a cat", size="64x64", stream=True, partial_images=2))
+    seen["partials"] = [event.type.rpartition(".")[2] for event in events]
+    seen["sizes"] = sorted({Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size for event in events})
     seen["models"] = "solid" in [model.id for model in client.models.list()]
     seen["moderation"] = client.moderations.create(input="I will kill them all").results[0].flagged
     for name, fields in {"policy": {"prompt": "porn"}, "model": {"model": "sora"}, "value": {"n": 0}}.items():

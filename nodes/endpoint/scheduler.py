@@ -238,7 +238,10 @@ class Scheduler:
         def step(done: float, total: float, preview: Image.Image | None) -> None:
             loop.call_soon_threadsafe(self._stepped, job, (index + done / total) / count, preview)
 
-        run = job.run = self._host.Run(title, step, previews=bool(job.order.partial_images))
+        published = job.model.published
+        run = job.run = self._host.Run(
+            title, step, workflow=published.workflow if published else None, previews=bool(job.order.partial_images)
+        )
         run.began.add_done_callback(lambda began: self._begun(job, None if began.cancelled() else began.result()))
         await self._host.put(run, graph, node_of(graph, RESPONSE))
         if job.is_over:  # cancelled while the host looked at the graph
@@ -338,6 +341,8 @@ def _told(error: DalleFluxError, order: Order) -> ApiError:
         decisions = getattr(error, "decisions", ())
         stage = "output" if any(decision.kind == "image" for decision in decisions) else "input"
         categories = [c.value for decision in decisions for c in decision.blocked]
+        if decisions and not categories:  # a check or the record gave no answer, which is nobody's prompt's fault
+            return server_error(str(error), code="moderation_failed", retry=True)
         return refused(str(error), gpt=order.gpt, stage=stage, categories=list(dict.fromkeys(categories)))
     if error.code == "run_cancelled":
         return cancelled(str(error))

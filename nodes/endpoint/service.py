@@ -33,6 +33,7 @@ from .webhooks import Deliveries
 
 FILES = "/dalle-flux/v1/files"  # where pictures are served
 _SWEEP_S = 300.0
+_KEEPING_PAUSES_S = (0.0, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0)  # before each attempt to keep a reply
 _PATIENCE = 600  # looks for a reply that is being written to the disk
 _log = logging.getLogger(__name__)
 
@@ -286,13 +287,16 @@ class ImagesService:
         await self.scheduler.accept(job, at_once=caller.key.max_waiting if caller.key else None)
 
     async def _follow(self, job: Job, record: Record) -> None:
-        """Keep how it ends."""
-        try:
-            status, body, state = 200, await self.reply(job, record.site), "completed"
-        except ApiError as error:
-            status, body, state = error.status, error.body, "cancelled" if job.state == "cancelled" else "failed"
-        for pause in (0.0, 1.0, 10.0, 60.0):  # a disk that is full may have room again
+        """Keep how it ends. A disk that is full may have room again: until then the pictures wait in memory."""
+        for pause in _KEEPING_PAUSES_S:
             await asyncio.sleep(pause)
+            try:
+                state, status, body = "completed", 200, await self.reply(job, record.site)
+            except ApiError as error:
+                if job.state == "completed" and pause != _KEEPING_PAUSES_S[-1]:
+                    _log.error("Images API: the pictures of job %s could not be kept: %s", job.id, error)
+                    continue
+                state, status, body = "cancelled" if job.state == "cancelled" else "failed", error.status, error.body
             try:
                 await asyncio.to_thread(self.store.end, job.id, state, status, body, record.webhook)
                 break

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.05  # how often to see whether a run has ended
 _KEPT = 200  # of our runs in the host's history
+_NO_WORKFLOW: Mapping[str, Any] = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "version": 0.4}
 _WORKER = "prompt_worker"  # the host's one thread that runs prompts; Python names it after its function
 
 
@@ -58,17 +59,24 @@ class Run:
     """One graph on its way through the queue.
 
     Args:
-        title: shown with the prompt.
+        title: what ComfyUI's queue and history call it.
+        workflow: the graph in canvas format, for nodes that look at it; None: there is none.
         step: called in the prompt's thread as `step(done, total, preview)` while a sampler works.
         previews: ask the host for a preview with every step.
     """
 
     def __init__(
-        self, title: str, step: Callable[[float, float, Image.Image | None], None] | None = None, *, previews: bool
+        self,
+        title: str,
+        step: Callable[[float, float, Image.Image | None], None] | None = None,
+        *,
+        workflow: Mapping[str, Any] | None = None,
+        previews: bool,
     ):
         loop = asyncio.get_running_loop()
         self.id = str(uuid.uuid4())
         self.title = title
+        self.workflow = workflow
         self.step = step
         self.previews = previews
         self.cancelled = False
@@ -93,7 +101,12 @@ async def put(run: Run, graph: Mapping[str, Any], output_node: str) -> None:
     """
     server = _server()
     graph, outputs = await _validated(graph, output_node, run.id)
-    extra = {"client_id": f"dalle-flux-{run.id}", "create_time": int(time.time() * 1000), "dalle_flux": run.title}
+    extra = {
+        "client_id": f"dalle-flux-{run.id}",
+        "create_time": int(time.time() * 1000),
+        # A job's details show its workflow's id, the only name that the frontend (1.58.1) has for a job.
+        "extra_pnginfo": {"workflow": {**(run.workflow or _NO_WORKFLOW), "id": run.title}},
+    }
     if run.previews:
         extra["preview_method"] = "latent2rgb"
     _runs[run.id] = run

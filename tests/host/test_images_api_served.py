@@ -196,9 +196,13 @@ def test_keys_are_asked_for_once_there_are_some_and_keep_their_limits(host, user
         assert [one.id for one in narrow.models.list()] == ["solid"]
         with pytest.raises(openai.NotFoundError):
             narrow.images.generate(model="dall-e-3", prompt="x")
-        narrow.images.generate(**asked, n=2)
+        once = {**bearer(other), "Idempotency-Key": "two"}
+        for _ in range(3):  # asked three times, drawn and counted once
+            assert call(host, "POST", f"{V1}/images/generations", {**asked, "n": 2}, once)[0] == 200
         with pytest.raises(openai.RateLimitError):
             narrow.images.generate(**asked, n=2)
+        with pytest.raises(openai.BadRequestError):
+            narrow.images.generate(**{**asked, "prompt": "porn, naked woman"})  # and it counts for nothing
         job = call(host, "POST", f"{V1}/jobs", {"operation": "generations", **asked}, bearer(other))[1]
         assert call(host, "GET", f"{V1}/jobs/{job['id']}", headers=bearer(made))[0] == 404
         assert call(host, "GET", f"{V1}/jobs/{job['id']}", headers=bearer(other))[0] == 200
@@ -347,6 +351,32 @@ def test_what_a_request_brings_stays_out_of_the_hosts_history_and_folders(host):
     assert "base64" not in told
     assert max(len(json.dumps(entry)) for entry in host.get("/history").values()) < 20_000
     assert {path.name for path in temp.rglob("*")} == before
+
+
+def test_the_hosts_queue_and_history_call_a_request_by_its_models_name(host):
+    publish(host, "named", SOLID, workflow={"nodes": [{"id": 7, "type": "Note"}], "links": []})
+    for model in ("named", "solid"):
+        client(host).images.generate(model=model, prompt="x", size="64x64")
+    shown = [entry["prompt"][3]["extra_pnginfo"]["workflow"] for entry in host.get("/history").values()]
+    nodes = {workflow["id"]: workflow["nodes"] for workflow in shown}
+    assert nodes["Images API: named for this machine"] == [{"id": 7, "type": "Note"}]
+    assert nodes["Images API: solid for this machine"] == []
+
+
+def test_a_published_workflow_draws_with_its_lora(host):
+    plain = with_lora(8)
+    loras = [node for node in plain.values() if node["class_type"] == "LoraLoaderModelOnly"]
+    for node in loras:
+        node["inputs"]["strength_model"] = 0.0
+    publish(host, "no-lora", plain)
+
+    def drawn(model: str) -> bytes:
+        asked = {"prompt": "a quiet harbour", "size": "64x64", "response_format": "b64_json"}
+        reply = client(host).images.generate(model=model, **asked, extra_body={"seed": 3})
+        return opened(reply.data[0].b64_json).tobytes()
+
+    assert drawn("lora") == drawn("lora")
+    assert drawn("lora") != drawn("no-lora")
 
 
 def test_many_clients_with_some_that_leave_all_get_their_own_answer(host):

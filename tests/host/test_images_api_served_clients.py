@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from comfyui.environment import PACK, cache_folder
 from PIL import Image
-from served_images_api import ECHO, SAME, SOLID, V1, call, publish
+from served_images_api import ECHO, SAME, SOLID, V1, call, publish, with_lora
 
 EXPECTED = {
     "urls": [True, True],
@@ -21,6 +21,7 @@ EXPECTED = {
     "edit": "a hat",
     "variation": True,
     "stream": ["image_generation.completed"],
+    "partials": ["partial_image", "partial_image", "completed"],
     "models": True,
     "moderation": True,
     "policy": ["BadRequestError", "content_policy_violation"],
@@ -34,6 +35,7 @@ def host(comfyui):
     publish(comfyui, "solid", SOLID)
     publish(comfyui, "echo", ECHO)
     publish(comfyui, "same", SAME)
+    publish(comfyui, "lora", with_lora(8))
     return comfyui
 
 
@@ -52,6 +54,7 @@ def test_every_method_of_the_official_python_client(host, version):
     assert said.returncode == 0, said.stderr
     seen = json.loads(said.stdout)
     assert seen.pop("version") == version or version is None
+    assert seen.pop("sizes") == [[64, 64]]
     assert seen == EXPECTED
 
 

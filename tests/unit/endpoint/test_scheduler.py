@@ -19,8 +19,9 @@ from nodes.endpoint.published import Publications
 from nodes.endpoint.scheduler import Cancelled, Job, Scheduler
 from nodes.endpoint.settings import EndpointSettings
 from nodes.errors import DalleFluxError
+from nodes.moderation.gate import ContentRefused, decide, failed
 from nodes.moderation.policy import Policy
-from nodes.state import State
+from nodes.state import State, StateFailed
 
 
 class Refused(DalleFluxError):
@@ -55,7 +56,7 @@ class HandQueue:
         self.alive = True
 
     class Run:
-        def __init__(self, title: str, step: object, *, previews: bool):
+        def __init__(self, title: str, step: object, *, workflow: object, previews: bool):
             loop = asyncio.get_running_loop()
             self.id, self.title, self.step, self.previews = uuid.uuid4().hex, title, step, previews
             self.began, self.result, self.ended = loop.create_future(), loop.create_future(), loop.create_future()
@@ -185,6 +186,19 @@ async def test_what_the_gate_refuses_never_waits(scheduler, host, model):
             await scheduler.accept(Job(asked, model, "a"))
         assert caught.value.body["error"]["code"] == code
     assert host.put_in == []
+
+
+async def test_a_check_that_gave_no_answer_is_no_fault_of_the_prompt(model, host):
+    class SilentGate(OpenGate):
+        def judge_prompt(self, prompt: str, drawn: Sequence[str] = ()) -> None:
+            verdict = failed("record", StateFailed("The disk is full."))
+            raise ContentRefused([decide("prompt", "0" * 64, Policy.from_preset(), (verdict,))])
+
+    scheduler = Scheduler(host, SilentGate(), lambda: EndpointSettings())
+    with pytest.raises(ApiError) as caught:
+        await scheduler.accept(Job(order(), model, "a"))
+    assert (caught.value.status, caught.value.body["error"]["code"]) == (500, "moderation_failed")
+    assert "The disk is full." in str(caught.value)
 
 
 async def test_previews_come_at_even_parts_of_the_way_and_only_if_the_gate_lets_them(scheduler, host, model):
