@@ -25,6 +25,7 @@ class Recipe:
     scheduler: str = "simple"
     sampler: str = "euler"
     shift: tuple[float, float] | None = None  # (max_shift, base_shift) of ModelSamplingFlux
+    memory: float = 1.0  # of activations for a picture, FLUX.1 = 1 (source: ComfyUI `supported_models`)
 
     def steps(self, quality: str) -> int:
         """Sampling steps for DALL·E's "standard" or "hd"."""
@@ -41,6 +42,6 @@ RECIPES: Mapping[str, Recipe] = {
     "FLUX.1-schnell": Recipe(standard=4, hd=8, vivid=None, natural=None),
     "FLUX.1-Fill-dev": Recipe(standard=20, hd=50, vivid=30.0, natural=30.0, scheduler="normal"),
     "FLUX.1-Kontext-dev": Recipe(standard=20, hd=30, vivid=2.5, natural=2.5),
-    "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0),
+    "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0, scheduler="flux2", memory=2.36),
     "FLUX.2-klein": Recipe(standard=4, hd=4, vivid=1.0, natural=1.0),
 }

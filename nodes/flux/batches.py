@@ -12,13 +12,16 @@ _BYTES_PER_PIXEL = 1024
 _SHARE = 0.25
 
 
-def batches_for(seeds: Sequence[int], canvas: Canvas, device_memory: int) -> tuple[tuple[int, ...], ...]:
+def batches_for(
+    seeds: Sequence[int], canvas: Canvas, device_memory: int, memory: float = 1.0
+) -> tuple[tuple[int, ...], ...]:
     """Seeds grouped into batches of as equal size as can be.
 
     Args:
         device_memory: bytes of the GPU, or of the machine where there is none.
+        memory: what one picture takes, FLUX.1 = 1.
     """
-    picture = canvas.render.width * canvas.render.height * _BYTES_PER_PIXEL
+    picture = canvas.render.width * canvas.render.height * _BYTES_PER_PIXEL * memory
     most = max(1, int(device_memory * _SHARE / picture))
     count = -(-len(seeds) // most)
     length = -(-len(seeds) // count)

@@ -20,65 +20,71 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Edit:
-    """What is to be done."""
+    """What is to be done, whichever family does it."""
 
-    picture: torch.Tensor  # IMAGE [1,H,W,3]
+    pictures: torch.Tensor  # IMAGE [N,H,W,3]; the first is edited, FLUX.2 may look at the others
     mask: torch.Tensor | None  # MASK [1,H,W] of the picture's size, where it is redrawn
     asked: Size  # of the result
     outpaints: bool  # the picture is drawn on beyond its borders
 
     @property
-    def family(self) -> Family:
-        """Fill redraws a part, Kontext reads what to change in the whole."""
-        return Family.FILL if self.mask is not None or self.outpaints else Family.KONTEXT
+    def families(self) -> tuple[Family, ...]:
+        """Who can do it, in order: Fill redraws a part, Kontext and FLUX.2 read what to change in the whole."""
+        return (Family.FILL,) if self.mask is not None or self.outpaints else (Family.KONTEXT, Family.FLUX2_DEV)
+
+    @property
+    def picture(self) -> torch.Tensor:
+        """The one that is edited, IMAGE [1,H,W,3]."""
+        return self.pictures[:1]
 
     @property
     def own(self) -> Size:
         """Size of the picture."""
-        return Size(self.picture.shape[2], self.picture.shape[1])
+        return Size(self.pictures.shape[2], self.pictures.shape[1])
 
-    @property
-    def drawn(self) -> Size:
-        """Size of what the model is given; a masked edit is brought to the size asked for afterwards."""
-        return self.asked if self.outpaints or self.family is Family.KONTEXT else self.own
+    def drawn_by(self, family: Family) -> Size:
+        """Size of what the model is to draw; a masked edit is brought to the size asked for afterwards."""
+        return self.own if family is Family.FILL and not self.outpaints else self.asked
 
-    def settings(self, quality: str, n: int) -> SamplingSettings:
+    def settings(self, quality: str, n: int, family: Family) -> SamplingSettings:
         """DALL·E's other knobs, translated; raises what `settings_for` raises."""
-        settings = settings_for(str(self.drawn), quality, STYLES[0], n, self.family)
-        if self.family is Family.KONTEXT:
+        settings = settings_for(str(self.drawn_by(family)), quality, STYLES[0], n, family)
+        if family is Family.KONTEXT:
             return dataclasses.replace(settings, canvas=kontext_canvas(self.own, self.asked))
         return settings
 
-    def request(self, prompt: str) -> ConversionRequest:
-        """What is to be done to the prompt: Fill's describes the result, Kontext's is an instruction."""
-        mode = PromptMode.AS_IS if self.family is Family.KONTEXT else PromptMode.CONVERT
-        return prompt_request(prompt, mode, None, str(self.drawn), self.family)
+    def request(self, prompt: str, family: Family) -> ConversionRequest:
+        """What is to be done to the prompt: Fill's describes the result, the others' is an instruction."""
+        mode = PromptMode.CONVERT if family is Family.FILL else PromptMode.AS_IS
+        return prompt_request(prompt, mode, None, str(self.drawn_by(family)), family)
 
     def notes(self, settings: SamplingSettings) -> list[str]:
         """One sentence for each thing that was mapped by rule."""
         notes = list(settings.notes)
         if self.outpaints:
             notes.append(f"The picture is {self.own}; its surroundings were drawn to fill {self.asked}.")
-        elif self.asked != self.drawn:
+        elif self.asked != self.drawn_by(settings.family):
             notes.append(f"The picture is {self.own}; it was edited at that size and then brought to {self.asked}.")
+        if len(self.pictures) > 1 and settings.family is not Family.FLUX2_DEV:
+            notes.append("Of several pictures the first was edited; FLUX.2 looks at all of them.")
         return notes
 
 
-def edit_for(picture: torch.Tensor, mask: torch.Tensor | None, size: str) -> Edit:
+def edit_for(pictures: torch.Tensor, mask: torch.Tensor | None, size: str) -> Edit:
     """What an edit comes to.
 
     Args:
-        picture: IMAGE `[1,H,W,3]`.
+        pictures: IMAGE `[N,H,W,3]`.
         mask: MASK of any size, or None; an empty one counts as none.
         size: of the result, or "auto".
 
     Raises:
         BadSize: `size` is none.
     """
-    own = Size(picture.shape[2], picture.shape[1])
+    own = Size(pictures.shape[2], pictures.shape[1])
     asked = own if size == AUTO else parse_size(size)
     redraw = masks.for_picture(mask, own) if mask is not None and masks.marks_something(mask) else None
-    return Edit(picture, redraw, asked, masks.has_room(own, asked, masked=redraw is not None))
+    return Edit(pictures, redraw, asked, masks.has_room(own, asked, masked=redraw is not None))
 
 
 def edited(
@@ -89,9 +95,11 @@ def edited(
     texts: graphs.Texts,
     seeds: Sequence[int],
 ) -> graphs.Link:
-    """IMAGE at the size asked for, one picture a seed."""
+    """IMAGE at the size asked for, one picture a seed, each drawn alone."""
     picture = edit.picture
-    if edit.family is Family.KONTEXT:
+    if settings.family is Family.FLUX2_DEV:
+        return graphs.by_reference(graph, models, settings, texts, [[seed] for seed in seeds], edit.pictures)
+    if settings.family is Family.KONTEXT:
         return graphs.kontext(graph, models, settings, texts, seeds, picture)
     redraw = picture.new_zeros(picture.shape[:3]) if edit.mask is None else edit.mask
     if edit.outpaints:
@@ -100,4 +108,8 @@ def edited(
     fill = masks.for_fill(redraw)
     show = redraw if edit.outpaints else fill.show
     images = graphs.fill(graph, models, settings, texts, seeds, picture, fill.redraw, show)
-    return images if edit.asked == edit.drawn else graphs.scaled(graph, images, edit.asked, crop="center")
+    return (
+        images
+        if edit.asked == edit.drawn_by(settings.family)
+        else graphs.scaled(graph, images, edit.asked, crop="center")
+    )

@@ -1,7 +1,7 @@
-"""The official FLUX.1 files: what ComfyUI's own graphs expect, where it lies, and where it is published.
+"""The official FLUX files: what ComfyUI's own graphs expect, where it lies, and where it is published.
 
 Names, folders and addresses are those in the workflow templates that ship with ComfyUI
-(`flux_dev_full_text_to_image.json` and its neighbours); licences are those of Black Forest Labs' model
+(`flux_dev_full_text_to_image.json`, `image_flux2_fp8.json` and their neighbours); licences are those of the model
 cards. Sizes are in GiB, rounded, and only there to tell people what to expect.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .licences import APACHE, FLUX1_DEV, MIT, Licence
+from .licences import APACHE, FLUX1_DEV, FLUX_DEV, MIT, Licence
 
 _HUGGING_FACE = "https://huggingface.co"
 
@@ -68,6 +68,31 @@ T5_FP8 = _file(
 VAE = _file("ae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/Lumina_Image_2.0_Repackaged", "split_files/vae/")
 REDUX = _file("flux1-redux-dev.safetensors", "style_models", 0.1, _NC, "Comfy-Org/Flux1-Redux-Dev")
 VISION = _file("sigclip_vision_patch14_384.safetensors", "clip_vision", 0.8, _APACHE, "Comfy-Org/sigclip_vision_384")
+FLUX2_DEV = _file(
+    "flux2_dev_fp8mixed.safetensors",
+    "diffusion_models",
+    35.5,
+    FLUX_DEV,
+    "Comfy-Org/flux2-dev",
+    "split_files/diffusion_models/",
+)
+MISTRAL_BF16 = _file(
+    "mistral_3_small_flux2_bf16.safetensors",
+    "text_encoders",
+    36.0,
+    _APACHE,
+    "Comfy-Org/flux2-dev",
+    "split_files/text_encoders/",
+)
+MISTRAL = _file(
+    "mistral_3_small_flux2_fp8.safetensors",
+    "text_encoders",
+    18.0,
+    _APACHE,
+    "Comfy-Org/flux2-dev",
+    "split_files/text_encoders/",
+)
+FLUX2_VAE = _file("flux2-vae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/flux2-dev", "split_files/vae/")
 
 OFFICIAL_FILES = (
     DEV,
@@ -84,4 +109,7 @@ OFFICIAL_FILES = (
     VAE,
     REDUX,
     VISION,
+    FLUX2_DEV,
+    MISTRAL,
+    FLUX2_VAE,
 )

@@ -7,6 +7,7 @@ of the workflow templates that ship with ComfyUI; the file is named at each reci
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,7 @@ from ..recipes import HOST_GUIDANCE
 from .installed import Installed, Loading
 from .loading import Connected
 from .noise import SeededNoise
-from .settings import Canvas, SamplingSettings
+from .settings import Canvas, Family, SamplingSettings
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,7 @@ Link = Any  # ["node id", output index], or a value that a socket of this node w
 
 
 _NOTHING = Connected()
+_REFERENCE_PIXELS = 1024 * 1024  # of a picture that FLUX.2 is shown
 
 
 class Node(Protocol):
@@ -68,6 +70,8 @@ def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Mod
         model = _load_transformer(graph, files.transformer)
     if files.t5 and files.clip_l and clip is None:
         clip = _load_encoders(graph, files.clip_l, files.t5)
+    if files.text_encoder and clip is None:
+        clip = graph.node("CLIPLoader", clip_name=files.text_encoder.name, type="flux2", device="default").out(0)
     if files.vae and vae is None:
         vae = graph.node("VAELoader", vae_name=files.vae.name).out(0)
     if files.redux:
@@ -103,7 +107,10 @@ def text_to_images(
 
 
 def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSettings) -> Link:
-    """CONDITIONING of the two texts."""
+    """CONDITIONING of the two texts; FLUX.2 reads the long one (source: `image_flux2_fp8.json`)."""
+    if settings.family is Family.FLUX2_DEV:
+        text = graph.node("CLIPTextEncode", clip=models.clip, text=texts.t5xxl).out(0)
+        return graph.node("FluxGuidance", conditioning=text, guidance=settings.guidance).out(0)
     return graph.node(
         "CLIPTextEncodeFlux",
         clip=models.clip,
@@ -126,12 +133,17 @@ def sample_batches(
         ).out(0)
     guider = graph.node("BasicGuider", model=model, conditioning=prompt).out(0)
     sampler = graph.node("KSamplerSelect", sampler_name=settings.sampler).out(0)
-    sigmas = graph.node(
-        "BasicScheduler", model=model, scheduler=settings.scheduler, steps=settings.steps, denoise=1.0
-    ).out(0)
+    empty = "EmptySD3LatentImage"
+    if settings.family is Family.FLUX2_DEV:
+        empty = "EmptyFlux2LatentImage"
+        sigmas = graph.node("Flux2Scheduler", steps=settings.steps, width=width, height=height).out(0)
+    else:
+        sigmas = graph.node(
+            "BasicScheduler", model=model, scheduler=settings.scheduler, steps=settings.steps, denoise=1.0
+        ).out(0)
     images = None
     for seeds in batches:
-        latent = graph.node("EmptySD3LatentImage", width=width, height=height, batch_size=len(seeds)).out(0)
+        latent = graph.node(empty, width=width, height=height, batch_size=len(seeds)).out(0)
         noise = graph.node("RandomNoise", noise_seed=seeds[0]).out(0) if len(seeds) == 1 else SeededNoise(tuple(seeds))
         sampled = graph.node(
             "SamplerCustomAdvanced", noise=noise, guider=guider, sampler=sampler, sigmas=sigmas, latent_image=latent
@@ -210,6 +222,31 @@ def kontext(
         sampled = _ksampler(graph, models.model, settings, seed, positive, negative, latent)
         images = joined(graph, images, graph.node("VAEDecode", samples=sampled, vae=models.vae).out(0))
     return scaled(graph, images, settings.canvas.asked, crop="center")
+
+
+def by_reference(
+    graph: Builder,
+    models: Models,
+    settings: SamplingSettings,
+    texts: Texts,
+    batches: Sequence[Sequence[int]],
+    pictures: torch.Tensor,
+) -> Link:
+    """IMAGE: what the text says of the pictures it is shown, one picture a seed. Source: `image_flux2_fp8.json`.
+
+    Args:
+        pictures: IMAGE `[N,H,W,3]`; the text may name them by their order. Shown at about a megapixel, as the template
+            does by ImageScaleToTotalPixels, whose inputs differ between hosts.
+    """
+    prompt = encode(graph, models, texts, settings)
+    _, height, width, _ = pictures.shape
+    scale = math.sqrt(_REFERENCE_PIXELS / (width * height))
+    for index in range(len(pictures)):
+        one = pictures[index : index + 1]
+        shown = scaled(graph, one, (round(width * scale), round(height * scale)), crop="disabled")
+        latent = graph.node("VAEEncode", pixels=shown, vae=models.vae).out(0)
+        prompt = graph.node("ReferenceLatent", conditioning=prompt, latent=latent).out(0)
+    return sample_batches(graph, models, settings, prompt, batches)
 
 
 def variations(

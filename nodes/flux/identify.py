@@ -1,6 +1,6 @@
 """What a weights file is good for, told by its header and, where shapes cannot tell, by its name.
 
-A header is known by what FLUX.1's part must have, and turned away by anything that part cannot have. Three
+A header is known by what FLUX's part must have, and turned away by anything that part cannot have. Three
 things look alike in a header, and there the name decides:
 
 - Krea, Kontext and dev have the same shapes: "krea" and "kontext" in the name tell them from dev.
@@ -29,6 +29,7 @@ _PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
 _BLOCKS = (19, 1)  # double blocks of FLUX.1, and of stand-ins to try graphs with; pruned ones (lite, mini) are others
 _T5_VOCABULARY = 32128  # UMT5 has 256384, mT5 250112
 _CLIP_VOCABULARY = 49408
+_MISTRAL_WIDTH = 5120
 _OTHER_SCHNELL = re.compile(r"de-?_?distill|undistill|openflux|libreflux")
 _OTHER_T5 = re.compile(r"flan|pile|umt5|mt5")
 _OTHER_CLIP = re.compile(r"laion|metaclip|dfn|siglip")
@@ -47,6 +48,8 @@ class Part(Enum):
     VAE = "vae"
     REDUX = "redux"
     VISION = "clip vision"
+    MISTRAL = "mistral 3 small"  # what FLUX.2-dev reads with
+    FLUX2_VAE = "FLUX.2 vae"
     UNCLEAR = "autoencoder"  # FLUX.1's or Stable Diffusion 3's; chosen by nothing
     NF4 = "transformer in NF4"  # the host's own loaders do not read it; chosen by nothing
 
@@ -61,7 +64,7 @@ class Identity:
 
 
 def identify(header: Header, name: str, detect: Detector | None = None) -> Identity | None:
-    """What the tensors are, or None if nothing FLUX.1 needs.
+    """What the tensors are, or None if nothing FLUX.1 or FLUX.2-dev needs.
 
     Args:
         name: the file's name, with its sub-folder.
@@ -71,14 +74,18 @@ def identify(header: Header, name: str, detect: Detector | None = None) -> Ident
     if any(".quant_state." in key for key in header.tensors):
         return Identity(Part.NF4) if any("double_blocks.0.img_attn.qkv" in key for key in header.tensors) else None
     for prefix in _PREFIXES:
-        if _is_flux1(header, prefix) and (detect is None or _is_flux1_to_the_host(header, prefix, detect)):
+        if _is_flux1(header, prefix) and (detect is None or _image_model(header, prefix, detect) == "flux"):
             whole = all(_has(header, part) for part in ("text_encoders.", "vae."))
             part = Part.CHECKPOINT if whole else Part.TRANSFORMER
             return Identity(part, _family(header, prefix, base_name(lower)), _is_gguf(header))
+    if _is_flux2_dev(header) and (detect is None or _image_model(header, "", detect) == "flux2"):
+        return Identity(Part.TRANSFORMER, Family.FLUX2_DEV, _is_gguf(header))
     if _is_t5(header) and not _OTHER_T5.search(lower):
         return Identity(Part.T5, gguf=_is_gguf(header))
     if _is_gguf(header):
         return None  # of the other parts there are no loaders for it
+    if "tekken_model" in header.tensors and _shape(header, "model.embed_tokens.weight")[1:] == (_MISTRAL_WIDTH,):
+        return Identity(Part.MISTRAL)
     if _is_clip_l(header) and not _OTHER_CLIP.search(lower):
         return Identity(Part.CLIP_L)
     if _shape(header, "redux_down.weight")[:1] == (4096,):
@@ -99,9 +106,20 @@ def _is_flux1(header: Header, prefix: str) -> bool:
     )
 
 
-def _is_flux1_to_the_host(header: Header, prefix: str, detect: Detector) -> bool:
+def _is_flux2_dev(header: Header) -> bool:
+    """By the width of what it reads; FLUX.2 klein reads other encoders."""
+    return (
+        "double_stream_modulation_img.lin.weight" in header.tensors
+        and _shape(header, "img_in.weight")[1:] == (128,)
+        and _shape(header, "txt_in.weight")[1:] == (3 * _MISTRAL_WIDTH,)
+        and not any("controlnet" in key or "lora_" in key for key in header.tensors)
+    )
+
+
+def _image_model(header: Header, prefix: str, detect: Detector) -> str | None:
+    """What the host takes a transformer for."""
     config = detect({name: tensor.shape for name, tensor in header.tensors.items()}, prefix)
-    return config is not None and config.get("image_model") == "flux"
+    return None if config is None else config.get("image_model")
 
 
 def _family(header: Header, prefix: str, lower: str) -> Family | None:
@@ -139,6 +157,8 @@ def _is_clip_l(header: Header) -> bool:
 
 
 def _autoencoder(header: Header, lower: str) -> Identity | None:
+    if _shape(header, "bn.running_mean") == (128,) and _shape(header, "decoder.conv_in.weight")[1:2] == (32,):
+        return Identity(Part.FLUX2_VAE)
     latent = _shape(header, "decoder.conv_in.weight") or _shape(header, "taesd_decoder.1.weight")
     if len(latent) != 4 or latent[1] != 16:  # video models have a fifth edge
         return None

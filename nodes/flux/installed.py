@@ -71,6 +71,7 @@ class Loading:
     vae: Installed | None = None
     redux: Installed | None = None
     vision: Installed | None = None
+    text_encoder: Installed | None = None  # of a family that reads with one
 
     def as_info(self) -> dict[str, str]:
         """Part → folder/name, for `info`."""
@@ -78,6 +79,7 @@ class Loading:
             "model": self.transformer or self.checkpoint,
             "t5xxl": self.t5,
             "clip_l": self.clip_l,
+            "text_encoder": self.text_encoder,
             "vae": self.vae,
             "redux": self.redux,
             "clip_vision": self.vision,
@@ -104,6 +106,8 @@ _FOLDERS_OF = {
     Part.VAE: ("vae",),
     Part.REDUX: ("style_models",),
     Part.VISION: ("clip_vision",),
+    Part.MISTRAL: ("text_encoders",),
+    Part.FLUX2_VAE: ("vae",),
 }
 
 _OFFICIAL = {
@@ -112,7 +116,13 @@ _OFFICIAL = {
     Family.SCHNELL: (files.SCHNELL, files.SCHNELL_CHECKPOINT),
     Family.FILL: (files.FILL,),
     Family.KONTEXT: (files.KONTEXT,),
+    Family.FLUX2_DEV: (files.FLUX2_DEV,),
 }
+# What stands beside a transformer: part → its official files, the one to name where it is missing first.
+_FLUX1_ENCODERS = {Part.T5: (files.T5_FP16, files.T5_FP8), Part.CLIP_L: (files.CLIP_L,)}
+_ENCODERS = {Family.FLUX2_DEV: {Part.MISTRAL: (files.MISTRAL, files.MISTRAL_BF16)}}
+_AUTOENCODERS = {Family.FLUX2_DEV: {Part.FLUX2_VAE: (files.FLUX2_VAE,)}}
+_FLUX1_AUTOENCODER = {Part.VAE: (files.VAE,)}
 
 
 def licence_of(family: Family) -> Licence:
@@ -125,7 +135,6 @@ _NOT_CHOSEN = {
     "if it is FLUX.1's, rename it to ae.safetensors or connect it to `vae`.",
     Part.NF4: "is in NF4, which ComfyUI's own loaders do not read; connect its loader to `model`.",
 }
-_TEXT_ENCODERS = (files.T5_FP16, files.T5_FP8, files.CLIP_L)
 
 
 def take_inventory(listing: Iterable[tuple[str, str, Path]], detect: Detector | None = None) -> Inventory:
@@ -180,15 +189,17 @@ def choose(inventory: Inventory, families: Sequence[Family], *, clip: bool = Tru
         NothingInstalled: says which files are needed, and what is wrong with those that are there.
     """
     found = [(family, file) for family in families for file in _models(inventory, family)]
-    lacking = _lacking_beside_a_transformer(inventory, clip=clip, vae=vae)
     for family, file in found:
         if file.identity.part is Part.CHECKPOINT:
             return Loading(family, checkpoint=file)
-        if not lacking:
+        if not _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae):
             return _with_encoders(inventory, Loading(family, transformer=file), clip=clip, vae=vae)
     if found:
-        raise NothingInstalled(_missing(f"{found[0][0].value} lacks a file", lacking, inventory))
-    raise NothingInstalled(_missing(f"{families[0].value} is not installed", _OFFICIAL[families[0]][:1], inventory))
+        family = found[0][0]
+        lacking = _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae)
+        raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
+    family = families[0]
+    raise NothingInstalled(_missing(f"{family.value} is not installed", _OFFICIAL[family][:1], inventory, family))
 
 
 def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> Loading:
@@ -197,20 +208,20 @@ def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bo
     Raises:
         NothingInstalled: one of them is not there.
     """
-    if lacking := _lacking_beside_a_transformer(inventory, clip=clip, vae=vae):
-        raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory))
+    if lacking := _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae):
+        raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
     return _with_encoders(inventory, Loading(family), clip=clip, vae=vae)
 
 
-def choose_part(inventory: Inventory, part: Part, official: OfficialFile) -> Installed:
-    """One file of a kind, e.g. Redux's.
+def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family: Family) -> Installed:
+    """One file of a kind, e.g. Redux's, that is used with `family`.
 
     Raises:
         NothingInstalled: there is none.
     """
     found = inventory.find(part, official=(official,))
     if found is None:
-        raise NothingInstalled(_missing(f"The {part.value} model is not installed", (official,), inventory))
+        raise NothingInstalled(_missing(f"The {part.value} model is not installed", (official,), inventory, family))
     return found
 
 
@@ -222,23 +233,34 @@ def _models(inventory: Inventory, family: Family) -> list[Installed]:
     return [file for file in both if file]
 
 
-def _lacking_beside_a_transformer(inventory: Inventory, *, clip: bool, vae: bool) -> list[OfficialFile]:
-    wanted = {Part.T5: (clip, files.T5_FP16), Part.CLIP_L: (clip, files.CLIP_L), Part.VAE: (vae, files.VAE)}
-    return [official for part, (needed, official) in wanted.items() if needed and not inventory.find(part)]
+def _beside(family: Family, *, clip: bool, vae: bool) -> dict[Part, tuple[OfficialFile, ...]]:
+    """What a family's transformer needs, of what is asked for."""
+    encoders = _ENCODERS.get(family, _FLUX1_ENCODERS) if clip else {}
+    return {**encoders, **(_AUTOENCODERS.get(family, _FLUX1_AUTOENCODER) if vae else {})}
+
+
+def _lacking_beside_a_transformer(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> list[OfficialFile]:
+    needed = _beside(family, clip=clip, vae=vae)
+    return [official[0] for part, official in needed.items() if not inventory.find(part)]
 
 
 def _with_encoders(inventory: Inventory, loading: Loading, *, clip: bool, vae: bool) -> Loading:
+    found = {
+        part: inventory.find(part, official=official)
+        for part, official in _beside(loading.family, clip=clip, vae=vae).items()
+    }
     return replace(
         loading,
-        t5=inventory.find(Part.T5, official=_TEXT_ENCODERS) if clip else None,
-        clip_l=inventory.find(Part.CLIP_L, official=_TEXT_ENCODERS) if clip else None,
-        vae=inventory.find(Part.VAE, official=(files.VAE,)) if vae else None,
+        t5=found.get(Part.T5),
+        clip_l=found.get(Part.CLIP_L),
+        text_encoder=found.get(Part.MISTRAL),
+        vae=found.get(Part.VAE) or found.get(Part.FLUX2_VAE),
     )
 
 
-def _missing(what: str, needed: Sequence[OfficialFile], inventory: Inventory) -> str:
+def _missing(what: str, needed: Sequence[OfficialFile], inventory: Inventory, family: Family) -> str:
     """The whole list: whoever lacks the model needs the encoders too, and should not learn it file by file."""
-    encoders = _lacking_beside_a_transformer(inventory, clip=True, vae=True)
+    encoders = _lacking_beside_a_transformer(inventory, family, clip=True, vae=True)
     lacking = list(needed) if set(needed) <= set(encoders) else [*needed, *encoders]
     listed = "; ".join(str(file) for file in lacking)
     wrong = f" (unusable: {' '.join(inventory.rejected)})" if inventory.rejected else ""

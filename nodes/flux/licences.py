@@ -41,6 +41,12 @@ FLUX1_DEV = Licence(
     "weights for non-commercial use only; what you draw may be used for any purpose",
     commercial=False,
 )
+FLUX_DEV = Licence(
+    "FLUX [dev] Non-Commercial License v2.0",
+    "https://huggingface.co/black-forest-labs/FLUX.2-dev",
+    "weights for non-commercial use only; what you draw may be used for any purpose",
+    commercial=False,
+)
 APACHE = Licence(
     "Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", "free to use, commercially too", commercial=True
 )

@@ -82,18 +82,18 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
         (family,) = wanted.permitted([_checked_family(connected.model, wanted.named())])
         loading = choose_encoders(installed, family, clip=clip, vae=vae)
     if wanted.redux and connected.style_model is None:
-        loading = replace(loading, redux=choose_part(installed, Part.REDUX, files.REDUX))
+        loading = replace(loading, redux=choose_part(installed, Part.REDUX, files.REDUX, loading.family))
     if wanted.redux and connected.clip_vision is None:
-        loading = replace(loading, vision=choose_part(installed, Part.VISION, files.VISION))
+        loading = replace(loading, vision=choose_part(installed, Part.VISION, files.VISION, loading.family))
     return loading
 
 
 def files_used(loading: Loading, connected: Connected) -> dict[str, str]:
     """Part → folder/name, or "connected"; for `info`."""
+    encoders = ("text_encoder",) if loading.family is Family.FLUX2_DEV else ("t5xxl", "clip_l")
     sockets = {
         "model": connected.model,
-        "t5xxl": connected.clip,
-        "clip_l": connected.clip,
+        **dict.fromkeys(encoders, connected.clip),
         "vae": connected.vae,
         "redux": connected.style_model,
         "clip_vision": connected.clip_vision,
@@ -108,7 +108,7 @@ def _checked_family(model: Any, families: Sequence[Family]) -> Family:
     if family is Family.DEV and (alike := [one for one in families if one in (Family.KONTEXT, Family.KREA)]):
         return alike[0]  # by their shapes they are dev
     raise BadSetting(
-        f"The connected model is {family.value if family else 'no FLUX.1 model'}, and this needs "
+        f"The connected model is {family.value if family else 'none that is known here'}, and this needs "
         f"{' or '.join(one.value for one in families)}; connect that, or leave `model` open."
     )
 
@@ -116,6 +116,8 @@ def _checked_family(model: Any, families: Sequence[Family]) -> Family:
 def _family_of(model: Any) -> Family | None:
     """Family of a loaded MODEL, by the configuration that the host read from its weights."""
     config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
+    if config.get("image_model") == "flux2" and config.get("guidance_embed"):
+        return Family.FLUX2_DEV
     if config.get("image_model") != "flux":
         return None
     if config.get("in_channels") == 96:

@@ -22,11 +22,13 @@ from ..recipes import HOST_GUIDANCE, RECIPES
 from .settings import (
     AUTO,
     MAX_N,
+    MAX_REFERENCES,
     MAX_SEED,
     QUALITIES,
     SIZES,
     STYLES,
     Family,
+    checked,
     redux_weight,
     seeds_for,
     settings_for,
@@ -43,7 +45,10 @@ if TYPE_CHECKING:
 CATEGORY = f"{schema.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
 _DEV, _SCHNELL = RECIPES[Family.DEV.value], RECIPES[Family.SCHNELL.value]
-_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL)
+_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL, Family.FLUX2_DEV)
+_GENERATING = [family.value for family in _DRAWING]
+_EDITING = [Family.FILL.value, Family.KONTEXT.value, Family.FLUX2_DEV.value]
+_VARYING = (Family.DEV, Family.KREA, Family.SCHNELL)  # with Redux
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
 
@@ -100,14 +105,14 @@ def _seed() -> io.Input:
     )
 
 
-def _draw_with() -> io.Input:
+def _draw_with(names: Sequence[str], automatic: str = "auto: the first that is installed, in this order.") -> io.Input:
     return io.Combo.Input(
         "draw_with",
-        options=[AUTO, *(family.value for family in _DRAWING)],
+        options=[AUTO, *names],
         default=AUTO,
         optional=True,
-        tooltip="Which model draws. auto: the first that is installed, in this order. One that is not installed tells "
-        "which files it needs. Licences of the weights: FLUX.1-schnell may be used commercially, dev and Krea may not.",
+        tooltip=f"Which model draws. {automatic} One that is not installed tells which files it needs. Of all these "
+        "weights FLUX.1-schnell's may be used commercially.",
     )
 
 
@@ -164,8 +169,8 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                     default=PromptMode.CONVERT.value,
                     tooltip="convert: turn the DALL·E prompt into FLUX's by rules. as is: draw it to the letter.",
                 ),
-                _draw_with(),
-                _model("FLUX.1-dev, Krea or schnell."),
+                _draw_with(_GENERATING),
+                _model("FLUX.1-dev, Krea, schnell or FLUX.2-dev."),
                 _clip(),
                 _vae(),
                 Rewriter.Input("rewriter", optional=True, tooltip="An LLM that writes the prompt out, as ChatGPT did."),
@@ -224,7 +229,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, connected)
-        batches = batches_for(seeds, settings.canvas, device_memory())
+        batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[loading.family.value].memory)
         images = graphs.text_to_images(graph, models, settings, used.texts, batches)
         info = local_info(
             "generate",
@@ -255,8 +260,8 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 io.Image.Input(
                     "image",
                     optional=True,
-                    tooltip="The picture to edit; the first one of a batch. Without one the prompt is drawn, as "
-                    "DALL·E 2 did.",
+                    tooltip="The picture to edit; of a batch the first, and FLUX.2 looks at all of it. Without one the "
+                    "prompt is drawn, as DALL·E 2 did.",
                 ),
                 io.Mask.Input(
                     "mask",
@@ -268,7 +273,12 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 _quality(),
                 _n(),
                 _seed(),
-                _model("FLUX.1-Fill-dev if there is a mask or a larger size, FLUX.1-Kontext-dev if not."),
+                _draw_with(
+                    _EDITING,
+                    "auto: Fill where there is a mask or a larger size, else Kontext or FLUX.2. One that "
+                    "cannot do the edit leaves it to the one that can, and info says so.",
+                ),
+                _model("FLUX.1-Fill-dev if there is a mask or a larger size, FLUX.1-Kontext-dev or FLUX.2 if not."),
                 _clip(),
                 _vae(),
                 _policy(),
@@ -297,6 +307,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
         quality: str,
         n: int,
         seed: int,
+        draw_with: str = AUTO,
         image: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
         model: Any = None,
@@ -310,24 +321,29 @@ class DalleFluxLocalEdit(io.ComfyNode):
         from .local_info import local_info
         from .texts import PromptUsed
 
+        named = checked(draw_with, (AUTO, *_EDITING), "draw_with")
         if image is None:
             size = SIZES[0] if size == AUTO else size
             mode = PromptMode.CONVERT.value
+            draws = draw_with if draw_with in _GENERATING else AUTO
             return await DalleFluxLocalGenerate.execute(
-                prompt, size, quality, STYLES[1], n, seed, mode, model=model, clip=clip, vae=vae, policy=policy
+                prompt, size, quality, STYLES[1], n, seed, mode, draws, model, clip, vae, policy=policy
             )
         connected = Connected(model, clip, vae)
-        edit = edits.edit_for(image[:1, :, :, :3], mask, size)
-        wanted = _wanted((edit.family,))
+        edit = edits.edit_for(image[:MAX_REFERENCES, :, :, :3], mask, size)
+        able = [family.value for family in edit.families]
+        wanted = _wanted(edit.families, named if named in able else AUTO)
         loading = loading_for(_installed(), wanted, connected)
-        settings = edit.settings(quality, n)
-        used = PromptUsed(prompt, await texts(edit.request(prompt)))
+        settings = edit.settings(quality, n, loading.family)
+        used = PromptUsed(prompt, await texts(edit.request(prompt, loading.family)))
         await hold_back_prompt(prompt, policy, used.drawn)
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
         images = edits.edited(graph, graphs.load(graph, loading, connected), edit, settings, used.texts, seeds)
         notes = edit.notes(settings)
+        if named not in (AUTO, *able):
+            notes.append(f"{named} cannot do this edit, so {loading.family.value} did.")
         info = local_info(
             "edit",
             loading,
@@ -363,7 +379,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
                     step=0.05,
                     tooltip="How close to the picture: 1 is a near-copy, 0 is loosely inspired by it.",
                 ),
-                _draw_with(),
+                _draw_with([family.value for family in _VARYING]),
                 _model("FLUX.1-dev, Krea or schnell."),
                 _clip(),
                 _vae(),
@@ -418,7 +434,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
 
         weight = redux_weight(strength)
         connected = Connected(model, clip, vae, style_model, clip_vision)
-        wanted = _wanted(_DRAWING, draw_with, redux=True)
+        wanted = _wanted(_VARYING, draw_with, redux=True)
         loading = loading_for(_installed(), wanted, connected)
         settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
         seeds = seeds_for(seed, n)

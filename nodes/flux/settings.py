@@ -1,4 +1,4 @@
-"""What DALL·E's four knobs mean on FLUX.1.
+"""What DALL·E's four knobs mean on FLUX.
 
 quality: steps; style: guidance, and the wording of the prompt (see the room `prompts`); both by the table in
 `recipes`. size: see `canvas_for`. n: picture number i (from 0) is drawn from seed + i, so each can be had alone.
@@ -25,6 +25,7 @@ EDGE_STEP = 16  # px; 8 of the autoencoder times 2 of FLUX's patches
 MIN_RENDER_PIXELS = 512 * 512  # smaller pictures are drawn at this many and scaled down
 MAX_RENDER_PIXELS = 2048 * 1024  # top of FLUX.1's trained range, 2 megapixels
 MAX_RATIO = 4.0  # long edge to short edge
+MAX_REFERENCES = 10  # pictures that FLUX.2 is shown at once
 MAX_SEED = 2**64 - 1  # the host's samplers take 64 bits
 
 
@@ -50,6 +51,7 @@ class Family(Enum):
     SCHNELL = "FLUX.1-schnell"
     FILL = "FLUX.1-Fill-dev"
     KONTEXT = "FLUX.1-Kontext-dev"
+    FLUX2_DEV = "FLUX.2-dev"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Canvas:
 class SamplingSettings:
     """One request's knobs, in FLUX's terms."""
 
+    family: Family
     canvas: Canvas
     n: int
     steps: int
@@ -98,6 +101,7 @@ def settings_for(size: str, quality: str, style: str, n: int, family: Family = F
     """
     recipe = RECIPES[family.value]
     return SamplingSettings(
+        family=family,
         canvas=canvas_for(parse_size(size)),
         n=checked_n(n),
         steps=recipe.steps(checked(quality, QUALITIES, "quality")),

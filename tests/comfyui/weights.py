@@ -1,4 +1,4 @@
-"""Stand-in FLUX weights: the official file names and key layout, at toy sizes.
+"""Stand-in FLUX.1 and FLUX.2 weights: the official file names and key layout, at toy sizes.
 
 FLUX.1-dev is 22 GB and no test machine has it. With these files the official graphs run unchanged, at full
 picture sizes and steps, in seconds on two CPU cores. The pictures are noise; loaders, samplers, masks,
@@ -9,8 +9,10 @@ Everything is drawn from fixed seeds: the same files come out each time.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
+import json
 import math
 import os
 import shutil
@@ -37,6 +39,9 @@ CLIP_HIDDEN = 64
 VISION_WIDTH = 1152
 VISION_HIDDEN = 64
 FLUX_CHANNELS, FILL_CHANNELS, CONTROL_CHANNELS = 16, 96, 32  # latent channels that the transformer reads
+FLUX2_CHANNELS = 128
+MISTRAL_WIDTH, MISTRAL_HIDDEN, MISTRAL_LAYERS = 5120, 64, 4
+AUTOENCODER2_WIDTH = 32  # the true one has 128; its norms need 32
 
 _MARKER = "stand-in-weights"  # holds the recipe's digest; written last
 _REAL = 0.5  # a file of at least this share of the official size is no stand-in
@@ -109,6 +114,9 @@ def _recipes() -> dict[str, Callable[[Path], Weights | str]]:
         "vae/ae.safetensors": lambda path: _small_autoencoder(_Draw("vae")),
         "style_models/flux1-redux-dev.safetensors": lambda path: _redux(_Draw("redux")),
         "clip_vision/sigclip_vision_patch14_384.safetensors": lambda path: _vision(_Draw("vision")),
+        "diffusion_models/flux2_dev_fp8mixed.safetensors": lambda path: _flux2(_Draw("flux2")),
+        "text_encoders/mistral_3_small_flux2_fp8.safetensors": lambda path: _mistral(_Draw("mistral")),
+        "vae/flux2-vae.safetensors": lambda path: _autoencoder2(_Draw("vae2")),
         "loras/my-brand-style.safetensors": lambda path: _lora(_Draw("lora")),
         "checkpoints/flux1-dev-fp8.safetensors": lambda path: _checkpoint(_Draw("checkpoint"), guidance=True),
     }
@@ -177,6 +185,101 @@ def transformer(
         weights |= {f"{name}.norm.{part}_norm.scale": scale.clone() for part in ("query", "key")}
     weights |= draw.linear("final_layer.linear", 4 * FLUX_CHANNELS, hidden)
     return weights | draw.linear("final_layer.adaLN_modulation.1", 2 * hidden, hidden)
+
+
+def _flux2(draw: _Draw) -> Weights:
+    """FLUX.2-dev's transformer; the true one has hidden 6144, 8 double and 48 single blocks."""
+    import torch
+
+    def linear(name: str, out: int, into: int) -> Weights:
+        return draw.linear(name, out, into, bias=False)
+
+    weights = linear("img_in", HIDDEN, FLUX2_CHANNELS) | linear("txt_in", HIDDEN, 3 * MISTRAL_WIDTH)
+    for name in ("time_in", "guidance_in"):
+        weights |= linear(f"{name}.in_layer", HIDDEN, 256) | linear(f"{name}.out_layer", HIDDEN, HIDDEN)
+    for stream in ("img", "txt"):
+        name = f"double_blocks.0.{stream}"
+        weights |= linear(f"double_stream_modulation_{stream}.lin", 6 * HIDDEN, HIDDEN)
+        weights |= linear(f"{name}_attn.qkv", 3 * HIDDEN, HIDDEN) | linear(f"{name}_attn.proj", HIDDEN, HIDDEN)
+        scales = [f"{name}_attn.norm.{part}_norm.scale" for part in ("query", "key")]
+        weights |= {scale: torch.ones(HIDDEN, dtype=torch.bfloat16) for scale in scales}
+        weights |= linear(f"{name}_mlp.0", 6 * HIDDEN, HIDDEN) | linear(f"{name}_mlp.2", HIDDEN, 3 * HIDDEN)
+    weights |= linear("single_stream_modulation.lin", 3 * HIDDEN, HIDDEN)
+    weights |= linear("final_layer.linear", FLUX2_CHANNELS, HIDDEN)
+    return weights | linear("final_layer.adaLN_modulation.1", 2 * HIDDEN, HIDDEN)
+
+
+def _mistral(draw: _Draw) -> Weights:
+    """Four narrow layers of Mistral Small 3, and a vocabulary of single bytes in the format of its tokenizer."""
+    import torch
+
+    marks = [f"<SPECIAL_{rank}>" for rank in range(20)]
+    marks[:5] = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"]
+    marks[17:19] = ["[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"]
+    tokens = {
+        "config": {"default_vocab_size": 256 + len(marks)},
+        "vocab": [{"rank": n, "token_bytes": base64.b64encode(bytes([n])).decode()} for n in range(256)],
+        "special_tokens": [{"rank": rank, "token_str": mark} for rank, mark in enumerate(marks)],
+    }
+    weights = {
+        "tekken_model": torch.tensor(list(json.dumps(tokens).encode()), dtype=torch.uint8),
+        "model.embed_tokens.weight": draw.tensor(256 + len(marks), MISTRAL_WIDTH, scale=1.0),
+    }
+    for layer in (f"model.layers.{index}" for index in range(MISTRAL_LAYERS)):
+        for part in ("q", "k", "v"):
+            weights |= draw.linear(f"{layer}.self_attn.{part}_proj", 128, MISTRAL_WIDTH, bias=False)
+        weights |= draw.linear(f"{layer}.self_attn.o_proj", MISTRAL_WIDTH, 128, bias=False)
+        for part in ("gate", "up"):
+            weights |= draw.linear(f"{layer}.mlp.{part}_proj", MISTRAL_HIDDEN, MISTRAL_WIDTH, bias=False)
+        weights |= draw.linear(f"{layer}.mlp.down_proj", MISTRAL_WIDTH, MISTRAL_HIDDEN, bias=False)
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            weights |= draw.norm(f"{layer}.{norm}", MISTRAL_WIDTH, bias=False)
+    return weights
+
+
+def _autoencoder2(draw: _Draw) -> Weights:
+    """FLUX.2's: the usual autoencoder of latent diffusion, with 32 channels and a batch norm of its latents."""
+    import torch
+
+    edges = [AUTOENCODER2_WIDTH * factor for factor in (1, 2, 4, 4)]
+    widest = edges[-1]
+
+    def conv(name: str, out: int, into: int, size: int = 3) -> Weights:
+        scale = 1 / math.sqrt(size * size * into)
+        return {f"{name}.weight": draw.tensor(out, into, size, size, scale=scale), f"{name}.bias": draw.tensor(out)}
+
+    def block(name: str, out: int, into: int) -> Weights:
+        weights = draw.norm(f"{name}.norm1", into) | conv(f"{name}.conv1", out, into)
+        weights |= draw.norm(f"{name}.norm2", out) | conv(f"{name}.conv2", out, out)
+        return weights | (conv(f"{name}.nin_shortcut", out, into, 1) if out != into else {})
+
+    def middle(name: str) -> Weights:
+        weights = block(f"{name}.block_1", widest, widest) | block(f"{name}.block_2", widest, widest)
+        weights |= draw.norm(f"{name}.attn_1.norm", widest)
+        for part in ("q", "k", "v", "proj_out"):
+            weights |= conv(f"{name}.attn_1.{part}", widest, widest, 1)
+        return weights
+
+    weights = conv("encoder.conv_in", edges[0], 3) | middle("encoder.mid")
+    into = edges[0]
+    for level, out in enumerate(edges):
+        for index in range(2):
+            weights |= block(f"encoder.down.{level}.block.{index}", out, into)
+            into = out
+        if level < 3:
+            weights |= conv(f"encoder.down.{level}.downsample.conv", out, out)
+    weights |= draw.norm("encoder.norm_out", widest) | conv("encoder.conv_out", 64, widest)
+    weights |= conv("decoder.conv_in", widest, 32) | middle("decoder.mid")
+    into = widest
+    for level in (3, 2, 1, 0):
+        for index in range(3):
+            weights |= block(f"decoder.up.{level}.block.{index}", edges[level], into)
+            into = edges[level]
+        if level:
+            weights |= conv(f"decoder.up.{level}.upsample.conv", into, into)
+    weights |= draw.norm("decoder.norm_out", into) | conv("decoder.conv_out", 3, into)
+    weights |= conv("quant_conv", 64, 64, 1) | conv("post_quant_conv", 32, 32, 1)
+    return weights | {"bn.running_mean": torch.zeros(128), "bn.running_var": torch.ones(128)}
 
 
 def _t5(draw: _Draw) -> Weights:

@@ -364,3 +364,26 @@ def test_only_commercial_holds_from_the_moment_it_is_written(comfyui, picture):
             assert "may not be used commercially" in comfyui.run(refused).error
     finally:
         named.unlink()
+
+
+def test_flux2_draws_and_edits_by_several_pictures(comfyui, picture):
+    drawn = comfyui.run(generate(draw_with="FLUX.2-dev", seed=71))
+    assert (info(drawn)["model"], info(drawn)["steps"], info(drawn)["guidance"]) == ("FLUX.2-dev", 20, 4.0)
+    assert set(info(drawn)["files"]) == {"model", "text_encoder", "vae"}
+    assert info(drawn)["licence"]["name"].startswith("FLUX [dev] Non-Commercial License v2")
+    (one,) = pictures(comfyui, drawn)
+    assert one.shape == (256, 256, 3)
+    (again,) = pictures(comfyui, comfyui.run(generate(draw_with="FLUX.2-dev", seed=70, n=2)))[1:]
+    assert np.abs(again - one).max() <= 1, "picture number i is drawn from seed + i"
+    graph = edit("plain.png", masked=False, draw_with="FLUX.2-dev", image=["6", 0])
+    graph["5"] = node("EmptyImage", width=200, height=136, batch_size=1, color=0xFF0000)
+    graph["6"] = node("ImageBatch", image1=["4", 0], image2=["5", 0])
+    edited = comfyui.run(graph)
+    assert info(edited)["model"] == "FLUX.2-dev"
+    assert pictures(comfyui, edited)[0].shape == (136, 200, 3)
+
+
+def test_an_edit_with_a_mask_is_left_to_fill_and_says_so(comfyui, picture):
+    told = info(comfyui.run(edit(draw_with="FLUX.2-dev", seed=72)))
+    assert told["model"] == "FLUX.1-Fill-dev"
+    assert "FLUX.2-dev cannot do this edit, so FLUX.1-Fill-dev did." in told["notes"]

@@ -16,12 +16,25 @@ import comfy.clip_vision
 import comfy.model_detection
 import comfy.sd
 import comfy.taesd.taesd
+import comfy.text_encoders.flux
 import comfy.text_encoders.long_clipl
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
 HIDDEN = 32
-SMALL_TRANSFORMER = {"num_heads": 1, "axes_dim": [8, 12, 12]}
+SMALL_TRANSFORMERS = {
+    "flux": {"num_heads": 1, "axes_dim": [8, 12, 12]},
+    "flux2": {"num_heads": 1, "axes_dim": [8, 8, 8, 8]},
+}
+SMALL_MISTRAL = {
+    "vocab_size": 276,
+    "intermediate_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+}
+MISTRAL_LAYERS = [1, 2, 3]  # that are read; of 30 the host reads 10, 20 and 30
+AUTOENCODER2_WIDTH = 32
 SMALL_TEXT_ENCODERS = {
     "t5xxl_model_config": {"num_layers": 1, "num_heads": 1, "d_ff": 128},
     "clip_l_model_config": {"num_hidden_layers": 2, "intermediate_size": 64},
@@ -44,19 +57,24 @@ _load_text_encoders = comfy.sd.load_text_encoder_state_dicts
 _load_checkpoint = comfy.sd.load_state_dict_guess_config
 _load_vision = comfy.clip_vision.load_clipvision_from_sd
 _make_vae = comfy.sd.VAE.__init__
+_make_autoencoder = comfy.sd.AutoencoderKL
+_narrow_autoencoder = False
 _options_for_long_clip = comfy.text_encoders.long_clipl.model_options_long_clip
 
 
 def detect_unet_config(*args: Any, **kwargs: Any) -> Any:
     config = _detect_unet_config(*args, **kwargs)
-    if config and config.get("image_model") == "flux" and config.get("hidden_size") == HIDDEN:
-        config |= SMALL_TRANSFORMER
+    if config and config.get("hidden_size") == HIDDEN:
+        config |= SMALL_TRANSFORMERS.get(config.get("image_model"), {})
     return config
 
 
 def load_text_encoders(state_dicts: Any = (), *args: Any, **kwargs: Any) -> Any:
     if any(_is_small_text(weights) for weights in state_dicts):
         kwargs["model_options"] = {**SMALL_TEXT_ENCODERS, **(kwargs.get("model_options") or {})}
+    if any(_rows(weights, "model.embed_tokens.weight") == SMALL_MISTRAL["vocab_size"] for weights in state_dicts):
+        small = {"model_name": "mistral3_24b", "mistral3_24b_model_config": SMALL_MISTRAL}
+        kwargs["model_options"] = {**small, **(kwargs.get("model_options") or {})}
     return _load_text_encoders(state_dicts, *args, **kwargs)
 
 
@@ -94,7 +112,22 @@ def load_vision(weights: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         comfy.clip_vision.ClipVisionModel = original
 
 
+def make_mistral(self: Any, *args: Any, **kwargs: Any) -> None:
+    if "mistral3_24b_model_config" in (kwargs.get("model_options") or {}):
+        kwargs["layer"] = MISTRAL_LAYERS
+    _make_mistral(self, *args, **kwargs)
+
+
+def make_autoencoder(*args: Any, ddconfig: dict[str, Any], **kwargs: Any) -> Any:
+    """FLUX.2's: only its latents go through a batch norm."""
+    if _narrow_autoencoder and ddconfig.get("batch_norm_latent"):
+        ddconfig = {**ddconfig, "ch": AUTOENCODER2_WIDTH}
+    return _make_autoencoder(*args, ddconfig=ddconfig, **kwargs)
+
+
 def make_vae(self: Any, sd: Any = None, *args: Any, **kwargs: Any) -> None:
+    global _narrow_autoencoder
+    _narrow_autoencoder = _rows(sd or {}, "encoder.conv_in.weight") == AUTOENCODER2_WIDTH
     width = _rows(sd or {}, "taesd_decoder.1.weight")
     if width in (None, TAESD_WIDTH):
         return _make_vae(self, sd, *args, **kwargs)
@@ -113,6 +146,10 @@ def make_vae(self: Any, sd: Any = None, *args: Any, **kwargs: Any) -> None:
 
 comfy.model_detection.detect_unet_config = detect_unet_config
 comfy.sd.VAE.__init__ = make_vae
+comfy.sd.AutoencoderKL = make_autoencoder
+if hasattr(comfy.text_encoders.flux, "Mistral3_24BModel"):  # hosts that know FLUX.2
+    _make_mistral = comfy.text_encoders.flux.Mistral3_24BModel.__init__
+    comfy.text_encoders.flux.Mistral3_24BModel.__init__ = make_mistral
 comfy.sd.load_text_encoder_state_dicts = load_text_encoders
 comfy.sd.load_state_dict_guess_config = load_checkpoint
 comfy.clip_vision.load_clipvision_from_sd = load_vision

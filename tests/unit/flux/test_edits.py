@@ -30,7 +30,8 @@ MARKED[:, 20:40, 20:40] = 1.0
 )
 def test_mask_and_size_say_what_is_done(mask, size: str, family: Family, drawn: str, outpaints: bool) -> None:
     edit = edit_for(PICTURE, mask, size)
-    assert (edit.family, str(edit.drawn), edit.outpaints) == (family, drawn, outpaints)
+    assert (edit.families[0], str(edit.drawn_by(family)), edit.outpaints) == (family, drawn, outpaints)
+    assert (Family.FLUX2_DEV in edit.families) == (family is Family.KONTEXT)
 
 
 def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:
@@ -40,7 +41,7 @@ def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:
 
 
 def told(edit: Edit) -> list[str]:
-    return edit.notes(edit.settings("standard", 1))
+    return edit.notes(edit.settings("standard", 1, edit.families[0]))
 
 
 def test_what_was_mapped_is_told() -> None:
@@ -50,5 +51,14 @@ def test_what_was_mapped_is_told() -> None:
 
 
 def test_kontext_reads_the_prompt_to_the_letter_and_fill_a_converted_one() -> None:
-    assert edit_for(PICTURE, None, "auto").request("make it night").mode is PromptMode.AS_IS
-    assert edit_for(PICTURE, MARKED, "auto").request("a moon").mode is PromptMode.CONVERT
+    without, masked = edit_for(PICTURE, None, "auto"), edit_for(PICTURE, MARKED, "auto")
+    assert without.request("make it night", Family.KONTEXT).mode is PromptMode.AS_IS
+    assert without.request("make it night", Family.FLUX2_DEV).mode is PromptMode.AS_IS
+    assert masked.request("a moon", Family.FILL).mode is PromptMode.CONVERT
+
+
+def test_of_several_pictures_flux2_looks_at_all_and_the_others_say_that_they_do_not() -> None:
+    edit = edit_for(PICTURE.repeat(3, 1, 1, 1), None, "auto")
+    assert edit.picture.shape == (1, 100, 200, 3)
+    assert any("the first was edited" in note for note in edit.notes(edit.settings("standard", 1, Family.KONTEXT)))
+    assert not edit.notes(edit.settings("standard", 1, Family.FLUX2_DEV))[1:]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import torch
 
 from nodes.flux import graphs
 from nodes.flux.batches import batches_for
@@ -132,6 +133,41 @@ def test_gguf_files_are_loaded_by_the_pack_that_brings_them() -> None:
                     file(Part.CLIP_L, "c"), file(Part.VAE, "v"))  # fmt: skip
     graphs.load(graph, files)
     assert graph.types() == ["UnetLoaderGGUF", "DualCLIPLoaderGGUF", "VAELoader"]
+
+
+def test_flux2_is_drawn_as_its_template_draws() -> None:
+    graph = drawn(settings_for("1792x1024", "standard", "vivid", 2, Family.FLUX2_DEV), (1, 2))
+    assert graph.types() == [
+        "CLIPTextEncode", "FluxGuidance", "BasicGuider", "KSamplerSelect", "Flux2Scheduler", "EmptyFlux2LatentImage",
+        "SamplerCustomAdvanced", "VAEDecode",
+    ]  # fmt: skip
+    assert graph.only("CLIPTextEncode") == {"clip": "clip", "text": "long"}
+    assert graph.only("FluxGuidance")["guidance"] == 4.0
+    assert graph.only("Flux2Scheduler") == {"steps": 20, "width": 1792, "height": 1024}
+    assert graph.only("EmptyFlux2LatentImage") == {"width": 1792, "height": 1024, "batch_size": 2}
+
+
+def test_flux2_is_shown_every_picture_in_their_order_at_about_a_megapixel() -> None:
+    pictures = torch.stack([torch.full((100, 400, 3), shade) for shade in (0.1, 0.5, 0.9)])
+    graph = Graph()
+    settings = settings_for("400x100", "standard", "vivid", 1, Family.FLUX2_DEV)
+    graphs.by_reference(graph, MODELS, settings, TEXTS, [(7,)], pictures)
+    shown = [node.inputs for node in graph.nodes if node.type == "ImageScale"][:3]
+    assert [round(float(one["image"].mean()), 1) for one in shown] == [0.1, 0.5, 0.9]
+    assert {(one["width"], one["height"]) for one in shown} == {(2048, 512)}
+    references = [node for node in graph.nodes if node.type == "ReferenceLatent"]
+    assert references[0].inputs["conditioning"][0].type == "FluxGuidance"
+    assert [one.inputs["conditioning"][0] for one in references[1:]] == references[:2]
+    assert graph.only("BasicGuider")["conditioning"][0] is references[2]
+
+
+def test_flux2_loads_its_one_encoder_as_such() -> None:
+    graph = Graph()
+    files = Loading(Family.FLUX2_DEV, file(Part.TRANSFORMER, "m"), vae=file(Part.FLUX2_VAE, "v"),
+                    text_encoder=file(Part.MISTRAL, "t"))  # fmt: skip
+    graphs.load(graph, files)
+    assert graph.types() == ["UNETLoader", "CLIPLoader", "VAELoader"]
+    assert graph.only("CLIPLoader") == {"clip_name": "t", "type": "flux2", "device": "default"}
 
 
 def test_one_batch_when_memory_allows_and_equal_shares_when_not() -> None:

@@ -34,7 +34,11 @@ ZOO = {
     "ae.safetensors": (zoo.VAE, Identity(Part.VAE)),
     "redux.safetensors": (zoo.REDUX, Identity(Part.REDUX)),
     "sigclip.safetensors": (zoo.VISION, Identity(Part.VISION)),
-    "flux2.safetensors": (zoo.FLUX2, None),
+    "flux2.safetensors": (zoo.FLUX2, Identity(Part.TRANSFORMER, Family.FLUX2_DEV)),
+    "flux2_klein.safetensors": (zoo.KLEIN, None),
+    "mistral_3_small_flux2_fp8.safetensors": (zoo.MISTRAL, Identity(Part.MISTRAL)),
+    "mistral_small_3.1.safetensors": (zoo.OTHER_MISTRAL, None),
+    "flux2-vae.safetensors": (zoo.FLUX2_VAE, Identity(Part.FLUX2_VAE)),
     "chroma.safetensors": (zoo.CHROMA, None),
     "sdxl.safetensors": (zoo.SDXL, None),
     "sd-vae.safetensors": (zoo.SD_VAE, None),
@@ -236,7 +240,7 @@ def test_nothing_that_is_not_fluxs_is_ever_chosen(tmp_path: Path) -> None:
                 choose_encoders(inventory, family, clip=clip, vae=vae)
     for part, official in ((Part.REDUX, files.REDUX), (Part.VISION, files.VISION)):
         with pytest.raises(NothingInstalled):
-            choose_part(inventory, part, official)
+            choose_part(inventory, part, official, Family.DEV)
 
 
 def test_fluxs_own_files_are_chosen_among_all_others_however_much_smaller(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from nodes.endpoints import BadEndpointsFile
 from nodes.flux import files
 from nodes.flux.installed import Inventory, NothingInstalled, licence_of, take_inventory
 from nodes.flux.licences import NotForWork, wants_commercial
-from nodes.flux.loading import Connected, Wanted, loading_for
+from nodes.flux.loading import Connected, Wanted, files_used, loading_for
 from nodes.flux.settings import BadSetting, Family
 
 from . import zoo
@@ -29,6 +29,24 @@ def both(tmp_path: Path) -> Inventory:
         "clip_vision__sigclip_vision_patch14_384": zoo.VISION,
     }
     return take_inventory(listing(tmp_path, **ENCODERS, **made))
+
+
+def test_flux2_is_chosen_with_its_own_encoder_and_vae_and_lists_them_where_they_lack(tmp_path):
+    alone = listing(tmp_path, **ENCODERS, **{"diffusion_models__flux2": zoo.FLUX2})
+    with pytest.raises(NothingInstalled) as told:
+        loading_for(take_inventory(alone), Wanted((Family.FLUX2_DEV,)), Connected())
+    assert str(files.MISTRAL) in str(told.value)
+    assert str(files.FLUX2_VAE) in str(told.value)
+    assert files.T5_FP16.name not in str(told.value)
+    rest = listing(tmp_path, **{"text_encoders__mistral": zoo.MISTRAL, "vae__flux2": zoo.FLUX2_VAE})
+    found = loading_for(take_inventory([*alone, *rest]), Wanted((Family.DEV, Family.FLUX2_DEV)), Connected())
+    assert found.as_info() == {
+        "model": "diffusion_models/flux2.safetensors",
+        "text_encoder": "text_encoders/mistral.safetensors",
+        "vae": "vae/flux2.safetensors",
+    }
+    assert "text_encoder" in files_used(found, Connected(clip=["1", 0]))
+    assert "t5xxl" not in files_used(found, Connected(clip=["1", 0]))
 
 
 class Model:

@@ -41,6 +41,9 @@ FLUX2: Shapes = {
     "double_blocks.0.img_attn.qkv.weight": (18432, 6144),
     "double_stream_modulation_img.lin.weight": (36864, 6144),
 }
+KLEIN: Shapes = {**FLUX2, "img_in.weight": (3072, 128), "txt_in.weight": (3072, 7680)}
+MISTRAL: Shapes = {"tekken_model": (19_000_000,), "model.embed_tokens.weight": (131072, 5120)}
+OTHER_MISTRAL: Shapes = {"model.embed_tokens.weight": (131072, 5120)}
 CHROMA: Shapes = {**transformer(), "distilled_guidance_layer.norms.0.scale": (5120,)}
 HIDREAM: Shapes = {
     "x_embedder.proj.weight": (2560, 64),
