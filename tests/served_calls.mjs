@@ -21,6 +21,9 @@ reply = await client.images.createVariation({ model: "same", image: await file("
 seen.variation = Boolean(reply.data[0].b64_json);
 seen.stream = [];
 for await (const event of await client.images.generate({ ...asked, stream: true })) seen.stream.push(event.type);
+seen.edit_stream = [];
+const edited = { model: "same", image: await file("a.png"), prompt: "a hat", stream: true, partial_images: 1 };
+for await (const event of await client.images.edit(edited)) seen.edit_stream.push(event.type);
 seen.partials = [];
 const drawn = await client.images.generate({ model: "lora", prompt: "a cat", size: "64x64", stream: true, partial_images: 2 });
 for await (const event of drawn) seen.partials.push(event.type.split(".").pop());

@@ -30,6 +30,8 @@ def main(base_url: str) -> None:
     reply = client.images.create_variation(model="same", image=("a.png", picture), response_format="b64_json")
     seen["variation"] = bool(reply.data[0].b64_json)
     seen["stream"] = [event.type for event in client.images.generate(**asked, stream=True)]
+    edited = client.images.edit(model="same", image=("a.png", picture), prompt="a hat", stream=True, partial_images=1)
+    seen["edit_stream"] = [event.type for event in edited]
     events = list(client.images.generate(model="lora", prompt="a cat", size="64x64", stream=True, partial_images=2))
     seen["partials"] = [event.type.rpartition(".")[2] for event in events]
     seen["sizes"] = sorted({Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size for event in events})

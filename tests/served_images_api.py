@@ -70,7 +70,7 @@ def with_lora(steps: int) -> dict[str, Any]:
 
 def client(comfyui: ComfyUI, key: str = "none", **options: Any) -> openai.OpenAI:
     """The official client, without its own retries."""
-    return openai.OpenAI(base_url=comfyui.url + V1, api_key=key, max_retries=0, timeout=300, **options)
+    return openai.OpenAI(base_url=comfyui.url + V1, api_key=key, **{"max_retries": 0, "timeout": 300, **options})
 
 
 def call(

@@ -236,6 +236,29 @@ def test_a_client_that_leaves_cancels_its_job_and_the_next_one_is_drawn(host):
     assert history.count("error") >= 1  # the interrupted one; the next one succeeded
 
 
+def test_what_a_person_stops_on_the_canvas_ends_for_the_client_too(host):
+    """The one that runs by its button, the one that lies in ComfyUI's queue by clearing that."""
+
+    def ask() -> str | None:
+        try:
+            client(host).images.generate(model="endless", prompt="slow", size="64x64")
+        except openai.ConflictError as error:
+            return error.code
+        return None
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = pool.submit(ask)
+        until(lambda: any(one["status"] == "in_progress" for one in status(host)["live"]))
+        waiting = pool.submit(ask)
+        until(lambda: len(host.get("/queue")["queue_pending"]) == 1)
+        host.post("/queue", {"clear": True})
+        assert waiting.result(60) == "cancelled"
+        assert not running.done()
+        host.post("/interrupt", {})
+        assert running.result(60) == "cancelled"
+    assert status(host)["live"] == []
+
+
 def test_a_full_queue_says_when_to_come_back_and_everybody_else_is_served(host, user_file):
     user_file("[settings.endpoint]\nmax_waiting = 8\n")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ EXPECTED = {
     "edit": "a hat",
     "variation": True,
     "stream": ["image_generation.completed"],
+    "edit_stream": ["image_edit.completed"],
     "partials": ["partial_image", "partial_image", "completed"],
     "models": True,
     "moderation": True,
@@ -155,3 +158,36 @@ def form(parts: list[tuple[str, str]], picture: Path) -> tuple[bytes, dict[str, 
         else:
             body += f"\r\n\r\n{value}\r\n".encode()
     return body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+PAGE = (PACK / "js" / "docs" / "images-api.md").read_text("utf-8")
+
+
+def quick_start(client: str, host, url: str = "http://127.0.0.1:8188") -> str:
+    """A client's lines on the help page, for this host."""
+    _, _, rest = PAGE.partition(f"**{client}**")
+    block = re.search(r"(?:^    .*\n)+", rest, re.MULTILINE)
+    assert block
+    assert url in block[0]
+    return textwrap.dedent(block[0]).replace(url, host.url)
+
+
+def test_the_quick_starts_of_the_help_page_work(host, drawn_by_solid, tmp_path):
+    drawn_by_solid("any")
+    publish(host, "any", SOLID, operations=["generations", "edits"])
+    for name in ("house.png", "mask.png"):
+        Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(tmp_path / name)
+    code = quick_start("Python", host)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.stdout.startswith(f"{host.url}{V1}/files/"), said.stderr
+    if node := shutil.which("node"):
+        folder = cache_folder() / "openai-node"  # from the test above
+        script = folder / "quick_start.mjs"
+        script.write_text(quick_start("JavaScript", host), "utf-8")
+        said = subprocess.run([node, str(script)], capture_output=True, text=True)
+        assert said.stdout.startswith(f"{host.url}{V1}/files/"), said.stderr
+    if shutil.which("curl") and shutil.which("sh"):
+        lines = quick_start("curl", host).replace("curl ", "curl -sS ")
+        said = subprocess.run(["sh", "-c", lines], cwd=tmp_path, capture_output=True, text=True)
+        replies = re.findall(r'"(b64_json|error)":', said.stdout)
+        assert replies == ["b64_json", "b64_json"], said.stdout[-2000:] + said.stderr

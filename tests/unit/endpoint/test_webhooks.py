@@ -127,7 +127,8 @@ async def test_a_finished_job_is_told_once_in_a_body_that_only_the_secret_can_ha
     assert Verifier(SECRET).verify(body, headers) == payload("imgjob_1")
     assert headers["webhook-id"] == "evt_imgjob_1"
     assert headers["content-type"] == "application/json"
-    openai.OpenAI(api_key="x", webhook_secret=SECRET).webhooks.verify_signature(body, headers)
+    event = openai.OpenAI(api_key="x", webhook_secret=SECRET).webhooks.unwrap(body, headers)
+    assert (event.type, event.data.id) == ("image.job.completed", "imgjob_1")
     for changed, secret in ((body.replace(b"imgjob_1", b"imgjob_2"), SECRET), (body, "whsec_" + "QUJD" * 8)):
         with pytest.raises(WebhookVerificationError):
             Verifier(secret).verify(changed, headers)
