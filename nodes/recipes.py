@@ -43,5 +43,7 @@ RECIPES: Mapping[str, Recipe] = {
     "FLUX.1-Fill-dev": Recipe(standard=20, hd=50, vivid=30.0, natural=30.0, scheduler="normal"),
     "FLUX.1-Kontext-dev": Recipe(standard=20, hd=30, vivid=2.5, natural=2.5),
     "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0, scheduler="flux2", memory=2.36),
+    # Source: `sdxl_simple_example.json` for steps and CFG; hd and natural by analogy with FLUX.1-dev.
+    "SDXL": Recipe(standard=25, hd=40, vivid=8.0, natural=5.0, scheduler="normal", memory=0.26),
     "FLUX.2-klein": Recipe(standard=4, hd=4, vivid=1.0, natural=1.0),
 }

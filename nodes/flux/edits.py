@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import torch
 
 
+_BY_MASK = (Family.FILL, Family.SDXL)
+
+
 @dataclass(frozen=True)
 class Edit:
     """What is to be done, whichever family does it."""
@@ -29,8 +32,10 @@ class Edit:
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """Who can do it, in order: Fill redraws a part, Kontext and FLUX.2 read what to change in the whole."""
-        return (Family.FILL,) if self.mask is not None or self.outpaints else (Family.KONTEXT, Family.FLUX2_DEV)
+        """Who can do it, in order: Fill and SDXL redraw a part, Kontext and FLUX.2 read what to change in the whole."""
+        if self.outpaints:
+            return (Family.FILL,)
+        return (Family.KONTEXT, Family.FLUX2_DEV) if self.mask is None else (Family.FILL, Family.SDXL)
 
     @property
     def picture(self) -> torch.Tensor:
@@ -44,7 +49,7 @@ class Edit:
 
     def drawn_by(self, family: Family) -> Size:
         """Size of what the model is to draw; a masked edit is brought to the size asked for afterwards."""
-        return self.own if family is Family.FILL and not self.outpaints else self.asked
+        return self.own if family in _BY_MASK and not self.outpaints else self.asked
 
     def settings(self, quality: str, n: int, family: Family) -> SamplingSettings:
         """DALL·E's other knobs, translated; raises what `settings_for` raises."""
@@ -54,8 +59,8 @@ class Edit:
         return settings
 
     def request(self, prompt: str, family: Family) -> ConversionRequest:
-        """What is to be done to the prompt: Fill's describes the result, the others' is an instruction."""
-        mode = PromptMode.CONVERT if family is Family.FILL else PromptMode.AS_IS
+        """What is to be done to the prompt: by a mask it describes the result, else it is an instruction."""
+        mode = PromptMode.CONVERT if family in _BY_MASK else PromptMode.AS_IS
         return prompt_request(prompt, mode, None, str(self.drawn_by(family)), family)
 
     def notes(self, settings: SamplingSettings) -> list[str]:

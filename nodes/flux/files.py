@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .licences import APACHE, FLUX1_DEV, FLUX_DEV, MIT, Licence
+from .licences import APACHE, FLUX1_DEV, FLUX_DEV, MIT, RAIL, Licence
 
 _HUGGING_FACE = "https://huggingface.co"
 
@@ -93,6 +93,7 @@ MISTRAL = _file(
     "split_files/text_encoders/",
 )
 FLUX2_VAE = _file("flux2-vae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/flux2-dev", "split_files/vae/")
+SDXL = _file("sd_xl_base_1.0.safetensors", "checkpoints", 6.9, RAIL, "stabilityai/stable-diffusion-xl-base-1.0")
 
 OFFICIAL_FILES = (
     DEV,
@@ -112,4 +113,5 @@ OFFICIAL_FILES = (
     FLUX2_DEV,
     MISTRAL,
     FLUX2_VAE,
+    SDXL,
 )

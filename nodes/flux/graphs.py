@@ -53,10 +53,11 @@ class Models:
 
 @dataclass(frozen=True)
 class Texts:
-    """The prompt for each of FLUX's two text encoders."""
+    """The prompt for each of FLUX's two text encoders; other families read the long one."""
 
     t5xxl: str
     clip_l: str
+    negative: str = ""  # what is not wanted, for SDXL
 
 
 def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Models:
@@ -103,13 +104,18 @@ def text_to_images(
     `flux_redux_model_example.json`, whose ModelSamplingFlux fits the schedule to the picture's size.
     """
     prompt = encode(graph, models, texts, settings)
-    return sample_batches(graph, models, settings, prompt, batches)
+    negative = None
+    if settings.family is Family.SDXL:  # source: `sdxl_simple_example.json`, without the refiner
+        negative = graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0)
+    return sample_batches(graph, models, settings, prompt, batches, negative)
 
 
 def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSettings) -> Link:
-    """CONDITIONING of the two texts; FLUX.2 reads the long one (source: `image_flux2_fp8.json`)."""
-    if settings.family is Family.FLUX2_DEV:
+    """CONDITIONING of what is wanted (source for FLUX.2: `image_flux2_fp8.json`)."""
+    if settings.family in (Family.FLUX2_DEV, Family.SDXL):
         text = graph.node("CLIPTextEncode", clip=models.clip, text=texts.t5xxl).out(0)
+        if settings.family is Family.SDXL:
+            return text
         return graph.node("FluxGuidance", conditioning=text, guidance=settings.guidance).out(0)
     return graph.node(
         "CLIPTextEncodeFlux",
@@ -121,9 +127,18 @@ def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSetti
 
 
 def sample_batches(
-    graph: Builder, models: Models, settings: SamplingSettings, prompt: Link, batches: Sequence[Sequence[int]]
+    graph: Builder,
+    models: Models,
+    settings: SamplingSettings,
+    prompt: Link,
+    batches: Sequence[Sequence[int]],
+    negative: Link = None,
 ) -> Link:
-    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for."""
+    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for.
+
+    Args:
+        negative: CONDITIONING of what is not wanted; None: the model takes none.
+    """
     width, height = settings.canvas.render
     model = models.model
     if settings.shift:
@@ -131,9 +146,12 @@ def sample_batches(
         model = graph.node(
             "ModelSamplingFlux", model=model, max_shift=max_shift, base_shift=base_shift, width=width, height=height
         ).out(0)
-    guider = graph.node("BasicGuider", model=model, conditioning=prompt).out(0)
+    if negative is None:
+        guider = graph.node("BasicGuider", model=model, conditioning=prompt).out(0)
+    else:
+        guider = graph.node("CFGGuider", model=model, positive=prompt, negative=negative, cfg=settings.guidance).out(0)
     sampler = graph.node("KSamplerSelect", sampler_name=settings.sampler).out(0)
-    empty = "EmptySD3LatentImage"
+    empty = "EmptyLatentImage" if settings.family is Family.SDXL else "EmptySD3LatentImage"
     if settings.family is Family.FLUX2_DEV:
         empty = "EmptyFlux2LatentImage"
         sigmas = graph.node("Flux2Scheduler", steps=settings.steps, width=width, height=height).out(0)
@@ -164,7 +182,7 @@ def fill(
 ) -> Link:
     """IMAGE: `picture` redrawn where `mask` is set, once a seed.
 
-    Source: `flux_fill_inpaint_example.json`.
+    Source: `flux_fill_inpaint_example.json`; SDXL takes of it what any model takes, the masked noise.
 
     Args:
         picture: IMAGE `[1,H,W,3]`.
@@ -172,7 +190,10 @@ def fill(
         keep: MASK `[1,H,W]`, where the result is shown; where it is 0, the picture's own pixels come back.
     """
     positive = encode(graph, models, texts, settings)
-    negative = graph.node("ConditioningZeroOut", conditioning=positive).out(0)
+    if settings.family is Family.SDXL:
+        negative = graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0)
+    else:
+        negative = graph.node("ConditioningZeroOut", conditioning=positive).out(0)
     drawn_at = settings.canvas.render
     shown = picture
     if (picture.shape[2], picture.shape[1]) != drawn_at:
@@ -283,7 +304,7 @@ def _ksampler(
         model=model,
         seed=seed,
         steps=settings.steps,
-        cfg=1.0,
+        cfg=settings.guidance if settings.family is Family.SDXL else 1.0,
         sampler_name=settings.sampler,
         scheduler=settings.scheduler,
         positive=positive,

@@ -34,6 +34,7 @@ _OTHER_SCHNELL = re.compile(r"de-?_?distill|undistill|openflux|libreflux")
 _OTHER_T5 = re.compile(r"flan|pile|umt5|mt5")
 _OTHER_CLIP = re.compile(r"laion|metaclip|dfn|siglip")
 _OTHER_VISION = re.compile(r"siglip-?_?2")
+_OTHER_SDXL = re.compile(r"turbo|lightning|lcm|hyper|dmd|distill")  # few steps, without guidance
 _FLUX_AUTOENCODER = re.compile(r"(?:^|[/\\])ae(?=[._-]|$)|flux|taef1")
 _OTHER_AUTOENCODER = re.compile(r"sd-?_?3|stable-?_?diffusion-?_?(?:v-?)?3|cogview|kl-f8-d16")
 
@@ -64,7 +65,7 @@ class Identity:
 
 
 def identify(header: Header, name: str, detect: Detector | None = None) -> Identity | None:
-    """What the tensors are, or None if nothing FLUX.1 or FLUX.2-dev needs.
+    """What the tensors are, or None if nothing FLUX.1, FLUX.2-dev or SDXL needs.
 
     Args:
         name: the file's name, with its sub-folder.
@@ -80,6 +81,8 @@ def identify(header: Header, name: str, detect: Detector | None = None) -> Ident
             return Identity(part, _family(header, prefix, base_name(lower)), _is_gguf(header))
     if _is_flux2_dev(header) and (detect is None or _image_model(header, "", detect) == "flux2"):
         return Identity(Part.TRANSFORMER, Family.FLUX2_DEV, _is_gguf(header))
+    if _is_sdxl(header) and not _OTHER_SDXL.search(lower):
+        return Identity(Part.CHECKPOINT, Family.SDXL)
     if _is_t5(header) and not _OTHER_T5.search(lower):
         return Identity(Part.T5, gguf=_is_gguf(header))
     if _is_gguf(header):
@@ -113,6 +116,19 @@ def _is_flux2_dev(header: Header) -> bool:
         and _shape(header, "img_in.weight")[1:] == (128,)
         and _shape(header, "txt_in.weight")[1:] == (3 * _MISTRAL_WIDTH,)
         and not any("controlnet" in key or "lora_" in key for key in header.tensors)
+    )
+
+
+def _is_sdxl(header: Header) -> bool:
+    """A whole checkpoint of SDXL's base; its smaller sisters, refiner and inpainting model have other blocks."""
+    blocks = "model.diffusion_model."
+    return (
+        _shape(header, f"{blocks}label_emb.0.0.weight")[1:] == (2816,)
+        and _shape(header, f"{blocks}input_blocks.0.0.weight")[1:2] == (4,)
+        and f"{blocks}input_blocks.8.1.transformer_blocks.0.attn2.to_k.weight" in header.tensors
+        and f"{blocks}output_blocks.8.0.in_layers.0.weight" in header.tensors
+        and all(_has(header, part) for part in ("conditioner.embedders.1.", "first_stage_model."))
+        and "edm_mean" not in header.tensors  # Playground
     )
 
 

@@ -117,11 +117,12 @@ _OFFICIAL = {
     Family.FILL: (files.FILL,),
     Family.KONTEXT: (files.KONTEXT,),
     Family.FLUX2_DEV: (files.FLUX2_DEV,),
+    Family.SDXL: (files.SDXL,),
 }
 # What stands beside a transformer: part → its official files, the one to name where it is missing first.
 _FLUX1_ENCODERS = {Part.T5: (files.T5_FP16, files.T5_FP8), Part.CLIP_L: (files.CLIP_L,)}
-_ENCODERS = {Family.FLUX2_DEV: {Part.MISTRAL: (files.MISTRAL, files.MISTRAL_BF16)}}
-_AUTOENCODERS = {Family.FLUX2_DEV: {Part.FLUX2_VAE: (files.FLUX2_VAE,)}}
+_ENCODERS = {Family.FLUX2_DEV: {Part.MISTRAL: (files.MISTRAL, files.MISTRAL_BF16)}, Family.SDXL: {}}
+_AUTOENCODERS = {Family.FLUX2_DEV: {Part.FLUX2_VAE: (files.FLUX2_VAE,)}, Family.SDXL: {}}
 _FLUX1_AUTOENCODER = {Part.VAE: (files.VAE,)}
 
 
@@ -157,7 +158,7 @@ def take_inventory(listing: Iterable[tuple[str, str, Path]], detect: Detector | 
         if isinstance(found, str):
             rejected.append(f"{folder}/{found}")
         elif found:
-            if found.part is Part.CHECKPOINT and folder == "diffusion_models":
+            if found.part is Part.CHECKPOINT and found.family is not Family.SDXL and folder == "diffusion_models":
                 found = Identity(Part.TRANSFORMER, found.family)  # UNETLoader takes just the transformer out of it
             if found.part in _NOT_CHOSEN:
                 rejected.append(f"{folder}/{name} {_NOT_CHOSEN[found.part]}")
@@ -202,12 +203,25 @@ def choose(inventory: Inventory, families: Sequence[Family], *, clip: bool = Tru
     raise NothingInstalled(_missing(f"{family.value} is not installed", _OFFICIAL[family][:1], inventory, family))
 
 
+def is_installed(inventory: Inventory, family: Family) -> bool:
+    """True if the family could draw with nothing connected."""
+    try:
+        choose(inventory, [family])
+    except NothingInstalled:
+        return False
+    return True
+
+
 def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> Loading:
     """Text encoders and VAE for a model that comes from a socket.
 
     Raises:
         NothingInstalled: one of them is not there.
     """
+    if family is Family.SDXL and (clip or vae):
+        raise NothingInstalled(
+            "SDXL's text encoders and VAE come with its checkpoint; connect its `clip` and `vae`, too."
+        )
     if lacking := _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae):
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
     return _with_encoders(inventory, Loading(family), clip=clip, vae=vae)

@@ -47,6 +47,12 @@ FLUX_DEV = Licence(
     "weights for non-commercial use only; what you draw may be used for any purpose",
     commercial=False,
 )
+RAIL = Licence(
+    "CreativeML Open RAIL++-M",
+    "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
+    "free to use, commercially too, but not for what its list of uses forbids",
+    commercial=True,
+)
 APACHE = Licence(
     "Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", "free to use, commercially too", commercial=True
 )

@@ -8,11 +8,21 @@ from typing import Any
 
 from . import files
 from .identify import Part
-from .installed import Inventory, Loading, choose, choose_encoders, choose_part, licence_of
+from .installed import (
+    Inventory,
+    Loading,
+    NothingInstalled,
+    choose,
+    choose_encoders,
+    choose_part,
+    is_installed,
+    licence_of,
+)
 from .licences import Licence, NotForWork, strictest
 from .settings import BadSetting, Family
 
 AUTO = "auto"
+_BY_NAME_ONLY = (Family.SDXL,)  # never drawn with unasked: these nodes promise FLUX
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,9 @@ class Wanted:
         Raises:
             BadSetting: it names none of them.
         """
-        named = tuple(family for family in self.families if self.draw_with in (AUTO, family.value))
+        if self.draw_with == AUTO:
+            return tuple(family for family in self.families if family not in _BY_NAME_ONLY)
+        named = tuple(family for family in self.families if self.draw_with == family.value)
         if not named:
             known = ", ".join([AUTO, *(family.value for family in self.families)])
             raise BadSetting(f"draw_with {self.draw_with[:40]!r} is not known here; use one of: {known}.")
@@ -77,7 +89,14 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
     """
     clip, vae = connected.clip is None, connected.vae is None
     if connected.model is None:
-        loading = choose(installed, wanted.permitted(wanted.named()), clip=clip, vae=vae)
+        families = wanted.permitted(wanted.named())
+        try:
+            loading = choose(installed, families, clip=clip, vae=vae)
+        except NothingInstalled as error:
+            others = [one for one in wanted.families if one not in families and is_installed(installed, one)]
+            if not others or (wanted.commercial and not wanted.licence(others[0]).commercial):
+                raise
+            raise NothingInstalled(f"{error} Or choose {others[0].value} in draw_with, which is installed.") from None
     else:
         (family,) = wanted.permitted([_checked_family(connected.model, wanted.named())])
         loading = choose_encoders(installed, family, clip=clip, vae=vae)
@@ -90,7 +109,7 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
 
 def files_used(loading: Loading, connected: Connected) -> dict[str, str]:
     """Part → folder/name, or "connected"; for `info`."""
-    encoders = ("text_encoder",) if loading.family is Family.FLUX2_DEV else ("t5xxl", "clip_l")
+    encoders = ("t5xxl", "clip_l") if loading.family not in (Family.FLUX2_DEV, Family.SDXL) else ("text_encoder",)
     sockets = {
         "model": connected.model,
         **dict.fromkeys(encoders, connected.clip),
@@ -118,6 +137,8 @@ def _family_of(model: Any) -> Family | None:
     config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
     if config.get("image_model") == "flux2" and config.get("guidance_embed"):
         return Family.FLUX2_DEV
+    if config.get("adm_in_channels") == 2816 and config.get("context_dim") == 2048:
+        return Family.SDXL
     if config.get("image_model") != "flux":
         return None
     if config.get("in_channels") == 96:

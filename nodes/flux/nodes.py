@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 CATEGORY = f"{schema.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
 _DEV, _SCHNELL = RECIPES[Family.DEV.value], RECIPES[Family.SCHNELL.value]
-_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL, Family.FLUX2_DEV)
+_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL, Family.FLUX2_DEV, Family.SDXL)
 _GENERATING = [family.value for family in _DRAWING]
-_EDITING = [Family.FILL.value, Family.KONTEXT.value, Family.FLUX2_DEV.value]
+_EDITING = [Family.FILL.value, Family.KONTEXT.value, Family.FLUX2_DEV.value, Family.SDXL.value]
 _VARYING = (Family.DEV, Family.KREA, Family.SCHNELL)  # with Redux
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
@@ -105,14 +105,14 @@ def _seed() -> io.Input:
     )
 
 
-def _draw_with(names: Sequence[str], automatic: str = "auto: the first that is installed, in this order.") -> io.Input:
+def _draw_with(names: Sequence[str], automatic: str = "auto: the first FLUX that is installed.") -> io.Input:
     return io.Combo.Input(
         "draw_with",
         options=[AUTO, *names],
         default=AUTO,
         optional=True,
         tooltip=f"Which model draws. {automatic} One that is not installed tells which files it needs. Of all these "
-        "weights FLUX.1-schnell's may be used commercially.",
+        "weights FLUX.1-schnell's and SDXL's may be used commercially.",
     )
 
 
@@ -170,7 +170,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                     tooltip="convert: turn the DALL·E prompt into FLUX's by rules. as is: draw it to the letter.",
                 ),
                 _draw_with(_GENERATING),
-                _model("FLUX.1-dev, Krea, schnell or FLUX.2-dev."),
+                _model("FLUX.1-dev, Krea, schnell, FLUX.2-dev or SDXL."),
                 _clip(),
                 _vae(),
                 Rewriter.Input("rewriter", optional=True, tooltip="An LLM that writes the prompt out, as ChatGPT did."),

@@ -7,6 +7,7 @@ quality: steps; style: guidance, and the wording of the prompt (see the room `pr
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,6 +35,9 @@ _KONTEXT_WIDE = (
     Size(1024, 1024), Size(1104, 944), Size(1184, 880), Size(1248, 832), Size(1328, 800), Size(1392, 752),
     Size(1456, 720), Size(1504, 688), Size(1568, 672),
 )  # fmt: skip
+# Source: ComfyUI's template `sdxl_simple_example.json`.
+_SDXL_WIDE = (Size(1024, 1024), Size(1152, 896), Size(1216, 832), Size(1344, 768), Size(1536, 640))
+_SDXL_SIZES = (*_SDXL_WIDE, *(Size(size.height, size.width) for size in _SDXL_WIDE[1:]))
 _KONTEXT_SIZES = (*_KONTEXT_WIDE, *(Size(size.height, size.width) for size in _KONTEXT_WIDE[1:]))
 
 
@@ -52,6 +56,7 @@ class Family(Enum):
     FILL = "FLUX.1-Fill-dev"
     KONTEXT = "FLUX.1-Kontext-dev"
     FLUX2_DEV = "FLUX.2-dev"
+    SDXL = "SDXL"
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,9 @@ class SamplingSettings:
     def notes(self) -> tuple[str, ...]:
         """One sentence for each thing that was mapped by rule."""
         notes = []
+        name = "SDXL" if self.family is Family.SDXL else "FLUX"
         if not self.canvas.is_exact:
-            notes.append(f"FLUX drew {self.canvas.render} and the picture was brought to {self.canvas.asked}.")
+            notes.append(f"{name} drew {self.canvas.render} and the picture was brought to {self.canvas.asked}.")
         if self.guidance is None:
             notes.append("This model takes no guidance, so style changed the wording only.")
         return tuple(notes)
@@ -102,7 +108,7 @@ def settings_for(size: str, quality: str, style: str, n: int, family: Family = F
     recipe = RECIPES[family.value]
     return SamplingSettings(
         family=family,
-        canvas=canvas_for(parse_size(size)),
+        canvas=sdxl_canvas(parse_size(size)) if family is Family.SDXL else canvas_for(parse_size(size)),
         n=checked_n(n),
         steps=recipe.steps(checked(quality, QUALITIES, "quality")),
         guidance=recipe.guidance(checked(style, STYLES, "style")),
@@ -135,8 +141,18 @@ def canvas_for(asked: Size) -> Canvas:
 
 def kontext_canvas(picture: Size, asked: Size) -> Canvas:
     """Kontext draws at the one of its trained sizes that is nearest in shape to the picture it changes."""
-    shape = picture.width / picture.height
-    render = min(_KONTEXT_SIZES, key=lambda size: abs(shape - size.width / size.height))
+    return _trained_canvas(picture, asked, _KONTEXT_SIZES)
+
+
+def sdxl_canvas(asked: Size) -> Canvas:
+    """SDXL draws at the one of its trained sizes that is nearest in shape; raises as `canvas_for`."""
+    canvas_for(asked)
+    return _trained_canvas(asked, asked, _SDXL_SIZES)
+
+
+def _trained_canvas(shape: Size, asked: Size, trained: Sequence[Size]) -> Canvas:
+    wanted = math.log(shape.width / shape.height)
+    render = min(trained, key=lambda size: abs(wanted - math.log(size.width / size.height)))
     return Canvas(asked, render, max(asked.width / render.width, asked.height / render.height))
 
 

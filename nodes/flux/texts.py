@@ -20,7 +20,7 @@ class PromptUsed:
     @property
     def texts(self) -> Texts:
         """For FLUX's two text encoders."""
-        return Texts(self.conversion.t5xxl, self.conversion.clip_l)
+        return Texts(self.conversion.t5xxl, self.conversion.clip_l, self.conversion.report.negative)
 
     @property
     def drawn(self) -> tuple[str, str]:

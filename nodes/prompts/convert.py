@@ -7,6 +7,7 @@ machine. Converting a result again changes nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..sizes import Size, parse_size
@@ -14,7 +15,7 @@ from .composing import compose_long, compose_short
 from .fidelity import Item, items, missing
 from .frozen import thaw
 from .language import READABLE_BY_T5, language_of
-from .quoting import clean, protect, render, restore, says_something, unescape
+from .quoting import clean, escape, protect, render, restore, says_something, unescape
 from .report import Lost, Report, Tokens
 from .rule import Notice, RuleContext
 from .rules import in_order
@@ -28,6 +29,7 @@ _MOST_PASSES = 6  # rules are made so that a second pass finds nothing; this bou
 _NO_CONTENT = frozenset(rule.name for rule in in_order if not rule.content)
 _REWORDING = frozenset(rule.name for rule in in_order if rule.rewords)
 _CHECKED = 20_000  # characters up to which a result is checked item by item
+_LONGEST_NEGATIVE = 1000  # characters
 _MOST_GONE = 500  # items; more than a report shows
 
 
@@ -150,7 +152,7 @@ def _finish(
         text, t5_tokens = _fitted(text, limit, context, tokenizers)
     else:
         plain = read(text)
-        t5_tokens = tokenizers.t5(plain) if len(plain) < _CHECKED else limit + 1
+        t5_tokens = _counter(request.target, tokenizers)(plain) if len(plain) < _CHECKED else limit + 1
         if t5_tokens > limit:
             context.warn(
                 "long", f"The text is longer than the {limit} tokens that {request.target.value} learned from."
@@ -175,19 +177,26 @@ def _finish(
         steps=request.target.steps,
         size=str(context.asked.get("size") or request.size),
         asked=dict(context.asked),
+        negative=escape(", ".join(dict.fromkeys(context.negative))[:_LONGEST_NEGATIVE]),
     )
     return Conversion(t5xxl, short, report.guidance, report)
 
 
 def _fitted(text: str, limit: int, context: RuleContext, tokenizers: Tokenizers) -> tuple[str, int]:
     """`text` within `limit` tokens, and how many it has. What a shortening brings to light, the rules see again."""
+    count = _counter(context.target, tokenizers)
     for _ in range(_MOST_PASSES):
-        long = compose_long(text, limit, lambda part: tokenizers.t5(restore(part, context.quotes)))
+        long = compose_long(text, limit, lambda part: count(restore(part, context.quotes)))
         if not long.left_out:
             break
         context.left_out += map(context.read, long.left_out)
         text = _until_settled(long.text, context)
     return long.text, long.tokens
+
+
+def _counter(target: Target, tokenizers: Tokenizers) -> Callable[[str], int]:
+    """What the long text is measured by: SDXL has no T5."""
+    return tokenizers.clip if target is Target.SDXL else tokenizers.t5
 
 
 def _not_kept(result: str, context: RuleContext) -> tuple[Lost, ...]:
@@ -218,6 +227,8 @@ def _hint(request: ConversionRequest, context: RuleContext, t5xxl: str, tokenize
         return
     if "embedding:" in plain and _EMBEDDING.search(plain):
         context.warn("embedding", "ComfyUI takes “embedding:…” for the name of a file; there is no way to escape it.")
+    if request.target is Target.SDXL:
+        return
     if context.language not in READABLE_BY_T5:
         context.warn(
             "language",

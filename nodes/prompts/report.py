@@ -58,6 +58,7 @@ class Report:
     steps: int
     size: str
     asked: dict[str, str | int | float] = field(default_factory=dict)
+    negative: str = ""  # the negative prompt, for a model that has one
     rewriting: Rewriting | None = None
 
     def with_rewriting(self, rewriting: Rewriting, mode: str | None = None) -> Report:
@@ -101,6 +102,7 @@ class Report:
             },
             "suggested": {"size": self.size, "steps": self.steps, "guidance": self.guidance},
             "asked": self.asked,
+            "negative": self.negative,
             "rewriting": None
             if self.rewriting is None
             else {

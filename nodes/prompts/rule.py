@@ -47,6 +47,7 @@ class RuleContext:
     changes: list[Change] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
     asked: dict[str, str | int | float] = field(default_factory=dict)  # settings written in the prompt
+    negative: list[str] = field(default_factory=list)  # what is not wanted, for a model that is told so apart
     left_out: list[str] = field(default_factory=list)  # what was not read at all
     rule: str = ""  # the one at work
 

@@ -1,4 +1,4 @@
-"""The FLUX models a prompt can be written for, and what differs between them as far as text goes.
+"""The models a prompt can be written for, and what differs between them as far as text goes.
 
 The token limits are what Black Forest Labs' own code trained and runs with (`max_length` 512, schnell 256);
 ComfyUI does not cut T5's text, so longer text is not lost there but out of what the model learned from.
@@ -39,6 +39,7 @@ class Target(Enum):
     KONTEXT = "FLUX.1-Kontext-dev"
     FLUX2_DEV = "FLUX.2-dev"
     FLUX2_KLEIN = "FLUX.2-klein"
+    SDXL = "SDXL"
 
     @property
     def reads_hex(self) -> bool:
@@ -46,9 +47,17 @@ class Target(Enum):
         return self in (Target.FLUX2_DEV, Target.FLUX2_KLEIN)
 
     @property
+    def has_negative_prompt(self) -> bool:
+        """True if what is not wanted can be said apart; else it is said as what is wanted instead."""
+        return self is Target.SDXL
+
+    @property
     def text_limit(self) -> int:
-        """Most tokens of the long text, its end mark included."""
-        return 256 if self is Target.SCHNELL else 512
+        """Most tokens of the long text, its end mark included; of T5, for SDXL of CLIP.
+
+        SDXL learned from 75, and ComfyUI gives it as many chunks of 75 as there are; beyond two little is followed.
+        """
+        return {Target.SCHNELL: 256, Target.SDXL: 2 * CLIP_LIMIT}.get(self, 512)
 
     @property
     def steps(self) -> int:

@@ -1,4 +1,4 @@
-"""Stand-in FLUX.1 and FLUX.2 weights: the official file names and key layout, at toy sizes.
+"""Stand-in weights of FLUX.1, FLUX.2 and SDXL: the official file names and key layout, at toy sizes.
 
 FLUX.1-dev is 22 GB and no test machine has it. With these files the official graphs run unchanged, at full
 picture sizes and steps, in seconds on two CPU cores. The pictures are noise; loaders, samplers, masks,
@@ -41,6 +41,8 @@ VISION_HIDDEN = 64
 FLUX_CHANNELS, FILL_CHANNELS, CONTROL_CHANNELS = 16, 96, 32  # latent channels that the transformer reads
 FLUX2_CHANNELS = 128
 MISTRAL_WIDTH, MISTRAL_HIDDEN, MISTRAL_LAYERS = 5120, 64, 4
+SDXL_CHANNELS = 32  # the true one has 320
+SDXL_TEXT_LAYERS = 3  # the host reads the last but one
 AUTOENCODER2_WIDTH = 32  # the true one has 128; its norms need 32
 
 _MARKER = "stand-in-weights"  # holds the recipe's digest; written last
@@ -118,6 +120,7 @@ def _recipes() -> dict[str, Callable[[Path], Weights | str]]:
         "text_encoders/mistral_3_small_flux2_fp8.safetensors": lambda path: _mistral(_Draw("mistral")),
         "vae/flux2-vae.safetensors": lambda path: _autoencoder2(_Draw("vae2")),
         "loras/my-brand-style.safetensors": lambda path: _lora(_Draw("lora")),
+        "checkpoints/sd_xl_base_1.0.safetensors": lambda path: _sdxl(_Draw("sdxl")),
         "checkpoints/flux1-dev-fp8.safetensors": lambda path: _checkpoint(_Draw("checkpoint"), guidance=True),
     }
 
@@ -301,13 +304,13 @@ def _t5(draw: _Draw) -> Weights:
     return weights
 
 
-def _clip_l(draw: _Draw) -> Weights:
-    """Two narrow layers of CLIP-L's text model."""
+def _clip_l(draw: _Draw, layers: int = 2) -> Weights:
+    """Narrow layers of CLIP-L's text model."""
     weights = {
         "text_model.embeddings.token_embedding.weight": draw.tensor(49408, CLIP_WIDTH, scale=1.0),
         "text_model.embeddings.position_embedding.weight": draw.tensor(77, CLIP_WIDTH),
     }
-    weights |= _encoder_layers(draw, "text_model.encoder.layers", CLIP_WIDTH, CLIP_HIDDEN)
+    weights |= _encoder_layers(draw, "text_model.encoder.layers", CLIP_WIDTH, CLIP_HIDDEN, layers)
     return weights | draw.norm("text_model.final_layer_norm", CLIP_WIDTH)
 
 
@@ -324,9 +327,9 @@ def _vision(draw: _Draw) -> Weights:
     return weights | draw.norm("vision_model.encoder.layers.22.layer_norm1", VISION_WIDTH, bias=False)
 
 
-def _encoder_layers(draw: _Draw, prefix: str, width: int, hidden: int) -> Weights:
+def _encoder_layers(draw: _Draw, prefix: str, width: int, hidden: int, layers: int = 2) -> Weights:
     weights: Weights = {}
-    for layer in (f"{prefix}.0", f"{prefix}.1"):
+    for layer in (f"{prefix}.{index}" for index in range(layers)):
         weights |= draw.norm(f"{layer}.layer_norm1", width) | draw.norm(f"{layer}.layer_norm2", width)
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
             weights |= draw.linear(f"{layer}.self_attn.{part}", width, width)
@@ -338,8 +341,8 @@ def _redux(draw: _Draw) -> Weights:
     return draw.linear("redux_up", 3 * T5_WIDTH, VISION_WIDTH) | draw.linear("redux_down", T5_WIDTH, 3 * T5_WIDTH)
 
 
-def _small_autoencoder(draw: _Draw) -> Weights:
-    """TAESD's keys with FLUX's 16 latent channels; VAELoader knows it by them, and it is fast both ways."""
+def _small_autoencoder(draw: _Draw, latent: int = FLUX_CHANNELS) -> Weights:
+    """TAESD's keys, by which VAELoader knows it, and it is fast both ways; Stable Diffusion's has 4 latent channels."""
     import torch
 
     width = AUTOENCODER_WIDTH
@@ -352,8 +355,8 @@ def _small_autoencoder(draw: _Draw) -> Weights:
         one, two, three = (conv(f"{name}.conv.{index}", width, width) for index in (0, 2, 4))
         return one | two | three
 
-    weights = conv("taesd_encoder.0", width, 3) | conv("taesd_encoder.14", FLUX_CHANNELS, width)
-    weights |= conv("taesd_decoder.1", width, FLUX_CHANNELS) | conv("taesd_decoder.19", 3, width)
+    weights = conv("taesd_encoder.0", width, 3) | conv("taesd_encoder.14", latent, width)
+    weights |= conv("taesd_decoder.1", width, latent) | conv("taesd_decoder.19", 3, width)
     for index in (2, 6, 10):
         weights |= conv(f"taesd_encoder.{index}", width, width, bias=False)
     for index in (1, 3, 4, 5, 7, 8, 9, 11, 12, 13):
@@ -369,6 +372,92 @@ def _small_autoencoder(draw: _Draw) -> Weights:
     weights["taesd_decoder.19.bias"] = torch.full((3,), 0.5, dtype=torch.bfloat16)
     weights["taesd_encoder.14.weight"] = weights["taesd_encoder.14.weight"] * 0.25
     return weights | {"vae_scale": torch.tensor(1.0), "vae_shift": torch.tensor(0.0)}
+
+
+def _clip_g(draw: _Draw) -> Weights:
+    """Three narrow layers of OpenCLIP's ViT-bigG text model, in OpenCLIP's own layout."""
+    width = 1280
+    weights = {
+        "token_embedding.weight": draw.tensor(49408, width, scale=1.0),
+        "positional_embedding": draw.tensor(77, width),
+        "text_projection": draw.tensor(width, width),
+    }
+    for layer in (f"transformer.resblocks.{index}" for index in range(SDXL_TEXT_LAYERS)):
+        weights |= draw.norm(f"{layer}.ln_1", width) | draw.norm(f"{layer}.ln_2", width)
+        weights[f"{layer}.attn.in_proj_weight"] = draw.tensor(3 * width, width)
+        weights[f"{layer}.attn.in_proj_bias"] = draw.tensor(3 * width)
+        weights |= draw.linear(f"{layer}.attn.out_proj", width, width)
+        weights |= draw.linear(f"{layer}.mlp.c_fc", CLIP_HIDDEN, width)
+        weights |= draw.linear(f"{layer}.mlp.c_proj", width, CLIP_HIDDEN)
+    return weights | draw.norm("ln_final", width)
+
+
+def _unet(draw: _Draw) -> Weights:
+    """SDXL's U-Net with a tenth of its channels, one transformer block where it has ten, and none where it has two."""
+    edges = [SDXL_CHANNELS, 2 * SDXL_CHANNELS, 4 * SDXL_CHANNELS]
+    embedding = 4 * SDXL_CHANNELS
+
+    def conv(name: str, out: int, into: int, size: int = 3) -> Weights:
+        scale = 1 / math.sqrt(size * size * into)
+        return {f"{name}.weight": draw.tensor(out, into, size, size, scale=scale), f"{name}.bias": draw.tensor(out)}
+
+    def residual(name: str, out: int, into: int) -> Weights:
+        weights = draw.norm(f"{name}.in_layers.0", into) | conv(f"{name}.in_layers.2", out, into)
+        weights |= draw.linear(f"{name}.emb_layers.1", out, embedding)
+        weights |= draw.norm(f"{name}.out_layers.0", out) | conv(f"{name}.out_layers.3", out, out)
+        return weights | (conv(f"{name}.skip_connection", out, into, 1) if out != into else {})
+
+    def attention(name: str, width: int) -> Weights:
+        block = f"{name}.transformer_blocks.0"
+        weights = draw.norm(f"{name}.norm", width)
+        weights |= draw.linear(f"{name}.proj_in", width, width) | draw.linear(f"{name}.proj_out", width, width)
+        for number, context in ((1, width), (2, 2048)):
+            weights |= draw.linear(f"{block}.attn{number}.to_q", width, width, bias=False)
+            for part in ("k", "v"):
+                weights |= draw.linear(f"{block}.attn{number}.to_{part}", width, context, bias=False)
+            weights |= draw.linear(f"{block}.attn{number}.to_out.0", width, width)
+        weights |= draw.linear(f"{block}.ff.net.0.proj", 8 * width, width)
+        weights |= draw.linear(f"{block}.ff.net.2", width, 4 * width)
+        for norm in ("norm1", "norm2", "norm3"):
+            weights |= draw.norm(f"{block}.{norm}", width)
+        return weights
+
+    weights: Weights = {}
+    for name, into in (("time_embed", SDXL_CHANNELS), ("label_emb.0", 2816)):
+        weights |= draw.linear(f"{name}.0", embedding, into) | draw.linear(f"{name}.2", embedding, embedding)
+    weights |= conv("input_blocks.0.0", edges[0], 4)
+    skips, into, place = [edges[0]], edges[0], 1
+    for level, out in enumerate(edges):
+        for _ in range(2):
+            weights |= residual(f"input_blocks.{place}.0", out, into)
+            weights |= attention(f"input_blocks.{place}.1", out) if level == 2 else {}
+            skips.append(out)
+            into, place = out, place + 1
+        if level < 2:
+            weights |= conv(f"input_blocks.{place}.0.op", out, out)
+            skips.append(out)
+            place += 1
+    weights |= residual("middle_block.0", into, into) | attention("middle_block.1", into)
+    weights |= residual("middle_block.2", into, into)
+    for place in range(9):
+        level = 2 - place // 3
+        out = edges[level]
+        weights |= residual(f"output_blocks.{place}.0", out, into + skips.pop())
+        weights |= attention(f"output_blocks.{place}.1", out) if level == 2 else {}
+        if level and place % 3 == 2:
+            weights |= conv(f"output_blocks.{place}.{2 if level == 2 else 1}.conv", out, out)
+        into = out
+    return weights | draw.norm("out.0", into) | conv("out.2", 4, into)
+
+
+def _sdxl(draw: _Draw) -> Weights:
+    parts = {
+        "model.diffusion_model.": _unet(draw),
+        "conditioner.embedders.0.transformer.": _clip_l(draw, SDXL_TEXT_LAYERS),
+        "conditioner.embedders.1.model.": _clip_g(draw),
+        "first_stage_model.": _small_autoencoder(draw, 4),
+    }
+    return {prefix + key: tensor for prefix, part in parts.items() for key, tensor in part.items()}
 
 
 def _lora(draw: _Draw) -> Weights:

@@ -186,7 +186,11 @@ def _negatives(text: str, context: RuleContext) -> str:
     for negator in _NEGATOR.finditer(text):
         if negator.start() < done or not (unwanted := _unwanted(text, negator.end())):
             continue
-        said = _instead(unwanted.positives, negator["lead"], text, context)
+        positives = unwanted.positives
+        if context.target.has_negative_prompt:
+            context.negative.append(context.read(text[negator.end() : unwanted.end]).strip())
+            positives = ()
+        said = _instead(positives, negator["lead"], text)
         context.note(negator.start(), text[negator.start() : unwanted.end], said)
         turned += [text[done : negator.start()], said]
         done = unwanted.end
@@ -201,8 +205,8 @@ def _negatives(text: str, context: RuleContext) -> str:
     return text
 
 
-def _instead(positives: tuple[str, ...], lead: str, text: str, context: RuleContext) -> str:
-    """What is to be seen instead, joined to what stands before it."""
+def _instead(positives: tuple[str, ...], lead: str, text: str) -> str:
+    """What is to be seen instead, joined to what stands before it; no positives: nothing."""
     starts_sentence = not lead or lead.strip() in _STOPS
     if MARK.search(text):
         positives = tuple(
@@ -221,7 +225,8 @@ def _instead(positives: tuple[str, ...], lead: str, text: str, context: RuleCont
 
 NEGATIVES = RewriteRule(
     "negatives",
-    "FLUX has no negative prompt and draws what it reads, so “no people” brings people; an empty street does not.",
+    "FLUX has no negative prompt and draws what it reads, so “no people” brings people; an empty street does not. For "
+    "SDXL it becomes the negative prompt.",
     _negatives,
     english=True,
 )

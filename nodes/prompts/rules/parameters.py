@@ -76,6 +76,9 @@ def _keep_a1111(match: re.Match[str], context: RuleContext) -> str:
 def _as_negatives(things: str, context: RuleContext) -> str:
     """A list of what is not wanted, in the words that the rule `negatives` reads."""
     wanted_not = [thing.strip(" .\n") for thing in _LIST.split(things, 60)[:60]]
+    if context.target.has_negative_prompt:
+        context.negative += [context.read(thing) for thing in wanted_not if thing]
+        return ""
     known = [thing for thing in wanted_not if thing and context.language == "en" and positive_for(thing)]
     unknown = [thing for thing in wanted_not if thing and thing not in known]
     if unknown:

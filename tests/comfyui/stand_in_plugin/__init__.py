@@ -15,6 +15,7 @@ from typing import Any
 import comfy.clip_vision
 import comfy.model_detection
 import comfy.sd
+import comfy.supported_models
 import comfy.taesd.taesd
 import comfy.text_encoders.flux
 import comfy.text_encoders.long_clipl
@@ -32,6 +33,10 @@ SMALL_MISTRAL = {
     "num_hidden_layers": 4,
     "num_attention_heads": 1,
     "num_key_value_heads": 1,
+}
+SDXL_CHANNELS = 32
+SMALL_SDXL_TEXT_ENCODERS = {
+    f"{name}_model_config": {"num_hidden_layers": 3, "intermediate_size": 64} for name in ("clip_l", "clip_g")
 }
 MISTRAL_LAYERS = [1, 2, 3]  # that are read; of 30 the host reads 10, 20 and 30
 AUTOENCODER2_WIDTH = 32
@@ -53,6 +58,7 @@ def _is_small_text(weights: dict[str, Any], t5: str = "", clip_l: str = "") -> b
 
 
 _detect_unet_config = comfy.model_detection.detect_unet_config
+_find_model_config = comfy.model_detection.model_config_from_unet_config
 _load_text_encoders = comfy.sd.load_text_encoder_state_dicts
 _load_checkpoint = comfy.sd.load_state_dict_guess_config
 _load_vision = comfy.clip_vision.load_clipvision_from_sd
@@ -67,6 +73,13 @@ def detect_unet_config(*args: Any, **kwargs: Any) -> Any:
     if config and config.get("hidden_size") == HIDDEN:
         config |= SMALL_TRANSFORMERS.get(config.get("image_model"), {})
     return config
+
+
+def find_model_config(unet_config: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """The host knows SDXL by its very channels and depths."""
+    if unet_config.get("model_channels") == SDXL_CHANNELS:
+        return comfy.supported_models.SDXL(unet_config)
+    return _find_model_config(unet_config, *args, **kwargs)
 
 
 def load_text_encoders(state_dicts: Any = (), *args: Any, **kwargs: Any) -> Any:
@@ -90,6 +103,8 @@ def options_for_long_clip(weights: dict[str, Any], tokenizer_data: Any, model_op
 def load_checkpoint(weights: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
     if _is_small_text(weights, "text_encoders.t5xxl.transformer.", "text_encoders.clip_l.transformer."):
         kwargs["te_model_options"] = {**SMALL_TEXT_ENCODERS, **(kwargs.get("te_model_options") or {})}
+    if _rows(weights, "model.diffusion_model.input_blocks.0.0.weight") == SDXL_CHANNELS:
+        kwargs["te_model_options"] = {**SMALL_SDXL_TEXT_ENCODERS, **(kwargs.get("te_model_options") or {})}
     return _load_checkpoint(weights, *args, **kwargs)
 
 
@@ -145,6 +160,7 @@ def make_vae(self: Any, sd: Any = None, *args: Any, **kwargs: Any) -> None:
 
 
 comfy.model_detection.detect_unet_config = detect_unet_config
+comfy.model_detection.model_config_from_unet_config = find_model_config
 comfy.sd.VAE.__init__ = make_vae
 comfy.sd.AutoencoderKL = make_autoencoder
 if hasattr(comfy.text_encoders.flux, "Mistral3_24BModel"):  # hosts that know FLUX.2

@@ -161,6 +161,20 @@ def test_flux2_is_shown_every_picture_in_their_order_at_about_a_megapixel() -> N
     assert graph.only("BasicGuider")["conditioning"][0] is references[2]
 
 
+def test_sdxl_is_drawn_as_its_template_draws_with_what_is_not_wanted_apart() -> None:
+    graph = Graph()
+    settings = settings_for("1792x1024", "standard", "vivid", 2, Family.SDXL)
+    graphs.text_to_images(graph, MODELS, settings, Texts("wanted", "", "unwanted"), [(1, 2)])
+    guider = graph.only("CFGGuider")
+    assert guider["positive"][0].inputs["text"] == "wanted"
+    assert guider["negative"][0].inputs["text"] == "unwanted"
+    assert guider["cfg"] == 8.0
+    assert graph.only("BasicScheduler")["scheduler"] == "normal"
+    assert graph.only("EmptyLatentImage") == {"width": 1344, "height": 768, "batch_size": 2}
+    assert graph.only("SamplerCustomAdvanced")["noise"] == SeededNoise((1, 2))
+    assert graph.types()[-1] == "ImageScale"
+
+
 def test_flux2_loads_its_one_encoder_as_such() -> None:
     graph = Graph()
     files = Loading(Family.FLUX2_DEV, file(Part.TRANSFORMER, "m"), vae=file(Part.FLUX2_VAE, "v"),

@@ -42,6 +42,13 @@ ZOO = {
     "chroma.safetensors": (zoo.CHROMA, None),
     "sdxl.safetensors": (zoo.SDXL, None),
     "sd-vae.safetensors": (zoo.SD_VAE, None),
+    "juggernaut.safetensors": (zoo.SDXL_BASE, Identity(Part.CHECKPOINT, Family.SDXL)),
+    "sd_xl_turbo_1.0.safetensors": (zoo.SDXL_BASE, None),
+    "juggernaut_lightning.safetensors": (zoo.SDXL_BASE, None),
+    "sdxl_inpainting.safetensors": (zoo.SDXL_INPAINT, None),
+    "sd_xl_refiner_1.0.safetensors": (zoo.SDXL_REFINER, None),
+    "ssd-1b.safetensors": (zoo.SDXL_SMALL, None),
+    "playground-v2.5.safetensors": (zoo.PLAYGROUND, None),
 }
 # Everything people keep beside FLUX.1's files, by folder; nothing of it may ever be chosen.
 STRANGERS = {
@@ -65,6 +72,7 @@ STRANGERS = {
     },
     "checkpoints": {
         "sdxl": zoo.SDXL,
+        "sdxl base": zoo.SDXL_BASE,
         "sd3.5_large": zoo.SD35,
         "flux1-dev-bnb-nf4-v2": {**zoo.CHECKPOINT, **zoo.NF4},
         "transformer alone": zoo.transformer(prefix="model.diffusion_model."),

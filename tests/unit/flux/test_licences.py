@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ class Model:
         self.unet_config = {"image_model": "flux", "guidance_embed": guidance}
 
 
+class Sdxl:
+    """As much of a loaded SDXL as is looked at."""
+
+    def __init__(self) -> None:
+        self.model = self.model_config = self
+        self.unet_config = {"adm_in_channels": 2816, "context_dim": 2048}
+
+
 def test_auto_takes_the_first_that_is_installed_and_a_name_takes_that_one(both):
     assert loading_for(both, Wanted(DRAWING), Connected()).family is Family.DEV
     assert loading_for(both, Wanted(DRAWING, draw_with="FLUX.1-schnell"), Connected()).family is Family.SCHNELL
@@ -96,6 +105,18 @@ def test_only_what_may_be_used_for_work_draws_where_that_is_wanted(both):
             loading_for(both, wanted, connected)
 
 
+def test_sdxl_draws_by_name_only_and_is_offered_where_flux_is_missing(tmp_path):
+    sdxl = take_inventory(listing(tmp_path, checkpoints__sd_xl_base=zoo.SDXL_BASE))
+    wanted = Wanted((Family.DEV, Family.SCHNELL, Family.SDXL))
+    with pytest.raises(NothingInstalled, match="Or choose SDXL in draw_with, which is installed"):
+        loading_for(sdxl, wanted, Connected())
+    by_name = loading_for(sdxl, replace(wanted, draw_with="SDXL", commercial=True), Connected())
+    assert by_name.as_info() == {"model": "checkpoints/sd_xl_base.safetensors"}
+    with pytest.raises(NothingInstalled, match="connect its `clip` and `vae`"):
+        loading_for(sdxl, wanted_sdxl := replace(wanted, draw_with="SDXL"), Connected(model=Sdxl()))
+    assert loading_for(sdxl, wanted_sdxl, Connected(Sdxl(), ["1", 1], ["1", 2])).family is Family.SDXL
+
+
 def test_redux_binds_whatever_draws_with_it(both):
     assert not Wanted(DRAWING, redux=True).licence(Family.SCHNELL).commercial
     with pytest.raises(NotForWork, match=r"FLUX\.1-schnell with FLUX\.1 Redux"):
@@ -107,7 +128,7 @@ def test_every_family_has_a_licence_with_an_address():
         licence = licence_of(family)
         assert licence.url.startswith("https://")
         assert licence.terms
-    assert [family for family in Family if licence_of(family).commercial] == [Family.SCHNELL]
+    assert [family for family in Family if licence_of(family).commercial] == [Family.SCHNELL, Family.SDXL]
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None, [], {}])

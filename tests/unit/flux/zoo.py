@@ -99,6 +99,19 @@ VIDEO_VAE: Shapes = {"decoder.conv_in.weight": (512, 16, 3, 3, 3)}
 WAN_VAE: Shapes = {"decoder.conv1.weight": (384, 16, 3, 3, 3), "decoder.middle.0.residual.0.gamma": (384, 1, 1, 1)}
 TINY_VAE: Shapes = {"taesd_decoder.1.weight": (64, 16, 3, 3)}
 SDXL: Shapes = {"model.diffusion_model.input_blocks.0.0.weight": (320, 4, 3, 3)}
+_UNET = "model.diffusion_model."
+SDXL_BASE: Shapes = {
+    f"{_UNET}input_blocks.0.0.weight": (320, 4, 3, 3),
+    f"{_UNET}label_emb.0.0.weight": (1280, 2816),
+    f"{_UNET}input_blocks.8.1.transformer_blocks.0.attn2.to_k.weight": (1280, 2048),
+    f"{_UNET}output_blocks.8.0.in_layers.0.weight": (640,),
+    "conditioner.embedders.1.model.token_embedding.weight": (49408, 1280),
+    "first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3),
+}
+SDXL_INPAINT: Shapes = {**SDXL_BASE, f"{_UNET}input_blocks.0.0.weight": (320, 9, 3, 3)}
+SDXL_REFINER: Shapes = {**SDXL_BASE, f"{_UNET}label_emb.0.0.weight": (1536, 2560)}
+SDXL_SMALL: Shapes = {name: shape for name, shape in SDXL_BASE.items() if "output_blocks.8" not in name}
+PLAYGROUND: Shapes = {**SDXL_BASE, "edm_mean": (1, 4, 1, 1)}
 SD_VAE: Shapes = {"decoder.conv_in.weight": (512, 4, 3, 3), "quant_conv.weight": (8, 8, 1, 1)}
 
 

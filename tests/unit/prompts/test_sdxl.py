@@ -1,0 +1,46 @@
+"""Prompts for SDXL: what is not wanted goes to the negative prompt, and lengths are CLIP's."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodes.prompts.convert import Conversion, ConversionRequest, convert
+from nodes.prompts.targets import PromptMode, Style, Target
+
+
+def for_sdxl(prompt: str, mode: PromptMode = PromptMode.CONVERT) -> Conversion:
+    return convert(ConversionRequest(prompt, Style.NONE, "", Target.SDXL, mode))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "negative"),
+    [
+        ("A street in the rain, no people.", "A street in the rain.", "people"),
+        ("A street, without cars or traffic. Evening.", "A street. Evening.", "cars or traffic"),
+        ("a fox --no snow, trees", "a fox", "snow, trees"),
+        ("a fox\nNegative prompt: blurry, extra limbs", "a fox.", "blurry, extra limbs"),
+        ("a fox in the snow", "a fox in the snow", ""),
+    ],
+)
+def test_what_is_not_wanted_is_said_apart(prompt, text, negative):
+    done = for_sdxl(prompt)
+    assert (done.t5xxl, done.report.negative) == (text, negative)
+    assert done.report.as_dict()["negative"] == negative
+    assert for_sdxl(done.t5xxl).t5xxl == done.t5xxl
+
+
+def test_for_flux_it_is_said_as_what_is_wanted_instead():
+    done = convert(ConversionRequest("A street in the rain, no people.", Style.NONE, ""))
+    assert "empty and deserted" in done.t5xxl
+    assert done.report.negative == ""
+
+
+def test_nothing_is_moved_from_a_prompt_that_is_used_as_it_is():
+    done = for_sdxl("A street, no people.", PromptMode.AS_IS)
+    assert (done.t5xxl, done.report.negative) == ("A street, no people.", "")
+
+
+def test_a_long_prompt_is_cut_to_what_clip_follows():
+    done = for_sdxl(" ".join(f"Fox number {n} runs over the hill." for n in range(100)))
+    assert done.report.tokens.t5xxl <= Target.SDXL.text_limit == 150
+    assert done.t5xxl.startswith("Fox number 0 runs over the hill.")
