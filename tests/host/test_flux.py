@@ -389,7 +389,7 @@ def test_an_edit_with_a_mask_is_left_to_fill_and_says_so(comfyui, picture):
     assert "FLUX.2-dev cannot do this edit, so FLUX.1-Fill-dev did." in told["notes"]
 
 
-def test_sdxl_draws_by_name_and_redraws_by_mask(comfyui, picture):
+def test_sdxl_draws_by_name(comfyui):
     graph = generate(draw_with="SDXL", seed=81, prompt_mode="convert")
     graph["1"]["inputs"]["prompt"] = "a street in the rain, no people"
     drawn = comfyui.run(graph)
@@ -397,10 +397,3 @@ def test_sdxl_draws_by_name_and_redraws_by_mask(comfyui, picture):
     assert info(drawn)["licence"]["commercial"] is True
     assert "people" not in info(drawn)["revised_prompt"]
     assert pictures(comfyui, drawn)[0].shape == (256, 256, 3)
-    redrawn = comfyui.run(edit(draw_with="SDXL", seed=82))
-    assert info(redrawn)["model"] == "SDXL"
-    (result,) = pictures(comfyui, redrawn)
-    outside = np.ones(picture.shape[:2], bool)
-    outside[40:90, 60:120] = False
-    assert (result[outside] == picture[outside]).all()
-    assert (result[60:70, 85:95] != picture[60:70, 85:95]).any()
