@@ -34,7 +34,7 @@ from comfyui.server import ComfyUI
 from served_images_api import client, opened, publish, with_lora
 
 RUNS = 15
-ROUNDS = 3
+ROUNDS = 5
 CLIENTS = (1, 4, 16, 64)
 EDGE = 512  # px
 STEPS = 8
