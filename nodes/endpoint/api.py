@@ -11,39 +11,32 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from ..errors import DalleFluxError
-from ..replies import BROKEN_BODY, PRIVATE
+from ..replies import PRIVATE
 from .admission import Caller
 from .contract import answers, bodies
 from .contract.description import describe
 from .contract.errors import (
     ApiError,
     invalid,
-    missing_parameter,
     no_such_address,
     not_found,
     server_error,
-    too_large,
-    unreadable_body,
-    wrong_content_type,
+    unknown_model,
     wrong_method,
 )
-from .contract.orders import FILE_PARTS, File, Submission, json_object
+from .contract.orders import Submission
 from .contract.rules import Operation
+from .received import read_form, read_json, take_operation
 from .scheduler import Job
 from .service import ImagesService
 
 V1 = "/dalle-flux/v1"
 _LOOK_S = 0.25  # between looks whether the client is still there
 _PING_S = 10.0  # between signs of life in a stream
-_BODY_S = 300.0  # for a request's body to arrive
-_MAX_PARTS = 64
-_QUICK = 65_536  # bytes of JSON that are read on the event loop
 _log = logging.getLogger(__name__)
-_OPERATIONS = {**{one.value: one for one in Operation}, "generate": Operation.GENERATE, "edit": Operation.EDIT,
-               "variation": Operation.VARIATION}  # fmt: skip
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 
@@ -79,17 +72,17 @@ class Api:
         return routes
 
     async def generations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
-        fields = await self._object(request)
+        fields = await read_json(request, self._limit())
         return await self._draw(request, caller, Submission(Operation.GENERATE, fields))
 
     async def edits(self, request: web.Request, caller: Caller) -> web.StreamResponse:
-        return await self._draw(request, caller, await self._form(request, Operation.EDIT))
+        return await self._draw(request, caller, await read_form(request, self._limit(), Operation.EDIT))
 
     async def variations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
-        return await self._draw(request, caller, await self._form(request, Operation.VARIATION))
+        return await self._draw(request, caller, await read_form(request, self._limit(), Operation.VARIATION))
 
     async def moderations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
-        fields = await self._object(request)
+        fields = await read_json(request, self._limit())
         body = bodies.parse(bodies.Moderation, fields, as_text=False)
         return web.json_response(await asyncio.to_thread(self._service().gate.moderations, body))
 
@@ -100,15 +93,17 @@ class Api:
 
     async def model(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         model = await asyncio.to_thread(self._service().catalogue().find, request.match_info["id"])
+        if not caller.may_use(model.name):
+            raise unknown_model(model.name)
         return web.json_response(answers.card(model.name, model.created, model.owner))
 
     async def begin_job(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         service = self._service()
         if request.content_type == "multipart/form-data":
-            submission = await self._form(request, None)
+            submission = await read_form(request, self._limit(), None)
         else:
-            fields = await self._object(request)
-            operation = _operation(fields)
+            fields = await read_json(request, self._limit())
+            operation = take_operation(fields)
             submission = Submission(operation, fields)
         fields = dict(submission.fields)
         webhook = fields.pop("webhook", None)
@@ -216,49 +211,9 @@ class Api:
         await reply.write_eof()
         return reply
 
-    async def _object(self, request: web.Request) -> dict[str, Any]:
-        """The JSON object in the body, if it is not too large."""
-        if request.content_type != "application/json":
-            raise wrong_content_type("application/json")
-        limit = self._service().settings().max_body_mb * 2**20
-        if (request.content_length or 0) > limit:
-            raise too_large(limit)
-        body = bytearray()
-        try:
-            async with _in_time():
-                async for piece in request.content.iter_chunked(65_536):
-                    body += piece
-                    if len(body) > limit:
-                        raise too_large(limit)
-        except BROKEN_BODY:
-            raise unreadable_body() from None
-        return json_object(bytes(body)) if len(body) < _QUICK else await asyncio.to_thread(json_object, bytes(body))
-
-    async def _form(self, request: web.Request, operation: Operation | None) -> Submission:
-        """A multipart body; without an operation it names its own."""
-        if request.content_type != "multipart/form-data":
-            raise wrong_content_type("multipart/form-data")
-        limit = self._service().settings().max_body_mb * 2**20
-        if (request.content_length or 0) > limit:
-            raise too_large(limit)
-        fields: dict[str, Any] = {}
-        files: list[File] = []
-        left = limit
-        try:
-            async with _in_time():
-                async for part in await request.multipart():
-                    if not isinstance(part, BodyPartReader) or not part.name or len(fields) + len(files) >= _MAX_PARTS:
-                        raise ApiError(400, f"A form has at most {_MAX_PARTS} parts, each with a name.")
-                    data = bytearray()
-                    while piece := await part.read_chunk(65_536):
-                        data += piece
-                        left -= len(piece)
-                        if left < 0:
-                            raise too_large(limit)
-                    _put(part, bytes(data), fields, files)
-        except (ValueError, AssertionError, RuntimeError, web.HTTPException, EOFError, *BROKEN_BODY):
-            raise ApiError(400, "We could not read the form: it is no multipart/form-data in UTF-8.") from None
-        return Submission(operation or _operation(fields), fields, tuple(files), is_form=True)
+    def _limit(self) -> int:
+        """Bytes of a body."""
+        return self._service().settings().max_body_mb * 2**20
 
     def _guarded(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """Admit the caller, and turn every error into an answer in OpenAI's shape."""
@@ -298,29 +253,6 @@ class Api:
         return refuse
 
 
-def _put(part: BodyPartReader, data: bytes, fields: dict[str, Any], files: list[File]) -> None:
-    name = str(part.name)
-    if name in FILE_PARTS:
-        if part.filename is None:
-            message = f"Invalid type for '{name[:60]}': expected a file, but got a string instead."
-            raise invalid(name, message, "invalid_type")
-        files.append(File(name, data))
-    elif name in fields:
-        raise invalid(name, f"Duplicate parameter: '{name[:60]}'.", "duplicate_parameter")
-    else:
-        fields[name] = data.decode("utf-8")
-
-
-def _operation(fields: dict[str, Any]) -> Operation:
-    """What a job is for, taken out of its fields."""
-    named = fields.pop("operation", None)
-    if named is None:
-        raise missing_parameter("operation")
-    if not isinstance(named, str) or named not in _OPERATIONS:
-        raise invalid("operation", f"Invalid value for 'operation'. Supported values are: {list(_OPERATIONS)}.")
-    return _OPERATIONS[named]
-
-
 def _wants_stream(fields: Mapping[str, Any]) -> bool:
     return str(fields.get("stream")).lower() == "true"
 
@@ -339,31 +271,6 @@ def _site(request: web.Request, service: ImagesService) -> str:
 def _check_present(request: web.Request) -> None:
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client left")
-
-
-@contextlib.asynccontextmanager
-async def _in_time() -> Any:
-    """What a client that sends one byte a minute runs into."""
-    task = asyncio.current_task()
-    assert task
-    late = False
-
-    def end() -> None:
-        nonlocal late
-        late = True
-        task.cancel()
-
-    timer = asyncio.get_running_loop().call_later(_BODY_S, end)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if late:
-            raise ApiError(
-                408, "The body of the request did not arrive in time.", headers={"Connection": "close"}
-            ) from None
-        raise
-    finally:
-        timer.cancel()
 
 
 async def _json(body: dict[str, Any], status: int) -> web.Response:

@@ -71,7 +71,7 @@ def raw_graph(prompt: str) -> dict[str, Any]:
 
 
 class Canvas:
-    """What a browser does: one websocket for as long as it is open, and prompts that it waits for there."""
+    """What a browser does: one websocket for as long as it is open, prompts waited for there, pictures fetched."""
 
     def __init__(self, comfyui: ComfyUI):
         self._url, self._id = comfyui.url, uuid.uuid4().hex
@@ -96,6 +96,10 @@ class Canvas:
             event = json.loads(message.data) if message.type == aiohttp.WSMsgType.TEXT else {}
             if event.get("data", {}).get("prompt_id") == prompt_id:
                 assert event["type"] not in ("execution_error", "execution_interrupted"), event
+                if event["type"] == "executed":
+                    (shown,) = event["data"]["output"]["images"]
+                    async with self._session.get(f"{self._url}/view", params=shown) as reply:
+                        assert await reply.read()
                 if event["type"] == "execution_success":
                     return
 

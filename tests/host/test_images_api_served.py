@@ -196,6 +196,9 @@ def test_keys_are_asked_for_once_there_are_some_and_keep_their_limits(host, user
         assert [one.id for one in narrow.models.list()] == ["solid"]
         with pytest.raises(openai.NotFoundError):
             narrow.images.generate(model="dall-e-3", prompt="x")
+        with pytest.raises(openai.NotFoundError):
+            narrow.models.retrieve("dall-e-3")
+        assert narrow.models.retrieve("solid").id == "solid"
         once = {**bearer(other), "Idempotency-Key": "two"}
         for _ in range(3):  # asked three times, drawn and counted once
             assert call(host, "POST", f"{V1}/images/generations", {**asked, "n": 2}, once)[0] == 200
