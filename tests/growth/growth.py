@@ -11,6 +11,7 @@ MOST = 2.5  # times the time for twice the text; linear is 2, quadratic 4
 SURE = 3.2  # times; no linear work comes near it, however busy the machine
 TOO_QUICK = 0.002  # seconds; not worth comparing. What takes n² steps takes many times that for the longest text below
 LENGTHS = (250, 1_000, 4_000)
+_SURE_FROM = 8_000  # characters; csv.Sniffer takes n² steps of a sample of that many, and no more
 _LONGEST = 64_000
 _TRIES = 5
 
@@ -43,7 +44,8 @@ def grows_too_fast(work: Callable[[str], object], lead: str, repeated: str) -> s
             ratio = took / once
             if ratio <= MOST:
                 return ""
-            if is_settled := took > (0.2 if ratio > SURE else 1.0):
+            is_sure = ratio > SURE and length >= _SURE_FROM
+            if is_settled := took > (0.2 if is_sure else 1.0):
                 break
         if is_settled or length >= _LONGEST:
             return f"{length} characters → {2 * length}: {ratio:.1f} times the time, {took:.2f} s"
