@@ -23,7 +23,7 @@ from .api import V1
 from .contract.errors import ApiError
 from .contract.orders import File, Submission
 from .contract.rules import Operation
-from .published import MAX_BYTES, Published
+from .published import MAX_BYTES, checked_graph
 from .service import ImagesService
 
 ROOT = "/dalle_flux/endpoint"
@@ -32,14 +32,14 @@ _STATUSES = {"no_such_publication": 404, "bad_publication": 400, "bad_key_comman
              "bad_request": 400}  # fmt: skip
 _SHOWN = 50  # jobs and deliveries
 
-Check = Callable[[Published], Awaitable[None]]
+Check = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Admin:
     """The handlers.
 
     Args:
-        check: has the host look at a graph; raises RunRejected.
+        check: has the host look at a graph in API format; raises RunRejected.
     """
 
     def __init__(self, service: Callable[[], ImagesService], endpoints: Callable[[], Endpoints], check: Check):
@@ -122,18 +122,14 @@ class Admin:
         name, description = body.get("name"), body.get("description", "")
         if not isinstance(name, str) or not isinstance(description, str):
             raise BadRequest("Publishing needs {name, graph} and may have workflow, description and operations.")
+        graph = checked_graph(body.get("graph"))
+        await self._check(graph)  # before it is stored: from then on it draws
         publications = self._service().publications
         published = await asyncio.to_thread(
             lambda: publications.publish(
-                name, body.get("graph"), workflow=body.get("workflow"), description=description,
-                operations=body.get("operations"),
+                name, graph, workflow=body.get("workflow"), description=description, operations=body.get("operations")
             )
-        )  # fmt: skip
-        try:
-            await self._check(published)
-        except DalleFluxError:
-            await asyncio.to_thread(publications.remove, name, published.version)
-            raise
+        )
         return published.as_json()
 
     async def remove(self, request: web.Request) -> Mapping[str, Any]:

@@ -32,12 +32,14 @@ For the canvas, below `/dalle_flux/endpoint`, from this machine only (errors as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..host import folders, queue, serving
 from .admin import Admin
 from .api import Api, refuse
 from .instance import service
 from .models import RESPONSE, node_of
-from .published import Published
 
 
 def register() -> None:
@@ -52,5 +54,5 @@ async def _start() -> None:
     await service().start()
 
 
-async def _check(published: Published) -> None:
-    await queue.check(dict(published.graph), node_of(published.graph, RESPONSE))
+async def _check(graph: Mapping[str, Any]) -> None:
+    await queue.check(graph, node_of(graph, RESPONSE))
