@@ -87,6 +87,8 @@ class ComfyUI:
         if newest_frontend:
             self._arguments += ["--front-end-root", str(environment.newest_frontend)]
         self._variables = {k: v for k, v in os.environ.items() if keep_keys or k not in KEY_VARIABLES}
+        if "PYTEST_XDIST_WORKER" in os.environ:  # hosts beside each other: waiting threads of torch take turns spinning
+            self._variables.setdefault("OMP_NUM_THREADS", "1")
         self._variables |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(variables or {})}
         self._process: subprocess.Popen[bytes] | None = None
 

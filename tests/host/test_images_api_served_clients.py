@@ -24,13 +24,20 @@ EXPECTED = {
     "variation": True,
     "stream": ["image_generation.completed"],
     "edit_stream": ["image_edit.completed"],
-    "partials": ["partial_image", "partial_image", "completed"],
     "models": True,
     "moderation": True,
     "policy": ["BadRequestError", "content_policy_violation"],
     "model": ["NotFoundError", "model_not_found"],
     "value": ["BadRequestError", "integer_below_min_value"],
 }
+
+
+def check(seen: dict) -> None:
+    *partials, last = seen.pop("partials")
+    assert last == "completed"
+    # Of two asked for; as at OpenAI, one that is made while the picture already goes out is left out.
+    assert partials in (["partial_image"], ["partial_image"] * 2)
+    assert seen == EXPECTED
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,7 @@ def test_every_method_of_the_official_python_client(host, version):
     seen = json.loads(said.stdout)
     assert seen.pop("version") == version or version is None
     assert seen.pop("sizes") == [[64, 64]]
-    assert seen == EXPECTED
+    check(seen)
 
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="needs Node.js")
@@ -75,7 +82,7 @@ def test_every_method_of_the_official_javascript_client(host, tmp_path):
         ["node", script, host.url + V1, str(folder / "x.js"), str(picture)], capture_output=True, text=True
     )
     assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout) == EXPECTED
+    check(json.loads(said.stdout))
 
 
 JSON_BODIES = {

@@ -281,7 +281,7 @@ def test_others_are_answered_while_a_long_text_is_judged(host):
     while queued in str(host.get("/queue")):
         answered += 1
     assert host.wait(queued).succeeded
-    assert answered > 4
+    assert answered > 2
 
 
 def test_cancel_ends_the_wait_for_a_check_that_hangs(host, services):

@@ -207,7 +207,7 @@ def test_others_are_answered_while_a_megabyte_is_converted(comfyui, shape):
             comfyui.get("/queue")
             answered += 1
     assert all(one.result()["t5xxl"] for one in converted)
-    assert answered > 4
+    assert answered > 2
 
 
 def test_a_rewriter_without_its_server_says_what_to_start(comfyui):
