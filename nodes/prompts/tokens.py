@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 # CLIP's tokenizer takes the square of a word's length in time. Longer ones are counted in parts: rather too many.
-_CLIP_WORD = re.compile(r"\S{1,100}")
+_WORD = re.compile(r"\S{1,100}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def measured(t5: Callable[..., Any], clip: Callable[..., Any], t5_unknown_id: in
         return len(ids(clip, word)) - 2
 
     def clip_tokens(text: str) -> int:
-        return sum(map(clip_of_word, _CLIP_WORD.findall(text)))
+        return sum(map(clip_of_word, _WORD.findall(text)))
 
     return Tokenizers(
         t5=lambda text: len(ids(t5, text)),
@@ -68,16 +68,27 @@ _T5 = (0, *(1 if length <= 4 else 2 if length <= 8 else 3 + (length - 9) // 3 fo
 _CLIP = (0, *(1 if length <= 7 else 2 if length <= 11 else 3 + (length - 12) // 2 for length in range(1, 41)))
 
 
+# Prompts are made of the same words: word by word, each is counted once.
+@lru_cache(maxsize=20_000)
+def _t5_of_word(word: str) -> int:
+    return sum(map(_T5.__getitem__, map(len, _PIECE.findall(word))))
+
+
+@lru_cache(maxsize=20_000)
+def _clip_of_word(word: str) -> int:
+    pieces = _PIECE.findall(word)
+    tokens = sum(map(_CLIP.__getitem__, map(len, pieces)))
+    if not word.isascii():  # at worst one token a byte
+        tokens += sum(len(piece.encode("utf-8", "replace")) - 1 for piece in pieces if not piece.isascii())
+    return tokens
+
+
 def _t5(text: str) -> int:
-    return 1 + sum(map(_T5.__getitem__, map(len, _PIECE.findall(text))))
+    return 1 + sum(map(_t5_of_word, _WORD.findall(text)))
 
 
 def _clip(text: str) -> int:
-    pieces = _PIECE.findall(text)
-    tokens = sum(map(_CLIP.__getitem__, map(len, pieces)))
-    if not text.isascii():  # at worst one token a byte
-        tokens += sum(len(piece.encode("utf-8", "replace")) - 1 for piece in pieces if not piece.isascii())
-    return tokens
+    return sum(map(_clip_of_word, _WORD.findall(text)))
 
 
 ESTIMATE = Tokenizers(t5=_t5, clip=_clip, t5_unknown=lambda text: len(_UNREADABLE.findall(text)), measured=False)

@@ -24,7 +24,9 @@ _TAG = (
     r"|award[- ]winning|absurdres|highres|hi[- ]?res|very aesthetic|score_\d(?:_up)?|source_\w{1,12}|rating_\w{1,12}"
     r")"
 )
-_TAGS = re.compile(rf"(\A|[,;.]) ?(?:and )?{_TAG}(?: (?:and )?{_TAG}){{0,4}} ?(?=[,;.!]|\Z)", re.IGNORECASE)
+_LIST = rf" ?(?:and )?{_TAG}(?: (?:and )?{_TAG}){{0,4}} ?(?=[,;.!]|\Z)"
+_LEADING = re.compile(rf"\A{_LIST}", re.IGNORECASE)
+_BETWEEN = re.compile(rf"([,;.]){_LIST}", re.IGNORECASE)  # begins with a sign of its own, so it is looked for quickly
 _TRAILING = re.compile(
     r"(?: , |, | )(?:all )?(?:in|at|with|using) (?:an? )?(?:(?:full|stunning|glorious|breathtaking|crisp) )?"
     rf"{_TAG}(?: ?(?:,|and| ) ?{_TAG}){{0,4}}(?= ?(?:[,;.!]|\Z))",
@@ -34,7 +36,7 @@ _TRAILING = re.compile(
 
 def _quality(text: str, context: RuleContext) -> str:
     text = context.replace(_TRAILING, "", text)
-    return context.replace(_TAGS, r"\1", text)
+    return context.replace(_BETWEEN, r"\1", context.replace(_LEADING, "", text))
 
 
 QUALITY = RewriteRule(
