@@ -53,7 +53,10 @@ def server(start_comfyui):
         state.mkdir(parents=True, exist_ok=True)
         (state / "endpoints.toml").write_text('[settings]\nallowed_hosts = ["comfy.example.com"]\n', "utf-8")
 
-    return start_comfyui(pack_name=PACK, prepare=prepare, arguments=("--cpu", "--listen", "0.0.0.0"))
+    # ComfyUI looks strange names up; without a network that ends sooner so.
+    quick = {"RES_OPTIONS": "attempts:1 timeout:1"}
+    listening = ("--cpu", "--listen", "0.0.0.0")
+    return start_comfyui(pack_name=PACK, prepare=prepare, arguments=listening, variables=quick)
 
 
 @pytest.fixture(scope="module")
