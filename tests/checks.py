@@ -98,24 +98,25 @@ QUICK = (
     Check("JavaScript types", _javascript_types),
     Check("unit tests", _python("-m", "pytest", "-q", "-n", "auto", "tests/unit"), is_level=True),
 )
+GROWTH = Check("growth tests", _python("-m", "pytest", "-q", "-n", "auto", "tests/growth"), is_level=True)
 ECOSYSTEM = (
     Check("comfy node validate", _of_the_ecosystem(COMFY_CLI, "--skip-prompt", "node", "validate")),
     # Its other check refuses any letter in a source file that cp1252 lacks; the rules here are about such letters.
     Check("comfy-test lint", _of_the_ecosystem(COMFY_TEST, "lint", "--check", "javascript", ".")),
 )
-SLOW = ("growth", "host", "browser")
+SLOW = ("host", "browser")
 
 
 def slow(levels: Sequence[str]) -> Check:
-    """The levels that take minutes, side by side; hosts and pages are shared by the tests of a lane (conftest.py)."""
+    """The levels with a real ComfyUI, side by side: hosts and pages are shared by the tests of a lane (conftest.py)."""
     arguments = ["-m", "pytest", "-q", "-n", str(_processes()), "--dist=loadscope", "--durations=25"]
     folders = [f"tests/{level}" for level in levels]
     return Check(f"{' and '.join(levels)} tests", _python(*arguments, *folders), is_level=True)
 
 
 def _processes() -> int:
-    """Two more than cores, since they wait a lot, and no more than fit into memory: up to three hosts and a browser."""
+    """One more than cores, since they wait a lot, and no more than fit into memory: up to three hosts and a browser."""
     memory = 16e9  # where nobody says: Windows
     if hasattr(os, "sysconf"):
         memory = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return max(1, min((os.cpu_count() or 1) + 2, 4, int(memory / 4.5e9)))
+    return max(1, min((os.cpu_count() or 1) + 1, 4, int(memory / 4.5e9)))

@@ -54,7 +54,7 @@ def test(words: list[str]) -> int:
     if "browser" in levels:
         code = "from comfyui import browser; browser.install_chromium()"
         subprocess.run([str(host.python), "-c", code], cwd=HERE, check=True)
-    failed = beside([one for one in (*checks.QUICK, *checks.ECOSYSTEM) if wanted(one.name)], host)
+    failed = beside([one for one in (*checks.QUICK, *checks.ECOSYSTEM, checks.GROWTH) if wanted(one.name)], host)
     if levels:
         failed += run_level(checks.slow(levels), host)
     return report(failed)
