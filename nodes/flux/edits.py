@@ -113,8 +113,6 @@ def edited(
     fill = masks.for_fill(redraw)
     show = redraw if edit.outpaints else fill.show
     images = graphs.fill(graph, models, settings, texts, seeds, picture, fill.redraw, show)
-    return (
-        images
-        if edit.asked == edit.drawn_by(settings.family)
-        else graphs.scaled(graph, images, edit.asked, crop="center")
-    )
+    if edit.asked == edit.drawn_by(settings.family):
+        return images
+    return graphs.scaled(graph, images, edit.asked, crop="center")

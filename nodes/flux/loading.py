@@ -19,9 +19,8 @@ from .installed import (
     licence_of,
 )
 from .licences import Licence, NotForWork, strictest
-from .settings import BadSetting, Family
+from .settings import AUTO, BadSetting, Family
 
-AUTO = "auto"
 _BY_NAME_ONLY = (Family.SDXL,)  # never drawn with unasked: these nodes promise FLUX
 
 

@@ -19,7 +19,7 @@ QUALITIES = ("standard", "hd")
 STYLES = ("vivid", "natural")
 # DALL·E 3's, then DALL·E 2's, then those of GPT image models.
 SIZES = ("1024x1024", "1792x1024", "1024x1792", "512x512", "256x256", "1536x1024", "1024x1536")
-AUTO = "auto"  # as a size: that of the picture to be edited
+AUTO = "auto"  # as a size: that of the picture to be edited; as draw_with: the first family that is installed
 MAX_N = 10  # the Images API's own limit
 
 EDGE_STEP = 16  # px; 8 of the autoencoder times 2 of FLUX's patches
