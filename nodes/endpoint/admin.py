@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -21,10 +21,12 @@ from . import keys
 from .admission import Caller, is_from_here
 from .api import V1
 from .contract.errors import ApiError
-from .contract.orders import File, Submission
 from .contract.rules import Operation
+from .contract.submissions import File, Submission
 from .published import MAX_BYTES, checked_graph
-from .service import ImagesService
+
+if TYPE_CHECKING:
+    from .service import ImagesService
 
 ROOT = "/dalle_flux/endpoint"
 CANVAS = Caller("the canvas", None)

@@ -9,15 +9,14 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from ..errors import DalleFluxError
 from ..replies import PRIVATE
 from .admission import Caller
-from .contract import answers, bodies
-from .contract.description import describe
+from .contract import answers
 from .contract.errors import (
     ApiError,
     invalid,
@@ -27,11 +26,13 @@ from .contract.errors import (
     unknown_model,
     wrong_method,
 )
-from .contract.orders import Submission
 from .contract.rules import Operation
+from .contract.submissions import Submission
 from .received import read_form, read_json, take_operation
-from .scheduler import Job
-from .service import ImagesService
+
+if TYPE_CHECKING:
+    from .scheduler import Job
+    from .service import ImagesService
 
 V1 = "/dalle-flux/v1"
 _LOOK_S = 0.25  # between looks whether the client is still there
@@ -83,6 +84,8 @@ class Api:
 
     async def moderations(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         fields = await read_json(request, self._limit())
+        from .contract import bodies
+
         body = bodies.parse(bodies.Moderation, fields, as_text=False)
         return web.json_response(await asyncio.to_thread(self._service().gate.moderations, body))
 
@@ -157,6 +160,8 @@ class Api:
         )
 
     async def description(self, request: web.Request) -> web.StreamResponse:
+        from .contract.description import describe
+
         return web.json_response(describe(_site(request, self._service()) + V1), headers=PRIVATE)
 
     async def health(self, request: web.Request) -> web.StreamResponse:

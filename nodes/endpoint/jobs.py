@@ -17,8 +17,8 @@ from typing import Any
 
 from .. import json_text
 from ..state import State, write_file
-from .contract.orders import File, Submission
 from .contract.rules import Operation
+from .contract.submissions import File, Submission
 
 ROOM = "endpoint"
 MIGRATIONS = (

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..moderation.policy import Policy
 from .contract.errors import ApiError, unknown_model
-from .contract.orders import Order
 from .contract.rules import MAX_INPUTS, ModelRules, Operation, rules_for
+from .contract.submissions import Order
 from .published import BadPublication, Publications, Published
 from .settings import ALIASES, EndpointSettings
 

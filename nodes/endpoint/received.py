@@ -10,8 +10,8 @@ from aiohttp import BodyPartReader, web
 
 from ..replies import BROKEN_BODY
 from .contract.errors import ApiError, invalid, missing_parameter, too_large, unreadable_body, wrong_content_type
-from .contract.orders import FILE_PARTS, File, Submission, json_object
 from .contract.rules import Operation
+from .contract.submissions import FILE_PARTS, File, Submission, json_object
 
 _BODY_S = 300.0  # for a request's body to arrive
 _MAX_PARTS = 64

@@ -23,8 +23,8 @@ from ..info import Info
 from .contract.answers import Finished, encode
 from .contract.bodies import MAX_SEED
 from .contract.errors import ApiError, cancelled, refused, server_error, too_many
-from .contract.orders import Order
 from .contract.rules import Operation
+from .contract.submissions import Order
 from .fair_queue import FairQueue
 from .models import RESPONSE, Model, node_of
 from .settings import EndpointSettings

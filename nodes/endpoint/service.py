@@ -21,7 +21,8 @@ from .admission import Admission, Caller
 from .contract import answers
 from .contract.answers import EXTENSIONS, Finished
 from .contract.errors import ApiError, cancelled, invalid, not_found, server_error, too_many, unknown_model
-from .contract.orders import Order, Submission, order_of
+from .contract.orders import order_of
+from .contract.submissions import Order, Submission
 from .gate import EndpointGate
 from .jobs import OVER, JobStore, Record
 from .models import Catalogue, Model

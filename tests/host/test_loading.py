@@ -12,7 +12,7 @@ from comfyui.environment import PACK
 from comfyui.installation import copy_pack
 
 LOCK = json.loads((Path(__file__).parent / "node_contract.json").read_text("utf-8"))
-HEAVY = {"openai", "requests", "onnxruntime", "nudenet", "skimage", "httpx", "httpx2", "cv2"}
+HEAVY = {"openai", "pydantic", "requests", "onnxruntime", "nudenet", "skimage", "httpx", "httpx2", "cv2"}
 
 
 def contract(info: dict) -> dict:

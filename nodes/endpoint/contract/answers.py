@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...info import Info
 from ...pictures import encode_png, flatten
-from .orders import Order
 from .rules import Operation
+from .submissions import Order
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from nodes.endpoint.contract.orders import File, Submission
 from nodes.endpoint.contract.rules import Operation
+from nodes.endpoint.contract.submissions import File, Submission
 from nodes.endpoint.jobs import JobStore
 from nodes.endpoint.models import Catalogue
 from nodes.endpoint.published import BadPublication, NoSuchPublication, Publications

@@ -13,8 +13,9 @@ from PIL import Image
 
 from nodes.endpoint.contract.bodies import Generation, Moderation, parse
 from nodes.endpoint.contract.errors import ApiError
-from nodes.endpoint.contract.orders import File, Order, Submission, json_object, order_of
+from nodes.endpoint.contract.orders import order_of
 from nodes.endpoint.contract.rules import Operation, rules_for
+from nodes.endpoint.contract.submissions import File, Order, Submission, json_object
 
 
 def picture(size: tuple[int, int] = (64, 64), mode: str = "RGB", colour: object = 0, kind: str = "PNG") -> bytes:

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from nodes.endpoint.contract.errors import ApiError
-from nodes.endpoint.contract.orders import Order, Submission, order_of
+from nodes.endpoint.contract.orders import order_of
 from nodes.endpoint.contract.rules import Operation, rules_for
+from nodes.endpoint.contract.submissions import Order, Submission
 from nodes.endpoint.models import Catalogue, Model
 from nodes.endpoint.published import Publications
 from nodes.endpoint.scheduler import Cancelled, Job, Scheduler

@@ -17,8 +17,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from nodes.endpoint.contract.orders import Submission
 from nodes.endpoint.contract.rules import Operation
+from nodes.endpoint.contract.submissions import Submission
 from nodes.endpoint.jobs import MIGRATIONS, ROOM, JobStore
 from nodes.endpoint.settings import EndpointSettings, Webhook
 from nodes.endpoint.webhooks import PAUSES_S, Deliveries
