@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+FLUX2_SCHEDULER = "flux2"  # not one of KSampler's: the node Flux2Scheduler
 HOST_GUIDANCE = 3.5  # what the host assumes where a model takes none or none is given
 
 
@@ -42,7 +43,7 @@ RECIPES: Mapping[str, Recipe] = {
     "FLUX.1-schnell": Recipe(standard=4, hd=8, vivid=None, natural=None),
     "FLUX.1-Fill-dev": Recipe(standard=20, hd=50, vivid=30.0, natural=30.0, scheduler="normal"),
     "FLUX.1-Kontext-dev": Recipe(standard=20, hd=30, vivid=2.5, natural=2.5),
-    "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0, scheduler="flux2", memory=2.36),
+    "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0, scheduler=FLUX2_SCHEDULER, memory=2.36),
     # Source: `sdxl_simple_example.json` for steps and CFG; hd and natural by analogy with FLUX.1-dev.
     "SDXL": Recipe(standard=25, hd=40, vivid=8.0, natural=5.0, scheduler="normal", memory=0.26),
     "FLUX.2-klein": Recipe(standard=4, hd=4, vivid=1.0, natural=1.0),

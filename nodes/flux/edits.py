@@ -11,14 +11,12 @@ from ..prompts.convert import ConversionRequest
 from ..prompts.targets import PromptMode
 from ..sizes import Size, parse_size
 from . import graphs, masks
-from .settings import AUTO, STYLES, Family, SamplingSettings, kontext_canvas, settings_for
+from .families import Edits, Family, traits
+from .settings import AUTO, STYLES, SamplingSettings, canvas_for, settings_for
 from .texts import prompt_request
 
 if TYPE_CHECKING:
     import torch
-
-
-_BY_MASK = (Family.FILL, Family.SDXL)
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,11 @@ class Edit:
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """Who can do it, in order: Fill and SDXL redraw a part, Kontext and FLUX.2 read what to change in the whole."""
+        """Who can do it, in order: some redraw a part, others read what to change in the whole."""
         if self.outpaints:
-            return (Family.FILL,)
-        return (Family.KONTEXT, Family.FLUX2_DEV) if self.mask is None else (Family.FILL, Family.SDXL)
+            return tuple(family for family in Family if traits(family).outpaints)
+        ways = (Edits.WORDS, Edits.REFERENCES) if self.mask is None else (Edits.MASK,)
+        return tuple(family for family in Family if traits(family).edits in ways)
 
     @property
     def picture(self) -> torch.Tensor:
@@ -49,18 +48,18 @@ class Edit:
 
     def drawn_by(self, family: Family) -> Size:
         """Size of what the model is to draw; a masked edit is brought to the size asked for afterwards."""
-        return self.own if family in _BY_MASK and not self.outpaints else self.asked
+        return self.own if traits(family).edits is Edits.MASK and not self.outpaints else self.asked
 
     def settings(self, quality: str, n: int, family: Family) -> SamplingSettings:
         """DALL·E's other knobs, translated; raises what `settings_for` raises."""
         settings = settings_for(str(self.drawn_by(family)), quality, STYLES[0], n, family)
-        if family is Family.KONTEXT:
-            return dataclasses.replace(settings, canvas=kontext_canvas(self.own, self.asked))
+        if traits(family).edits is Edits.WORDS:
+            return dataclasses.replace(settings, canvas=canvas_for(self.asked, family, self.own))
         return settings
 
     def request(self, prompt: str, family: Family) -> ConversionRequest:
         """What is to be done to the prompt: by a mask it describes the result, else it is an instruction."""
-        mode = PromptMode.CONVERT if family in _BY_MASK else PromptMode.AS_IS
+        mode = PromptMode.CONVERT if traits(family).edits is Edits.MASK else PromptMode.AS_IS
         return prompt_request(prompt, mode, None, str(self.drawn_by(family)), family)
 
     def notes(self, settings: SamplingSettings) -> list[str]:
@@ -70,7 +69,7 @@ class Edit:
             notes.append(f"The picture is {self.own}; its surroundings were drawn to fill {self.asked}.")
         elif self.asked != self.drawn_by(settings.family):
             notes.append(f"The picture is {self.own}; it was edited at that size and then brought to {self.asked}.")
-        if len(self.pictures) > 1 and settings.family is not Family.FLUX2_DEV:
+        if len(self.pictures) > 1 and traits(settings.family).edits is not Edits.REFERENCES:
             notes.append("Of several pictures the first was edited; FLUX.2 looks at all of them.")
         return notes
 
@@ -102,9 +101,10 @@ def edited(
 ) -> graphs.Link:
     """IMAGE at the size asked for, one picture a seed, each drawn alone."""
     picture = edit.picture
-    if settings.family is Family.FLUX2_DEV:
+    way = traits(settings.family).edits
+    if way is Edits.REFERENCES:
         return graphs.by_reference(graph, models, settings, texts, [[seed] for seed in seeds], edit.pictures)
-    if settings.family is Family.KONTEXT:
+    if way is Edits.WORDS:
         return graphs.kontext(graph, models, settings, texts, seeds, picture)
     redraw = picture.new_zeros(picture.shape[:3]) if edit.mask is None else edit.mask
     if edit.outpaints:

@@ -1,8 +1,9 @@
-"""The official FLUX.1 graphs, laid out in the host's own nodes.
+"""The official graphs, laid out in the host's own nodes.
 
 Each function adds one step of a graph to a builder and returns the output it ends in, so a recipe below
 reads from top to bottom like the graph reads from left to right. Node types, links and settings are those
-of the workflow templates that ship with ComfyUI; the file is named at each recipe.
+of the workflow templates that ship with ComfyUI; the file is named at each recipe, or at the family (`families`)
+whose traits choose between the steps.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..recipes import HOST_GUIDANCE
+from ..recipes import FLUX2_SCHEDULER, HOST_GUIDANCE
+from .families import Negative, traits
 from .installed import Installed, Loading
 from .loading import Connected
 from .noise import SeededNoise
-from .settings import Canvas, Family, SamplingSettings
+from .settings import Canvas, SamplingSettings
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +59,7 @@ class Texts:
 
     t5xxl: str
     clip_l: str
-    negative: str = ""  # what is not wanted, for SDXL
+    negative: str = ""  # what is not wanted, for families that read it apart
 
 
 def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Models:
@@ -72,7 +74,8 @@ def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Mod
     if files.t5 and files.clip_l and clip is None:
         clip = _load_encoders(graph, files.clip_l, files.t5)
     if files.text_encoder and clip is None:
-        clip = graph.node("CLIPLoader", clip_name=files.text_encoder.name, type="flux2", device="default").out(0)
+        kind = traits(files.family).encoders
+        clip = graph.node("CLIPLoader", clip_name=files.text_encoder.name, type=kind, device="default").out(0)
     if files.vae and vae is None:
         vae = graph.node("VAELoader", vae_name=files.vae.name).out(0)
     if files.redux:
@@ -103,42 +106,40 @@ def text_to_images(
     Source: `flux_dev_full_text_to_image.json` for loaders and texts; the sampling half is that of
     `flux_redux_model_example.json`, whose ModelSamplingFlux fits the schedule to the picture's size.
     """
-    prompt = encode(graph, models, texts, settings)
-    negative = None
-    if settings.family is Family.SDXL:  # source: `sdxl_simple_example.json`, without the refiner
-        negative = graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0)
-    return sample_batches(graph, models, settings, prompt, batches, negative)
+    return sample_batches(graph, models, settings, encode(graph, models, texts, settings), batches)
 
 
-def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSettings) -> Link:
-    """CONDITIONING of what is wanted (source for FLUX.2: `image_flux2_fp8.json`)."""
-    if settings.family in (Family.FLUX2_DEV, Family.SDXL):
-        text = graph.node("CLIPTextEncode", clip=models.clip, text=texts.t5xxl).out(0)
-        if settings.family is Family.SDXL:
-            return text
-        return graph.node("FluxGuidance", conditioning=text, guidance=settings.guidance).out(0)
-    return graph.node(
-        "CLIPTextEncodeFlux",
-        clip=models.clip,
-        clip_l=texts.clip_l,
-        t5xxl=texts.t5xxl,
-        guidance=settings.guidance or HOST_GUIDANCE,  # a model that takes none ignores it
-    ).out(0)
+@dataclass(frozen=True)
+class Prompt:
+    """What is wanted and what is not, as CONDITIONING."""
+
+    wanted: Link
+    unwanted: Link = None  # None: the family takes none
+
+
+def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSettings) -> Prompt:
+    """The texts, as the family reads them."""
+    family = traits(settings.family)
+    if family.two_texts:
+        guidance = settings.guidance or HOST_GUIDANCE  # a model that takes none ignores it
+        both = {"clip_l": texts.clip_l, "t5xxl": texts.t5xxl}
+        return Prompt(graph.node("CLIPTextEncodeFlux", clip=models.clip, **both, guidance=guidance).out(0))
+    wanted = graph.node("CLIPTextEncode", clip=models.clip, text=texts.t5xxl).out(0)
+    if family.guided:
+        wanted = graph.node("FluxGuidance", conditioning=wanted, guidance=settings.guidance).out(0)
+    if family.negative is Negative.TEXT:
+        return Prompt(wanted, graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0))
+    return Prompt(wanted)
 
 
 def sample_batches(
     graph: Builder,
     models: Models,
     settings: SamplingSettings,
-    prompt: Link,
+    prompt: Prompt,
     batches: Sequence[Sequence[int]],
-    negative: Link = None,
 ) -> Link:
-    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for.
-
-    Args:
-        negative: CONDITIONING of what is not wanted; None: the model takes none.
-    """
+    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for."""
     width, height = settings.canvas.render
     model = models.model
     if settings.shift:
@@ -146,14 +147,14 @@ def sample_batches(
         model = graph.node(
             "ModelSamplingFlux", model=model, max_shift=max_shift, base_shift=base_shift, width=width, height=height
         ).out(0)
-    if negative is None:
-        guider = graph.node("BasicGuider", model=model, conditioning=prompt).out(0)
+    if prompt.unwanted is None:
+        guider = graph.node("BasicGuider", model=model, conditioning=prompt.wanted).out(0)
     else:
-        guider = graph.node("CFGGuider", model=model, positive=prompt, negative=negative, cfg=settings.guidance).out(0)
+        both = {"positive": prompt.wanted, "negative": prompt.unwanted}
+        guider = graph.node("CFGGuider", model=model, **both, cfg=settings.guidance).out(0)
     sampler = graph.node("KSamplerSelect", sampler_name=settings.sampler).out(0)
-    empty = "EmptyLatentImage" if settings.family is Family.SDXL else "EmptySD3LatentImage"
-    if settings.family is Family.FLUX2_DEV:
-        empty = "EmptyFlux2LatentImage"
+    empty = traits(settings.family).empty
+    if settings.scheduler == FLUX2_SCHEDULER:
         sigmas = graph.node("Flux2Scheduler", steps=settings.steps, width=width, height=height).out(0)
     else:
         sigmas = graph.node(
@@ -182,25 +183,22 @@ def fill(
 ) -> Link:
     """IMAGE: `picture` redrawn where `mask` is set, once a seed.
 
-    Source: `flux_fill_inpaint_example.json`; SDXL takes of it what any model takes, the masked noise.
+    Source: `flux_fill_inpaint_example.json`; others than Fill take of it what any model takes, the masked noise.
 
     Args:
         picture: IMAGE `[1,H,W,3]`.
-        mask: MASK `[1,H,W]`, where FLUX redraws.
+        mask: MASK `[1,H,W]`, where the model redraws.
         keep: MASK `[1,H,W]`, where the result is shown; where it is 0, the picture's own pixels come back.
     """
-    positive = encode(graph, models, texts, settings)
-    if settings.family is Family.SDXL:
-        negative = graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0)
-    else:
-        negative = graph.node("ConditioningZeroOut", conditioning=positive).out(0)
+    prompt = encode(graph, models, texts, settings)
+    negative = prompt.unwanted or graph.node("ConditioningZeroOut", conditioning=prompt.wanted).out(0)
     drawn_at = settings.canvas.render
     shown = picture
     if (picture.shape[2], picture.shape[1]) != drawn_at:
         shown = scaled(graph, picture, drawn_at, crop="disabled")
     prepared = graph.node(
         "InpaintModelConditioning",
-        positive=positive,
+        positive=prompt.wanted,
         negative=negative,
         vae=models.vae,
         pixels=shown,
@@ -233,7 +231,7 @@ def kontext(
 
     Source: `flux_kontext_dev_basic.json`.
     """
-    text = encode(graph, models, texts, settings)
+    text = encode(graph, models, texts, settings).wanted
     trained_size = graph.node("FluxKontextImageScale", image=picture).out(0)
     latent = graph.node("VAEEncode", pixels=trained_size, vae=models.vae).out(0)
     positive = graph.node("ReferenceLatent", conditioning=text, latent=latent).out(0)
@@ -266,7 +264,7 @@ def by_reference(
         one = pictures[index : index + 1]
         shown = scaled(graph, one, (round(width * scale), round(height * scale)), crop="disabled")
         latent = graph.node("VAEEncode", pixels=shown, vae=models.vae).out(0)
-        prompt = graph.node("ReferenceLatent", conditioning=prompt, latent=latent).out(0)
+        prompt = Prompt(graph.node("ReferenceLatent", conditioning=prompt.wanted, latent=latent).out(0))
     return sample_batches(graph, models, settings, prompt, batches)
 
 
@@ -285,15 +283,15 @@ def variations(
     """
     prompt = encode(graph, models, Texts("", ""), settings)
     seen = graph.node("CLIPVisionEncode", clip_vision=models.clip_vision, image=picture, crop="center").out(0)
-    prompt = graph.node(
+    styled = graph.node(
         "StyleModelApply",
-        conditioning=prompt,
+        conditioning=prompt.wanted,
         style_model=models.style_model,
         clip_vision_output=seen,
         strength=weight,
         strength_type="multiply",
     ).out(0)
-    return sample_batches(graph, models, settings, prompt, batches)
+    return sample_batches(graph, models, settings, Prompt(styled), batches)
 
 
 def _ksampler(
@@ -304,7 +302,7 @@ def _ksampler(
         model=model,
         seed=seed,
         steps=settings.steps,
-        cfg=settings.guidance if settings.family is Family.SDXL else 1.0,
+        cfg=1.0 if traits(settings.family).negative is Negative.NONE else settings.guidance,
         sampler_name=settings.sampler,
         scheduler=settings.scheduler,
         positive=positive,

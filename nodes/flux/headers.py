@@ -43,6 +43,20 @@ class Header:
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
 
+    @property
+    def is_gguf(self) -> bool:
+        """True if the file is in GGUF."""
+        return "general.architecture" in self.metadata
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """A tensor's shape; empty if there is none."""
+        tensor = self.tensors.get(name)
+        return tensor.shape if tensor else ()
+
+    def has(self, prefix: str) -> bool:
+        """True if any tensor's name begins with `prefix`."""
+        return any(key.startswith(prefix) for key in self.tensors)
+
 
 def read_header(path: Path) -> Header:
     """Read a weights file's header.

@@ -1,4 +1,4 @@
-"""Which FLUX.1 files are on this machine, and which of them to use.
+"""Which files are on this machine, and which of them to use.
 
 A file is known by its header (see `identify`), so a renamed download works, and a file under an official name
 that is cut short or holds something else is not used.
@@ -12,12 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import DalleFluxError
-from . import files
+from .families import Detector, Family, Identity, Part, traits
 from .files import OfficialFile
 from .headers import BadWeights, read_header
-from .identify import Detector, Identity, Part, base_name, identify
-from .licences import Licence
-from .settings import Family
+from .identify import base_name, identify
 
 
 @dataclass(frozen=True)
@@ -110,27 +108,6 @@ _FOLDERS_OF = {
     Part.FLUX2_VAE: ("vae",),
 }
 
-_OFFICIAL = {
-    Family.DEV: (files.DEV, files.DEV_CHECKPOINT),
-    Family.KREA: (files.KREA,),
-    Family.SCHNELL: (files.SCHNELL, files.SCHNELL_CHECKPOINT),
-    Family.FILL: (files.FILL,),
-    Family.KONTEXT: (files.KONTEXT,),
-    Family.FLUX2_DEV: (files.FLUX2_DEV,),
-    Family.SDXL: (files.SDXL,),
-}
-# What stands beside a transformer: part → its official files, the one to name where it is missing first.
-_FLUX1_ENCODERS = {Part.T5: (files.T5_FP16, files.T5_FP8), Part.CLIP_L: (files.CLIP_L,)}
-_ENCODERS = {Family.FLUX2_DEV: {Part.MISTRAL: (files.MISTRAL, files.MISTRAL_BF16)}, Family.SDXL: {}}
-_AUTOENCODERS = {Family.FLUX2_DEV: {Part.FLUX2_VAE: (files.FLUX2_VAE,)}, Family.SDXL: {}}
-_FLUX1_AUTOENCODER = {Part.VAE: (files.VAE,)}
-
-
-def licence_of(family: Family) -> Licence:
-    """Of the family's official weights."""
-    return _OFFICIAL[family][0].licence
-
-
 _NOT_CHOSEN = {
     Part.UNCLEAR: "may be FLUX.1's autoencoder or Stable Diffusion 3's, which look the same and draw other colours; "
     "if it is FLUX.1's, rename it to ae.safetensors or connect it to `vae`.",
@@ -200,7 +177,7 @@ def choose(inventory: Inventory, families: Sequence[Family], *, clip: bool = Tru
         lacking = _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae)
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
     family = families[0]
-    raise NothingInstalled(_missing(f"{family.value} is not installed", _OFFICIAL[family][:1], inventory, family))
+    raise NothingInstalled(_missing(f"{family.value} is not installed", traits(family).official[:1], inventory, family))
 
 
 def is_installed(inventory: Inventory, family: Family) -> bool:
@@ -218,9 +195,9 @@ def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bo
     Raises:
         NothingInstalled: one of them is not there.
     """
-    if family is Family.SDXL and (clip or vae):
+    if not traits(family).beside and (clip or vae):
         raise NothingInstalled(
-            "SDXL's text encoders and VAE come with its checkpoint; connect its `clip` and `vae`, too."
+            f"{family.value}'s text encoders and VAE come with its checkpoint; connect its `clip` and `vae`, too."
         )
     if lacking := _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae):
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
@@ -241,16 +218,20 @@ def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family
 
 def _models(inventory: Inventory, family: Family) -> list[Installed]:
     """The best of each kind that holds this family's transformer, in the order in which they are to be used."""
-    transformer = inventory.find(Part.TRANSFORMER, family, _OFFICIAL[family])
-    checkpoint = inventory.find(Part.CHECKPOINT, family, _OFFICIAL[family])
+    transformer = inventory.find(Part.TRANSFORMER, family, traits(family).official)
+    checkpoint = inventory.find(Part.CHECKPOINT, family, traits(family).official)
     both = [transformer, checkpoint] if transformer and not transformer.identity.gguf else [checkpoint, transformer]
     return [file for file in both if file]
 
 
+_AUTOENCODERS = (Part.VAE, Part.FLUX2_VAE)
+
+
 def _beside(family: Family, *, clip: bool, vae: bool) -> dict[Part, tuple[OfficialFile, ...]]:
     """What a family's transformer needs, of what is asked for."""
-    encoders = _ENCODERS.get(family, _FLUX1_ENCODERS) if clip else {}
-    return {**encoders, **(_AUTOENCODERS.get(family, _FLUX1_AUTOENCODER) if vae else {})}
+    return {
+        part: official for part, official in traits(family).beside.items() if (vae if part in _AUTOENCODERS else clip)
+    }
 
 
 def _lacking_beside_a_transformer(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> list[OfficialFile]:

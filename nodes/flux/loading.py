@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import files
-from .identify import Part
+from .families import Family, Part, Varies, family_of_model, traits
 from .installed import (
     Inventory,
     Loading,
@@ -16,12 +16,9 @@ from .installed import (
     choose_encoders,
     choose_part,
     is_installed,
-    licence_of,
 )
 from .licences import Licence, NotForWork, strictest
-from .settings import AUTO, BadSetting, Family
-
-_BY_NAME_ONLY = (Family.SDXL,)  # never drawn with unasked: these nodes promise FLUX
+from .settings import AUTO, BadSetting
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Wanted:
     """What may draw."""
 
     families: tuple[Family, ...]  # the first that is installed draws
-    redux: bool = False  # Redux and its eye are needed, too
+    redux: bool = False  # Redux and its eye are needed, too, by families that vary by it
     draw_with: str = AUTO  # one of the families by name
     commercial: bool = False  # only weights whose licence allows commercial use
 
@@ -51,7 +48,7 @@ class Wanted:
             BadSetting: it names none of them.
         """
         if self.draw_with == AUTO:
-            return tuple(family for family in self.families if family not in _BY_NAME_ONLY)
+            return tuple(family for family in self.families if traits(family).unasked)
         named = tuple(family for family in self.families if self.draw_with == family.value)
         if not named:
             known = ", ".join([AUTO, *(family.value for family in self.families)])
@@ -69,13 +66,17 @@ class Wanted:
         for_work = tuple(family for family in families if self.licence(family).commercial)
         if not for_work:
             others = [family.value for family in self.families if self.licence(family).commercial]
-            names = [families[0].value, *(["FLUX.1 Redux"] if self.redux else [])]
+            names = [families[0].value, *(["FLUX.1 Redux"] if self.needs_redux(families[0]) else [])]
             raise NotForWork(names, self.licence(families[0]), others)
         return for_work
 
     def licence(self, family: Family) -> Licence:
         """Of all weights that are used with this family."""
-        return strictest([licence_of(family), *([files.REDUX.licence] if self.redux else [])])
+        return strictest([traits(family).licence, *([files.REDUX.licence] if self.needs_redux(family) else [])])
+
+    def needs_redux(self, family: Family) -> bool:
+        """Whether this family does it with Redux."""
+        return self.redux and traits(family).varies is Varies.REDUX
 
 
 def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> Loading:
@@ -99,16 +100,17 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
     else:
         (family,) = wanted.permitted([_checked_family(connected.model, wanted.named())])
         loading = choose_encoders(installed, family, clip=clip, vae=vae)
-    if wanted.redux and connected.style_model is None:
+    redux = wanted.needs_redux(loading.family)
+    if redux and connected.style_model is None:
         loading = replace(loading, redux=choose_part(installed, Part.REDUX, files.REDUX, loading.family))
-    if wanted.redux and connected.clip_vision is None:
+    if redux and connected.clip_vision is None:
         loading = replace(loading, vision=choose_part(installed, Part.VISION, files.VISION, loading.family))
     return loading
 
 
 def files_used(loading: Loading, connected: Connected) -> dict[str, str]:
     """Part → folder/name, or "connected"; for `info`."""
-    encoders = ("t5xxl", "clip_l") if loading.family not in (Family.FLUX2_DEV, Family.SDXL) else ("text_encoder",)
+    encoders = ("t5xxl", "clip_l") if traits(loading.family).two_texts else ("text_encoder",)
     sockets = {
         "model": connected.model,
         **dict.fromkeys(encoders, connected.clip),
@@ -133,13 +135,4 @@ def _checked_family(model: Any, families: Sequence[Family]) -> Family:
 
 def _family_of(model: Any) -> Family | None:
     """Family of a loaded MODEL, by the configuration that the host read from its weights."""
-    config = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
-    if config.get("image_model") == "flux2" and config.get("guidance_embed"):
-        return Family.FLUX2_DEV
-    if config.get("adm_in_channels") == 2816 and config.get("context_dim") == 2048:
-        return Family.SDXL
-    if config.get("image_model") != "flux":
-        return None
-    if config.get("in_channels") == 96:
-        return Family.FILL
-    return Family.DEV if config.get("guidance_embed") else Family.SCHNELL
+    return family_of_model(getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {}))

@@ -19,6 +19,7 @@ from ..moderation.nodes import behind_picture_gate, hold_back_prompt, minimum_fi
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
 from ..recipes import HOST_GUIDANCE, RECIPES
+from .families import Family, traits
 from .settings import (
     AUTO,
     MAX_N,
@@ -27,7 +28,6 @@ from .settings import (
     QUALITIES,
     SIZES,
     STYLES,
-    Family,
     checked,
     redux_weight,
     seeds_for,
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 CATEGORY = f"{schema.CATEGORY}/FLUX"
 TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
 _DEV, _SCHNELL = RECIPES[Family.DEV.value], RECIPES[Family.SCHNELL.value]
-_DRAWING = (Family.DEV, Family.KREA, Family.SCHNELL, Family.FLUX2_DEV, Family.SDXL)
+_DRAWING = tuple(family for family in Family if traits(family).draws)
 _GENERATING = [family.value for family in _DRAWING]
-_EDITING = [Family.FILL.value, Family.KONTEXT.value, Family.FLUX2_DEV.value, Family.SDXL.value]
-_VARYING = (Family.DEV, Family.KREA, Family.SCHNELL)  # with Redux
+_EDITING = [family.value for family in Family if traits(family).edits]
+_VARYING = tuple(family for family in Family if traits(family).varies)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
 
@@ -229,7 +229,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, connected)
-        batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[loading.family.value].memory)
+        batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[traits(loading.family).recipe].memory)
         images = graphs.text_to_images(graph, models, settings, used.texts, batches)
         info = local_info(
             "generate",

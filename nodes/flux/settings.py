@@ -7,13 +7,12 @@ quality: steps; style: guidance, and the wording of the prompt (see the room `pr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from ..errors import DalleFluxError
 from ..recipes import RECIPES
 from ..sizes import BadSize, Size, parse_size
+from .families import Family, traits
 
 QUALITIES = ("standard", "hd")
 STYLES = ("vivid", "natural")
@@ -23,40 +22,15 @@ AUTO = "auto"  # as a size: that of the picture to be edited; as draw_with: the 
 MAX_N = 10  # the Images API's own limit
 
 EDGE_STEP = 16  # px; 8 of the autoencoder times 2 of FLUX's patches
-MIN_RENDER_PIXELS = 512 * 512  # smaller pictures are drawn at this many and scaled down
-MAX_RENDER_PIXELS = 2048 * 1024  # top of FLUX.1's trained range, 2 megapixels
 MAX_RATIO = 4.0  # long edge to short edge
 MAX_REFERENCES = 10  # pictures that FLUX.2 is shown at once
 MAX_SEED = 2**64 - 1  # the host's samplers take 64 bits
-
-
-# Source: ComfyUI `nodes_flux.py`, FluxKontextImageScale; each also lies on its side.
-_KONTEXT_WIDE = (
-    Size(1024, 1024), Size(1104, 944), Size(1184, 880), Size(1248, 832), Size(1328, 800), Size(1392, 752),
-    Size(1456, 720), Size(1504, 688), Size(1568, 672),
-)  # fmt: skip
-# Source: ComfyUI's template `sdxl_simple_example.json`.
-_SDXL_WIDE = (Size(1024, 1024), Size(1152, 896), Size(1216, 832), Size(1344, 768), Size(1536, 640))
-_SDXL_SIZES = (*_SDXL_WIDE, *(Size(size.height, size.width) for size in _SDXL_WIDE[1:]))
-_KONTEXT_SIZES = (*_KONTEXT_WIDE, *(Size(size.height, size.width) for size in _KONTEXT_WIDE[1:]))
 
 
 class BadSetting(DalleFluxError):
     """A quality, style or n that the Images API does not know."""
 
     code = "bad_setting"
-
-
-class Family(Enum):
-    """The models that differ in how they are run."""
-
-    DEV = "FLUX.1-dev"
-    KREA = "FLUX.1-Krea-dev"
-    SCHNELL = "FLUX.1-schnell"
-    FILL = "FLUX.1-Fill-dev"
-    KONTEXT = "FLUX.1-Kontext-dev"
-    FLUX2_DEV = "FLUX.2-dev"
-    SDXL = "SDXL"
 
 
 @dataclass(frozen=True)
@@ -90,9 +64,9 @@ class SamplingSettings:
     def notes(self) -> tuple[str, ...]:
         """One sentence for each thing that was mapped by rule."""
         notes = []
-        name = "SDXL" if self.family is Family.SDXL else "FLUX"
         if not self.canvas.is_exact:
-            notes.append(f"{name} drew {self.canvas.render} and the picture was brought to {self.canvas.asked}.")
+            brand = traits(self.family).brand
+            notes.append(f"{brand} drew {self.canvas.render} and the picture was brought to {self.canvas.asked}.")
         if self.guidance is None:
             notes.append("This model takes no guidance, so style changed the wording only.")
         return tuple(notes)
@@ -105,10 +79,10 @@ def settings_for(size: str, quality: str, style: str, n: int, family: Family = F
         BadSize: `size` is no size, or too narrow.
         BadSetting: `quality`, `style` or `n` is not one of the Images API's.
     """
-    recipe = RECIPES[family.value]
+    recipe = RECIPES[traits(family).recipe]
     return SamplingSettings(
         family=family,
-        canvas=sdxl_canvas(parse_size(size)) if family is Family.SDXL else canvas_for(parse_size(size)),
+        canvas=canvas_for(parse_size(size), family),
         n=checked_n(n),
         steps=recipe.steps(checked(quality, QUALITIES, "quality")),
         guidance=recipe.guidance(checked(style, STYLES, "style")),
@@ -118,42 +92,35 @@ def settings_for(size: str, quality: str, style: str, n: int, family: Family = F
     )
 
 
-def canvas_for(asked: Size) -> Canvas:
-    """The size at which FLUX draws a picture of the size asked for.
+def canvas_for(asked: Size, family: Family = Family.DEV, picture: Size | None = None) -> Canvas:
+    """The size at which a family draws a picture of the size asked for.
 
-    Edges are rounded up to multiples of 16 and the surplus, below 16 px, is cropped evenly. A picture
-    outside 0.26 … 2.1 megapixels is drawn at the nearest size inside and scaled, see MIN_/MAX_RENDER_PIXELS.
+    One that knows certain sizes draws the one nearest in shape, and the picture is scaled. Else edges are rounded up to
+    multiples of 16 and the surplus, below 16 px, is cropped evenly; a picture outside the family's range (FLUX.1:
+    0.26 … 2.1 megapixels) is drawn at the nearest size inside and scaled.
+
+    Args:
+        picture: whose shape counts, where one is changed as a whole; None: that of `asked`.
 
     Raises:
         BadSize: one edge is more than four times the other; FLUX draws such strips as repetitions.
     """
-    if max(asked) > MAX_RATIO * min(asked):
+    if picture is None and max(asked) > MAX_RATIO * min(asked):
         raise BadSize(
             f"Size {asked} is too narrow for FLUX; ask for a picture whose long edge is at most "
             f"{MAX_RATIO:.0f} times its short edge."
         )
+    known = traits(family)
+    if known.trained:
+        shape = picture or asked
+        wanted = math.log(shape.width / shape.height)
+        render = min(known.trained, key=lambda size: abs(wanted - math.log(size.width / size.height)))
+        return Canvas(asked, render, max(asked.width / render.width, asked.height / render.height))
     pixels = asked.width * asked.height
-    target = min(max(pixels, MIN_RENDER_PIXELS), MAX_RENDER_PIXELS)
-    scale = math.sqrt(pixels / target)
+    least, most = known.pixels
+    scale = math.sqrt(pixels / min(max(pixels, least), most))
     render = Size(_round_up(asked.width / scale), _round_up(asked.height / scale))
     return Canvas(asked, render, scale)
-
-
-def kontext_canvas(picture: Size, asked: Size) -> Canvas:
-    """Kontext draws at the one of its trained sizes that is nearest in shape to the picture it changes."""
-    return _trained_canvas(picture, asked, _KONTEXT_SIZES)
-
-
-def sdxl_canvas(asked: Size) -> Canvas:
-    """SDXL draws at the one of its trained sizes that is nearest in shape; raises as `canvas_for`."""
-    canvas_for(asked)
-    return _trained_canvas(asked, asked, _SDXL_SIZES)
-
-
-def _trained_canvas(shape: Size, asked: Size, trained: Sequence[Size]) -> Canvas:
-    wanted = math.log(shape.width / shape.height)
-    render = min(trained, key=lambda size: abs(wanted - math.log(size.width / size.height)))
-    return Canvas(asked, render, max(asked.width / render.width, asked.height / render.height))
 
 
 def redux_weight(strength: float) -> float:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ..prompts.convert import Conversion, ConversionRequest
 from ..prompts.targets import PromptMode, Style, Target
+from .families import Family, traits
 from .graphs import Texts
-from .settings import BadSetting, Family
+from .settings import BadSetting
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,4 @@ def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, 
     """
     if not prompt.strip():
         raise BadSetting("The prompt is empty; write what to draw.")
-    return ConversionRequest(prompt, Style(style) if style else Style.NONE, size, Target(family.value), mode)
+    return ConversionRequest(prompt, Style(style) if style else Style.NONE, size, Target(traits(family).recipe), mode)

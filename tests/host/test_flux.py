@@ -117,8 +117,9 @@ def test_the_expansion_is_wired_like_the_official_graphs(environment):
     """Loaders and texts as in the text-to-image template, the sampling half as in Redux's, less Redux itself."""
     sys.path.insert(0, str(PACK))
     from nodes.flux import graphs
-    from nodes.flux.installed import Identity, Installed, Loading, Part
-    from nodes.flux.settings import Family, settings_for
+    from nodes.flux.families import Family, Identity, Part
+    from nodes.flux.installed import Installed, Loading
+    from nodes.flux.settings import settings_for
 
     expanded: dict[str, Any] = {}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nodes.flux.edits import Edit, edit_for
-from nodes.flux.settings import Family
+from nodes.flux.families import Family
 from nodes.prompts.targets import PromptMode
 
 PICTURE = torch.zeros(1, 100, 200, 3)

@@ -10,8 +10,9 @@ import torch
 
 from nodes.flux import graphs
 from nodes.flux.batches import batches_for
+from nodes.flux.families import Family, Identity, Part
 from nodes.flux.graphs import Models, Texts
-from nodes.flux.installed import Family, Identity, Installed, Loading, Part
+from nodes.flux.installed import Installed, Loading
 from nodes.flux.loading import Connected
 from nodes.flux.noise import SeededNoise
 from nodes.flux.settings import SamplingSettings, canvas_for, settings_for

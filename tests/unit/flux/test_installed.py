@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nodes.flux import files
+from nodes.flux.families import Family, Identity, Part
 from nodes.flux.headers import read_header
-from nodes.flux.identify import Identity, Part, identify
+from nodes.flux.identify import identify
 from nodes.flux.installed import NothingInstalled, choose, choose_encoders, choose_part, take_inventory
-from nodes.flux.settings import Family
 
 sys.path.insert(0, str(Path(__file__).parent))
 import zoo

@@ -9,10 +9,11 @@ import pytest
 
 from nodes.endpoints import BadEndpointsFile
 from nodes.flux import files
-from nodes.flux.installed import Inventory, NothingInstalled, licence_of, take_inventory
+from nodes.flux.families import Family, traits
+from nodes.flux.installed import Inventory, NothingInstalled, take_inventory
 from nodes.flux.licences import NotForWork, wants_commercial
 from nodes.flux.loading import Connected, Wanted, files_used, loading_for
-from nodes.flux.settings import BadSetting, Family
+from nodes.flux.settings import BadSetting
 
 from . import zoo
 from .test_installed import ENCODERS, listing
@@ -125,10 +126,10 @@ def test_redux_binds_whatever_draws_with_it(both):
 
 def test_every_family_has_a_licence_with_an_address():
     for family in Family:
-        licence = licence_of(family)
+        licence = traits(family).licence
         assert licence.url.startswith("https://")
         assert licence.terms
-    assert [family for family in Family if licence_of(family).commercial] == [Family.SCHNELL, Family.SDXL]
+    assert [family for family in Family if traits(family).licence.commercial] == [Family.SCHNELL, Family.SDXL]
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None, [], {}])

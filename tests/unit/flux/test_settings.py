@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodes.flux.families import Family, traits
+from nodes.flux.families.family import MAX_RENDER_PIXELS, MIN_RENDER_PIXELS
 from nodes.flux.settings import (
-    MAX_RENDER_PIXELS,
     MAX_SEED,
-    MIN_RENDER_PIXELS,
     SIZES,
     BadSetting,
-    Family,
+    Canvas,
     canvas_for,
-    kontext_canvas,
     redux_weight,
     seeds_for,
     settings_for,
@@ -110,8 +109,8 @@ def test_prompts_and_settings_agree_on_guidance_and_steps() -> None:
     for family in Family:
         for style in ("vivid", "natural"):
             settings = settings_for(SIZES[0], "standard", style, 1, family)
-            assert Target(family.value).guidance(Style(style)) == settings.guidance
-            assert Target(family.value).steps == settings.steps
+            assert Target(traits(family).recipe).guidance(Style(style)) == settings.guidance
+            assert Target(traits(family).recipe).steps == settings.steps
 
 
 def test_other_steps_for_hd_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,9 +136,12 @@ def test_help_pages_say_what_the_table_says(page: str) -> None:
 
 
 def test_kontext_draws_at_the_trained_size_nearest_in_shape_to_the_picture() -> None:
-    assert kontext_canvas(Size(1920, 1080), Size(1920, 1080)).render == Size(1392, 752)
-    assert kontext_canvas(Size(300, 300), Size(1024, 1024)).render == Size(1024, 1024)
-    assert kontext_canvas(Size(600, 800), Size(600, 800)).render == Size(880, 1184)
+    def kontext(picture: Size, asked: Size) -> Canvas:
+        return canvas_for(asked, Family.KONTEXT, picture)
+
+    assert kontext(Size(1920, 1080), Size(1920, 1080)).render == Size(1392, 752)
+    assert kontext(Size(300, 300), Size(1024, 1024)).render == Size(1024, 1024)
+    assert kontext(Size(600, 800), Size(600, 800)).render == Size(880, 1184)
 
 
 def test_strength_runs_from_near_copy_to_loosely_inspired() -> None:

@@ -1,0 +1,117 @@
+"""What one kind of model is: every question that the rest of this room has for it, answered in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ...sizes import Size
+from ..files import OfficialFile
+from ..headers import Header
+from ..licences import Licence
+
+# The host's own detector: (tensor → shape, prefix of the transformer's tensors) → its `unet_config`, None if unknown.
+Detector = Callable[[Mapping[str, tuple[int, ...]], str], Mapping[str, Any] | None]
+
+MIN_RENDER_PIXELS = 512 * 512  # smaller pictures are drawn at this many and scaled down
+MAX_RENDER_PIXELS = 2048 * 1024  # top of FLUX.1's trained range, 2 megapixels
+
+
+class Family(Enum):
+    """The models that differ in how they are run, in the order in which `auto` looks for them."""
+
+    DEV = "FLUX.1-dev"
+    KREA = "FLUX.1-Krea-dev"
+    SCHNELL = "FLUX.1-schnell"
+    FILL = "FLUX.1-Fill-dev"
+    KONTEXT = "FLUX.1-Kontext-dev"
+    FLUX2_DEV = "FLUX.2-dev"
+    SDXL = "SDXL"
+
+
+class Part(Enum):
+    """What a file is good for."""
+
+    TRANSFORMER = "transformer"
+    CHECKPOINT = "checkpoint"  # transformer, text encoders and VAE in one file
+    T5 = "t5xxl"
+    CLIP_L = "clip_l"
+    VAE = "vae"
+    REDUX = "redux"
+    VISION = "clip vision"
+    MISTRAL = "mistral 3 small"  # what FLUX.2-dev reads with
+    FLUX2_VAE = "FLUX.2 vae"
+    UNCLEAR = "autoencoder"  # FLUX.1's or Stable Diffusion 3's; chosen by nothing
+    NF4 = "transformer in NF4"  # the host's own loaders do not read it; chosen by nothing
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a header says."""
+
+    part: Part
+    family: Family | None = None  # of transformers and checkpoints; None: FLUX.1 Canny, pruned ones and the like
+    gguf: bool = False
+
+
+class Edits(Enum):
+    """How a picture is changed."""
+
+    MASK = "redraws where the mask is set"
+    WORDS = "changes the whole picture as the text says"
+    REFERENCES = "draws what the text says of the pictures it is shown"
+
+
+class Varies(Enum):
+    """How a picture is varied."""
+
+    REDUX = "by FLUX.1 Redux, which describes the picture to it"
+
+
+class Negative(Enum):
+    """What stands against the prompt."""
+
+    NONE = "nothing: guidance is a number beside the prompt, or there is none"
+    TEXT = "a text of what is not wanted; guidance is CFG's"
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One family's answers."""
+
+    recipe: str  # in `recipes`, and the target of its prompts
+    official: tuple[OfficialFile, ...]  # the model itself; the one to name where it is missing first
+    beside: Mapping[Part, tuple[OfficialFile, ...]]  # text encoders and VAE; none: they come with the checkpoint
+    encoders: str = "flux"  # what the host's CLIP loaders call them
+    two_texts: bool = False  # a long one and a short one, by CLIPTextEncodeFlux
+    guided: bool = False  # by a number beside the text, as FluxGuidance writes it
+    negative: Negative = Negative.NONE
+    empty: str = "EmptySD3LatentImage"  # the node that makes its empty latent
+    trained: tuple[Size, ...] = ()  # the only sizes it draws; none: any within `pixels`
+    pixels: tuple[int, int] = (MIN_RENDER_PIXELS, MAX_RENDER_PIXELS)  # least and most that it draws
+    draws: bool = True  # from a text alone
+    edits: Edits | None = None
+    outpaints: bool = False
+    varies: Varies | None = None
+    unasked: bool = True  # `auto` may take it; False: these nodes promise FLUX, and it is none
+    brand: str = "FLUX"  # in notes
+
+    @property
+    def licence(self) -> Licence:
+        """Of the official weights."""
+        return self.official[0].licence
+
+
+def on_its_side(wide: tuple[Size, ...]) -> tuple[Size, ...]:
+    """The sizes, and each that is no square turned."""
+    return (*wide, *(Size(size.height, size.width) for size in wide if size.height != size.width))
+
+
+def host_takes_it_for(header: Header, prefix: str, detect: Detector | None, name: str) -> bool:
+    """Whether the host's detector calls the transformer by this name; True without a detector."""
+    if detect is None:
+        return True
+    config = detect({key: tensor.shape for key, tensor in header.tensors.items()}, prefix)
+    return config is not None and config.get("image_model") == name
