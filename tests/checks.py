@@ -54,7 +54,8 @@ def _python(*arguments: str, **variables: str) -> Callable[[Environment], Comman
 
 def _python_types(found: Environment) -> Command:
     """The host's own code is read for its types; without it (plain `mypy`) they are unknown, which is no error."""
-    return Command([str(found.python), "-m", "mypy"], variables={"MYPYPATH": str(found.comfyui)})
+    kept = str(environment.cache_folder() / "mypy")  # what is known of unchanged files, for every checkout
+    return Command([str(found.python), "-m", "mypy", "--cache-dir", kept], variables={"MYPYPATH": str(found.comfyui)})
 
 
 def _javascript_types(found: Environment) -> Command:
