@@ -22,6 +22,7 @@ from .installation import Installation
 
 START_LIMIT_S = 180.0
 KEY_VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "COMFY_API_KEY")
+NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"  # would make every start compile all of ComfyUI: a second of processor time
 
 
 class HostFailed(RuntimeError):
@@ -86,7 +87,8 @@ class ComfyUI:
             self._arguments.append("--use-pytorch-cross-attention")  # a GPU host's default; a CPU host's is far slower
         if newest_frontend:
             self._arguments += ["--front-end-root", str(environment.newest_frontend)]
-        self._variables = {k: v for k, v in os.environ.items() if keep_keys or k not in KEY_VARIABLES}
+        left_out = {NO_BYTE_CODE} if keep_keys else {NO_BYTE_CODE, *KEY_VARIABLES}
+        self._variables = {name: value for name, value in os.environ.items() if name not in left_out}
         if "PYTEST_XDIST_WORKER" in os.environ:  # hosts beside each other: waiting threads of torch take turns spinning
             self._variables.setdefault("OMP_NUM_THREADS", "1")
         self._variables |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(variables or {})}

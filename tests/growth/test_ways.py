@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import random
 import tempfile
 from collections.abc import Callable
@@ -26,7 +28,7 @@ from nodes.prompts.convert import ConversionRequest, convert
 from nodes.prompts.fidelity import items, missing
 from nodes.prompts.frozen import thaw
 from nodes.prompts.rewriting import complaint, prompt_in
-from nodes.prompts.rule import RuleContext
+from nodes.prompts.rule import RewriteRule, RuleContext
 from nodes.prompts.rules import in_order
 from nodes.prompts.rules.length import LONGEST
 from nodes.prompts.targets import PromptMode, Style, Target
@@ -110,24 +112,31 @@ def test_converting_a_result_again_changes_nothing_whatever_the_text(length):
 
 @pytest.mark.parametrize("way", ["converting", "as it is", "a rewriter's answer"])
 def test_a_megabyte_of_anything_takes_no_longer_than_its_length(way):
+    work = WAYS[way]
     for lead, repeated in random.Random(1).sample(SHAPES, 12):
         short, long = text_of(lead, repeated, 100_000), text_of(lead, repeated, 1_000_000)
-        work = WAYS[way]
-        assert min(seconds(work, long) for _ in range(2)) <= 10 * MOST * min(seconds(work, short) for _ in range(3))
+        once = took = math.inf
+        for _ in range(3):  # the best of several, if need be: whatever else the machine does must not decide
+            once, took = min(once, seconds(work, short)), min(took, seconds(work, long))
+            if took <= 10 * MOST * once:
+                break
+        assert took <= 10 * MOST * once, (lead[-60:], repeated[:60])
 
 
-@pytest.mark.parametrize("rule", [rule for rule in in_order if rule.name not in ("tool_call", "length")])
-def test_no_rule_sees_more_than_flux_could_read(rule, monkeypatch):
+def test_no_rule_sees_more_than_flux_could_read(monkeypatch):
     """So a rule holds the machine for as long as it takes for this many characters, and no longer."""
-    seen = []
+    seen: dict[str, int] = {}
 
-    def apply(text: str, context: RuleContext) -> str:
-        seen.append(len(text))
-        return rule.apply(text, context)
+    def spied(rule: RewriteRule) -> RewriteRule:
+        def apply(text: str, context: RuleContext) -> str:
+            seen[rule.name] = max(len(text), seen.get(rule.name, 0))
+            return rule.apply(text, context)
 
-    spied = tuple(type(rule)(one.name, one.reason, apply if one is rule else one.apply) for one in in_order)
-    monkeypatch.setattr("nodes.prompts.convert.in_order", spied)
+        return dataclasses.replace(rule, apply=apply)
+
+    monkeypatch.setattr("nodes.prompts.convert.in_order", tuple(map(spied, in_order)))
     for text in ("a fox " * 200_000, '{"prompt": "' + "a fox " * 30_000 + '"}', '"OPEN" ' * 150_000, "ab" * 500_000):
         convert(ConversionRequest(text, Style.NONE))
-    assert seen
-    assert max(seen) <= LONGEST * 1.1
+    reads_all = {"tool_call", "length"}  # they find the prompt in it, and cut it
+    assert set(seen) == {rule.name for rule in in_order}
+    assert {name: length for name, length in seen.items() if length > LONGEST * 1.1}.keys() <= reads_all
