@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack (V3; source: ComfyUI `nodes.load_custom_node`)."""
+    from .archive.nodes import DalleFluxArchiveLoad, DalleFluxArchiveSave
+    from .archive.routes import register as serve_archive
     from .comparison.nodes import DalleFluxCompare
     from .comparison.routes import routes as votes
     from .endpoint.nodes import DalleFluxImagesRequest, DalleFluxImagesResponse
@@ -31,6 +33,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     await revive_old_graphs()
     serving.serve(prompt_conversion, moderation_record, votes)
     serve_images_api()
+    serve_archive()
     return schema.extension(
         [
             DalleFluxGenerate,
@@ -47,6 +50,8 @@ async def comfy_entrypoint() -> ComfyExtension:
             DalleFluxModeratePrompt,
             DalleFluxModerateImage,
             DalleFluxCompare,
+            DalleFluxArchiveLoad,
+            DalleFluxArchiveSave,
             DalleFluxImagesRequest,
             DalleFluxImagesResponse,
         ]

@@ -34,12 +34,13 @@ class BadPicture(DalleFluxError):
     code = "bad_picture"
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] = FORMATS) -> Image.Image:
     """Open untrusted bytes as a picture, upright, in mode RGB or RGBA, 8 bits a channel.
 
     Args:
         data: a whole PNG, JPEG or WebP file.
         max_pixels: refuse more than this before anything is unpacked.
+        formats: Pillow's names of what is taken.
 
     Raises:
         BadPicture: other bytes, a truncated file, too many pixels.
@@ -49,7 +50,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
             f"The picture file has {len(data) / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB allowed."
         )
     try:
-        picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture: Image.Image = Image.open(io.BytesIO(data), formats=list(formats))
     except Image.DecompressionBombError:
         raise BadPicture(f"The picture has more than the {max_pixels / 1e6:.0f} megapixels allowed.") from None
     except Exception:

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from archive_client import take_in
+from chatgpt_exports import Export
 from comfyui.environment import PACK
 from services import Services
 from services.server import KEY
@@ -72,7 +74,11 @@ def host(start_comfyui, tmp_path_factory) -> Iterator[Any]:
             f'[ollama]\nbase_url = "http://127.0.0.1:{llm.server_port}/v1"\n',
             "utf-8",
         )
-        yield start_comfyui(variables={"DALLE_FLUX_STATE": str(state), "OPENAI_API_KEY": KEY}, keep_keys=True)
+        comfyui = start_comfyui(variables={"DALLE_FLUX_STATE": str(state), "OPENAI_API_KEY": KEY}, keep_keys=True)
+        export = Export("2026")
+        export.dalle3(size=(512, 512))
+        take_in(comfyui, export)
+        yield comfyui
     llm.shutdown()
 
 

@@ -318,6 +318,31 @@ def _composition() -> None:
     d.column("Result", save(d, decoded.out(), "composition-control"))
 
 
+def _archive() -> None:
+    d = drawing(
+        "archive-vs-flux",
+        "An original from the archive beside FLUX",
+        "Takes DALL·E 3 pictures and the prompts that ChatGPT really sent out of the archive of your old pictures, "
+        "draws them again with FLUX.1-dev on this machine, sets both side by side, and stores the new picture in the "
+        "archive beside its original.\n\n"
+        "First import your ChatGPT export: page *DALL·E Archive* in the sidebar. **query** says which pictures, "
+        "**index** and **limit** how many; every picture is drawn once. From the archive's page, *Compare with FLUX* "
+        "opens this workflow with one picture chosen.",
+    )
+    load = d.node("DalleFluxArchiveLoad", box=(360, 240), query="maker:dall-e-3", index=0, limit=1)
+    d.column("From the archive", load)
+    node = on_flux(d, load.out(2), size=load.out(3))
+    d.column("Draw", node)
+    told_of = {"prompt": load.out(2), "info_a": load.out(4), "info_b": node.out(2)}
+    sheet = compare(d, load.out(0), node.out(), "DALL·E 3", "FLUX.1-dev", **told_of)
+    d.column("Compare", sheet)
+    kept = d.node(
+        "DalleFluxArchiveSave", box=(360, 160), images=node.out(), item_id=load.out(5), prompt=node.out(1),
+        info=node.out(2), metrics=sheet.out(2),
+    )  # fmt: skip
+    d.column("Keep", kept, save(d, sheet.out(), "archive-vs-flux"))
+
+
 def _image_model() -> None:
     d = drawing(
         "images-api-model",
@@ -492,6 +517,7 @@ _endpoint_vs_local()
 _endpoint_edit()
 _schnell()
 _image_model()
+_archive()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The user's old DALL·E pictures and prompts: taken in, kept, found again, redrawn."""

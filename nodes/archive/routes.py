@@ -1,0 +1,162 @@
+"""The archive over HTTP; the page in the sidebar uses the same.
+
+    POST   /dalle-flux/archive/imports              {path}: relative to ComfyUI's input folder, or in a folder that
+                                                    [settings.archive] folders names → 202 {id}
+    GET    …/imports                                {imports: […]}, newest first
+    GET    …/imports/{id}                           {id, path, state: running|done|failed|cancelled, found, added,
+                                                    known, missing, unmatched, unreadable, error, started, ended,
+                                                    stage, bytes_done, bytes_total}
+    GET    …/imports/{id}/findings?kind=&offset=&limit=
+                                                    {findings: [{kind: missing|unmatched|unreadable, name, why, …}]}
+    DELETE …/imports/{id}                           cancels
+    GET    …/items?query=&offset=&limit=            {total, items: […]}; see `searching` for the query
+    GET    …/items/{id}                             one item, see `items.Item`
+    GET    …/items/{id}/picture                     the original file, to the byte
+
+What goes wrong answers {error, code} with 400, 403, 404 or 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from ..errors import DalleFluxError
+from ..host import folders, serving
+from ..replies import PRIVATE, BadRequest, answer, read_object, refuse, whole_number
+
+if TYPE_CHECKING:
+    from .imports import Imports
+
+ROOT = "/dalle-flux/archive"
+_LONGEST = 10_000  # bytes of a request
+_ABOUT = "The archive"
+_SHOWN = 50  # items, where a request says nothing
+_STATUSES = {"forbidden_place": 403, "nothing_there": 404, "no_such_import": 404, "no_such_item": 404,
+             "bad_search": 400, "bad_source": 400}  # fmt: skip
+routes = web.RouteTableDef()
+
+
+def register() -> None:
+    """Add the addresses to this host's server; called once, when the pack is loaded."""
+    serving.serve(routes)
+    serving.at_start(_carry_on)
+
+
+async def _carry_on() -> None:
+    await asyncio.to_thread(lambda: imports().carry_on())
+
+
+@cache
+def imports() -> Imports:
+    """This ComfyUI's imports; made on first use."""
+    from .imports import Imports
+
+    return Imports(folders.state, _find)
+
+
+def _find(path: str) -> Path:
+    from . import places
+
+    return places.find(path, folders.input_folder(), places.folders(folders.endpoints().settings))
+
+
+@routes.post(f"{ROOT}/imports")
+async def begin(request: web.Request) -> web.Response:
+    """Begin an import."""
+    path = (await read_object(request, _LONGEST)).get("path")
+    if not isinstance(path, str) or not path.strip():
+        raise BadRequest("An import needs `path`, a file or folder in ComfyUI's input folder.")
+    reply = await answer(lambda: {"id": imports().start(path)}, _ABOUT, _STATUSES)
+    if reply.status == 200:
+        reply.set_status(202)
+    return reply
+
+
+@routes.get(f"{ROOT}/imports")
+async def list_imports(request: web.Request) -> web.Response:
+    """The newest imports."""
+    return await answer(lambda: {"imports": imports().all()}, _ABOUT)
+
+
+@routes.get(f"{ROOT}/imports/{{id}}")
+async def one_import(request: web.Request) -> web.Response:
+    """How far an import is, or how it ended."""
+    return await answer(lambda: imports().get(request.match_info["id"]), _ABOUT, _STATUSES)
+
+
+@routes.delete(f"{ROOT}/imports/{{id}}")
+async def cancel_import(request: web.Request) -> web.Response:
+    """Cancel an import; what it has taken in stays."""
+    return await answer(lambda: imports().cancel(request.match_info["id"]), _ABOUT, _STATUSES)
+
+
+@routes.get(f"{ROOT}/imports/{{id}}/findings")
+async def findings(request: web.Request) -> web.Response:
+    """What was named and not found, found and not named, or could not be read."""
+    import_id, kind = request.match_info["id"], request.query.get("kind", "")
+    offset, limit = _window(request)
+
+    def work() -> dict[str, Any]:
+        imports().get(import_id)
+        return {"findings": imports().findings(import_id, kind, offset, limit)}
+
+    return await answer(work, _ABOUT, _STATUSES)
+
+
+@routes.get(f"{ROOT}/items")
+async def search(request: web.Request) -> web.Response:
+    """Items that fit a search."""
+    from . import items
+
+    query = request.query.get("query", "")
+    offset, limit = _window(request)
+
+    def work() -> dict[str, Any]:
+        page = items.search(folders.state(), query, offset, limit)
+        return {"total": page.total, "items": [items.as_json(item) for item in page.items]}
+
+    return await answer(work, _ABOUT, _STATUSES)
+
+
+@routes.get(f"{ROOT}/items/{{id}}")
+async def one_item(request: web.Request) -> web.Response:
+    """All that is known of one picture."""
+    from . import items
+
+    return await answer(lambda: items.as_json(items.get(folders.state(), request.match_info["id"])), _ABOUT, _STATUSES)
+
+
+@routes.get(f"{ROOT}/items/{{id}}/picture")
+async def picture(request: web.Request) -> web.StreamResponse:
+    """The original file."""
+    from . import items
+    from .picture_files import ENDINGS, MEDIA_TYPES
+
+    state = folders.state()
+    try:
+        item = await asyncio.to_thread(items.get, state, request.match_info["id"])
+    except DalleFluxError as error:
+        return refuse(_STATUSES.get(error.code, 500), error.code, str(error))
+    path = state.kept(item.id)
+    if not path.is_file():
+        return refuse(404, "picture_gone", "The picture's file is gone from the state folder; import it again.")
+    headers = {
+        "Content-Type": MEDIA_TYPES[item.format],
+        "Content-Disposition": f'inline; filename="{item.id[:16]}.{ENDINGS[item.format]}"',
+        **PRIVATE,
+    }
+    return web.FileResponse(path, headers=headers)
+
+
+def _window(request: web.Request) -> tuple[int, int]:
+    """(offset, limit) of a list."""
+    offset = whole_number("offset", request.query.get("offset", "0"))
+    limit = whole_number("limit", request.query.get("limit", str(_SHOWN)))
+    if offset < 0 or limit < 0:
+        raise BadRequest("offset and limit must not be below 0.")
+    return offset, limit

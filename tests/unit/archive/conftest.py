@@ -1,0 +1,53 @@
+"""An archive in a folder of its own, and imports without a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.archive.imports import Imports
+from nodes.state import State
+
+
+class Archive:
+    """What a ComfyUI would have: a state folder, an input folder, imports."""
+
+    def __init__(self, root: Path):
+        self.state = State(root / "state")
+        self.input = root / "input"
+        self.input.mkdir()
+        self.imports = Imports(lambda: self.state, lambda path: self.input / path)
+
+    def take(self, path: Path | str) -> dict[str, Any]:
+        """Import and wait for the end."""
+        return self.wait(self.imports.start(str(path)))
+
+    def wait(self, import_id: str) -> dict[str, Any]:
+        self.imports.wait(import_id)
+        return self.imports.get(import_id)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path)
+
+
+@pytest.fixture
+def expected() -> Callable[..., dict[str, dict[str, Any]]]:
+    """What should be in the archive after an export came in, by SHA-256."""
+    import hashlib
+
+    def answers(export: Any) -> dict[str, dict[str, Any]]:
+        return {
+            hashlib.sha256(one.data).hexdigest(): {
+                "maker": one.maker, "match": one.match, "prompt": one.prompt, "revised_prompt": one.revised_prompt,
+                "conversation": one.conversation,
+            }
+            for one in export.pictures
+            if one.held
+        }  # fmt: skip
+
+    return answers
