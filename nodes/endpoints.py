@@ -36,7 +36,26 @@ else:
 
 SETTINGS_TABLE = "settings"
 WEBHOOKS_TABLE = "webhooks"
-KINDS = ("openai", "azure")
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where the services of a kind live, for a table of the user's file that says no more than its kind."""
+
+    base_url: str
+    api_key_env: str
+    path: str = "/v1"  # of an address that has none
+
+
+# Kinds that draw pictures and speak a protocol of their own (`images_api/kinds/`).
+HOSTED: Mapping[str, Home] = {
+    "bfl": Home("https://api.bfl.ai/v1", "BFL_API_KEY"),
+    "fal": Home("https://queue.fal.run", "FAL_KEY", path=""),
+    "replicate": Home("https://api.replicate.com/v1", "REPLICATE_API_TOKEN"),
+    "together": Home("https://api.together.ai/v1", "TOGETHER_API_KEY"),
+    "stability": Home("https://api.stability.ai/v2beta", "STABILITY_API_KEY", path="/v2beta"),
+}
+KINDS = ("openai", "azure", *HOSTED)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MAX_FILE_BYTES = 1_000_000
 _LONGEST_S = 86_400  # seconds that a request may be given
@@ -70,7 +89,7 @@ class Endpoint:
     api_key_env: str | None = None
     stored_key: str | None = field(default=None, repr=False)
     models: tuple[str, ...] = ()
-    kind: str = "openai"  # "azure": header api-key, deployments
+    kind: str = "openai"  # one of KINDS; "azure": header api-key, deployments
     api_version: str | None = None  # azure only
     timeout_s: float = 600.0
     max_parallel: int = 10  # requests under way at once: as many as one node asks for pictures
@@ -138,9 +157,12 @@ class Endpoints:
         near = difflib.get_close_matches(name, self.by_name, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         table = name if _NAME.fullmatch(name) else "my-endpoint"
+        lines = 'base_url = "https://…/v1" / api_key_env = "NAME_OF_YOUR_VARIABLE"'
+        if name in HOSTED:
+            lines = f'kind = "{name}", and set the environment variable {HOSTED[name].api_key_env} to your key'
         raise UnknownEndpoint(
             f"This workflow wants the endpoint {name[:64]!r}, which you have not set up{hint}; if you trust it, add "
-            f'to {self.file} the lines: [{table}] / base_url = "https://…/v1" / api_key_env = "NAME_OF_YOUR_VARIABLE".'
+            f"to {self.file} the lines: [{table}] / {lines}."
         )
 
     @classmethod
@@ -241,20 +263,27 @@ def _endpoint(name: str, table: object) -> Endpoint:
         raise ValueError(f"'{name}' stands outside of a table; write [{name}] on a line of its own")
     fields = check_table(name, table, _FIELDS)
     allow_http = fields.pop("allow_http", False)
-    if "base_url" not in fields and name not in BUILT_IN:
-        raise ValueError(f"[{name}] has no base_url")
-    base_url = _base_url(name, fields.pop("base_url", None) or BUILT_IN[name].base_url, allow_http)
-    kind = fields.pop("kind", "azure" if (urlsplit(base_url).hostname or "").endswith(_AZURE_HOSTS) else "openai")
-    if kind not in KINDS:
+    kind = fields.pop("kind", None)
+    if kind is not None and kind not in KINDS:
         raise ValueError(f"[{name}] kind must be one of {', '.join(KINDS)}")
+    home = HOSTED.get(kind or "")
+    known: Home | Endpoint | None = BUILT_IN.get(name)
+    if home:  # its key goes to its own address only
+        known = None if "base_url" in fields else home
+    if "base_url" not in fields and known is None:
+        raise ValueError(f"[{name}] has no base_url")
+    asked = fields.pop("base_url", None) or (known.base_url if known else "")
+    base_url = _base_url(name, asked, allow_http, home.path if home else "/v1")
+    if kind is None:
+        kind = "azure" if (urlsplit(base_url).hostname or "").endswith(_AZURE_HOSTS) else "openai"
     models = fields.pop("models", [])
     stored_key = fields.pop("api_key", None)
-    if "api_key_env" not in fields and stored_key is None and name in BUILT_IN:
-        fields["api_key_env"] = BUILT_IN[name].api_key_env
+    if "api_key_env" not in fields and stored_key is None and known:
+        fields["api_key_env"] = known.api_key_env
     return Endpoint(name, base_url, stored_key=stored_key, models=tuple(models), kind=kind, **fields)
 
 
-def _base_url(name: str, url: str, allow_http: bool) -> str:
+def _base_url(name: str, url: str, allow_http: bool, usual_path: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -270,7 +299,7 @@ def _base_url(name: str, url: str, allow_http: bool) -> str:
         raise ValueError(f"[{name}] base_url must not hold '?' or '#'")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise ValueError(f"[{name}] base_url sends your key unencrypted; use https://, or add allow_http = true")
-    path = parts.path.rstrip("/") or "/v1"
+    path = parts.path.rstrip("/") or usual_path
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 

@@ -22,7 +22,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 class PictureInfo:
     """One picture of the batch. From `sha256` on, null for what was drawn on this machine."""
 
-    seed: int | None = None  # it was drawn from; null: services take none
+    seed: int | None = None  # it was drawn from; null: the service takes none
     size: str  # WIDTHxHEIGHT in px, as drawn or as it came from the service
     revised_prompt: str | None = None  # the text really used for it
     sha256: str | None = None  # hex, of the file that the service sent
@@ -45,7 +45,7 @@ class Info:
     version: int = VERSION
     provider: str  # "local" or "service"
     endpoint: str | None = None  # its name in the user's file
-    kind: str | None = None  # the endpoint's protocol: "openai", "azure" …
+    kind: str | None = None  # the endpoint's protocol: "openai", "azure", "bfl" …
     operation: str  # "generate", "edit" or "variation"
     model: str  # as the service knows it, or the FLUX model
     files: Mapping[str, str] | None = None  # part → folder/name, or "connected"; local only
@@ -58,7 +58,7 @@ class Info:
     style: str | None = None  # as asked
     n: int  # pictures asked for
     seed: int  # as asked, of the first picture
-    prompt_mode: str | None = None  # local only
+    prompt_mode: str | None = None  # null where no prompt is converted
     strength: float | None = None  # 0 … 1, of a local variation
     steps: int | None = None  # sampling steps; this and the next three: local only
     guidance: float | None = None  # null also where the model takes none

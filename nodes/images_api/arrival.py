@@ -18,10 +18,11 @@ from ..services import reading
 from ..services.addresses import Pinned, Unsafe, check_address, is_own_origin, public_addresses
 from ..services.client import is_encoded
 from ..services.scrub import scrub
-from .errors import BadReply, NetworkFailure, UnsafeAddress
+from .errors import BadReply, Expired, NetworkFailure, RefusedByPolicy, UnsafeAddress
 
 DOWNLOAD_S = 120.0  # the whole download
 MAX_REDIRECTS = 3
+_BLACK = 4  # of 255: as dark as JPEG leaves black
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Arrived:
     picture: Image.Image  # the same, open: RGB or RGBA
     revised_prompt: str | None
     usage: Mapping[str, Any]
+    cost_usd: float | None = None  # as the service says it
 
 
 async def unpack(body: bytes, endpoint: Endpoint) -> Arrived:
@@ -46,12 +48,50 @@ async def unpack(body: bytes, endpoint: Endpoint) -> Arrived:
     revised = first.get("revised_prompt")
     usage = reply.get("usage")
     data = await _data(first, endpoint)
-    return Arrived(
-        data,
-        await asyncio.to_thread(_opened, data),
-        _text(revised),
-        usage if isinstance(usage, Mapping) else {},
-    )
+    return await arrived(data, revised, usage=usage if isinstance(usage, Mapping) else {})
+
+
+async def arrived(data: bytes, revised: object, **more: Any) -> Arrived:
+    """A picture's bytes, looked into.
+
+    Args:
+        revised: what the service says it drew, if it says so.
+
+    Raises:
+        BadReply: they are none.
+    """
+    return Arrived(data, await asyncio.to_thread(_opened, data), _text(revised), **{"usage": {}, **more})
+
+
+async def fetched(url: object, endpoint: Endpoint, revised: object, **more: Any) -> Arrived:
+    """A picture of a hosted service, by the address in its reply; see `arrived`.
+
+    Raises:
+        BadReply, UnsafeAddress, NetworkFailure; Expired: the address lives no longer.
+        RefusedByPolicy: it is black all over.
+    """
+    if not isinstance(url, str) or not url:
+        raise BadReply(f"The endpoint's reply holds no picture{_BILLED}", maybe_billed=True)
+    came = await arrived(await _data({"url": url}, endpoint), revised, **more)
+    check_not_black(came, endpoint)
+    return came
+
+
+def check_not_black(came: Arrived, endpoint: Endpoint) -> None:
+    """Safety checkers send a black picture in place of one they hold back.
+
+    Raises:
+        RefusedByPolicy
+    """
+    brightest = came.picture.convert("L").getextrema()[1]
+    if brightest <= _BLACK:  # type: ignore[operator]  # one band, so one number
+        raise RefusedByPolicy(
+            f"Endpoint '{endpoint.name}' sent a picture that is black all over, which is what its safety checker sends "
+            "in place of one that it holds back; it may have been billed, so change the prompt before you run this "
+            "again.",
+            stage="output",
+            maybe_billed=True,
+        )
 
 
 def _text(value: object) -> str | None:
@@ -143,7 +183,7 @@ async def download(url: str, endpoint: Endpoint) -> bytes:
                     continue
                 if reply.status != 200:
                     gone = reply.status in (401, 403, 404, 410)
-                    kind = BadReply if gone else NetworkFailure
+                    kind = Expired if gone else NetworkFailure
                     raise kind(
                         f"The picture's address answers HTTP {reply.status}"
                         + (" (such addresses live for an hour)" if gone else "; run the node again, it is not billed")

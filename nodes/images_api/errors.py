@@ -127,6 +127,10 @@ class BadReply(ImagesApiError):
     said: object = None  # the error that came where a picture should have been
 
 
+class Expired(BadReply):
+    """The address in the reply lives no longer."""
+
+
 class UnsafeAddress(BadReply):
     """The endpoint sends us to an address it has no business with."""
 

@@ -72,6 +72,8 @@ def _worded(failure: ServiceFailed, plan: Plan, shutdown: date | None) -> Images
                 f"Endpoint '{name}' does not let this account use '{model}': {quote}; follow what it says, or choose "
                 "another model."
             )
+        case Meaning.NOT_FOUND if plan.hosting:
+            return _no_model(plan, shutdown)
         case Meaning.NOT_FOUND if plan.operation is Operation.VARIATION:
             return NotFound(
                 f'Endpoint \'{name}\' has no variations; use "DALL·E Edit" with a prompt, or "DALL·E Variation on '
@@ -123,8 +125,11 @@ def _worded(failure: ServiceFailed, plan: Plan, shutdown: date | None) -> Images
                 "another endpoint."
             )
     after = f': "{failure.said}"' if failure.said else ""
+    status = f" (HTTP {failure.status})" if failure.status else ""
+    if not failure.maybe_billed:
+        return EndpointFailed(f"Endpoint '{name}' failed{status}{after}; nothing was billed, run the node again.")
     return EndpointFailed(
-        f"Endpoint '{name}' failed (HTTP {failure.status}){after}; it may have billed the picture, so nothing was sent "
+        f"Endpoint '{name}' failed{status}{after}; it may have billed the picture, so nothing was sent "
         "again: run the node again to retry."
     )
 
@@ -161,6 +166,12 @@ def _refusal(failure: ServiceFailed, name: str) -> RefusedByPolicy:
 def _no_model(plan: Plan, shutdown: date | None) -> ImagesApiError:
     """Gone only if its day has come; else the endpoint never had it, or not for this account."""
     endpoint, model, today = plan.endpoint, plan.model_name, date.today()
+    if plan.hosting:
+        others = ", ".join(name for name in plan.hosting.able if name != plan.model.name)
+        return NotFound(
+            f"Endpoint '{endpoint.name}' has no model '{model}', or not for this account; choose another one"
+            + (f": {others}." if others else " or another endpoint.")
+        )
     where = provider(endpoint)
     if shutdown and shutdown <= today:
         return RetiredModel(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .. import pictures
 from ..sizes import Size
@@ -19,8 +19,12 @@ from .models import Model, ModelFamily
 if TYPE_CHECKING:
     import torch
 
+    from .hosted import Use
+    from .plan import Plan
+
 MAX_FILE = 50 * 10**6  # bytes, GPT models
 MAX_DALLE2_FILE = 4 * 10**6
+MAX_HOSTED_FILE = 20 * 10**6  # the least of what hosted services take (source: docs.bfl.ai, flux-pro-1.0-fill)
 # (left, top, right, bottom) as fractions 0…1 of the square
 Frame = tuple[float, float, float, float]
 
@@ -29,7 +33,7 @@ Frame = tuple[float, float, float, float]
 class File:
     """One file of a multipart body."""
 
-    field: str  # "image" or "mask"
+    field: str  # "image" or "mask"; at a hosted service the name of its parameter
     name: str
     data: bytes  # PNG
 
@@ -98,6 +102,44 @@ def files_for(model: Model, images: torch.Tensor, mask: torch.Tensor | None, siz
                 f"{limit / 1e6:.0f} MB; scale the picture down before the node."
             )
     return Sent(tuple(files), frame, notes)
+
+
+def sent_with(plan: Plan, images: torch.Tensor | None, mask: torch.Tensor | None) -> Sent:
+    """What travels with the requests of a plan; see `files_for`."""
+    if images is None:
+        return Sent()
+    if plan.hosting:
+        return hosted_files(plan.hosting.use, images, mask)
+    return files_for(plan.model, images, mask, plan.sent_size)
+
+
+def hosted_files(use: Use, images: torch.Tensor, mask: torch.Tensor | None) -> Sent:
+    """The same for a hosted service: PNGs, and the mask as a grey picture of the first one's size, white = change.
+
+    Raises:
+        TooLarge, NotPossible.
+    """
+    if images.numel() == 0:
+        raise NotPossible("No picture came to be changed; connect a batch of at least one.")
+    opened = [pictures.flatten(one) for one in pictures.to_pil(images)]
+    files = [File(use.field_of(at), f"image-{at + 1}.png", pictures.encode_png(one)) for at, one in enumerate(opened)]
+    notes: tuple[str, ...] = ()
+    if mask is not None and use.mask:
+        if mask.numel() == 0:
+            raise NotPossible("The mask has no pixels; connect a mask of the picture's size, or none.")
+        planes = mask.reshape(-1, mask.shape[-2], mask.shape[-1])
+        _check_mask(float(planes[0].nan_to_num().max()))
+        kept = pictures.with_mask_as_alpha(opened[0], planes[0]).getchannel("A")
+        files.append(File(use.mask, "mask.png", pictures.encode_png(ImageOps.invert(kept))))
+        if len(planes) > 1:
+            notes += (f"only the first of {len(planes)} masks is used; it belongs to the first picture.",)
+    for file in files:
+        if len(file.data) >= MAX_HOSTED_FILE:
+            raise TooLarge(
+                f"A picture is {len(file.data) / 1e6:.0f} MB as PNG and this service takes less than "
+                f"{MAX_HOSTED_FILE / 1e6:.0f} MB; scale it down before the node."
+            )
+    return Sent(tuple(files), notes=notes)
 
 
 def _check_mask(highest: float) -> None:

@@ -22,15 +22,18 @@ from ..services.spending import Account
 from ..state import StateFailed
 from . import failures, prices
 from .arrival import Arrived
-from .errors import BadReply, ImagesApiError, NetworkFailure, TimedOut
+from .errors import BadReply, Expired, ImagesApiError, NetworkFailure, TimedOut
 from .inputs import Sent
-from .kinds import Kind, Reply, kind_of
+from .kinds import AtOnce, JobEnded, Kind, Reply, Standing, Ticket, kind_of
 from .plan import Plan
+from .waiting import wait_for
 
 MAX_ATTEMPTS = 4
 MAX_WAIT_S = 60.0  # a longer wait is the user's to decide
 _BACKOFF_S = (0.5, 1.0, 2.0)
 _LOOK_AGAIN_S = 0.5  # at the disk that is full, and at what another process is doing
+_LATE_TICKET_S = 15.0  # how long a cancelled request is still waited for, so that its job can be stopped
+_CANCEL_S = 10.0  # for telling a service to stop a job
 
 
 class Phase(Enum):
@@ -57,6 +60,7 @@ class Job:
     resumes_at: float = 0.0  # time.monotonic(), while PAUSED
     partial: str | None = None  # base64 of the newest partial picture
     partials: int = 0
+    standing: Standing | None = None  # of its job at the service, while it is SENT
     watchers: int = 0
     shutdown: date | None = None  # as the endpoint reports it
     result: Call | None = None  # the row, done
@@ -98,28 +102,23 @@ class Job:
         """
         kind = kind_of(self.plan.endpoint)
         try:
-            while self.call.elsewhere:
-                self.phase = Phase.ELSEWHERE
-                await asyncio.sleep(_LOOK_AGAIN_S)
-                self.call = await claim_again()
+            while not await self._has_reply(kind, place, claim_again, ask_shutdown):
+                pass
             if self.call.state is CallState.DONE:
                 self.result = self.call
                 return
-            self.phase = Phase.WAITING
-            if self.call.fresh:
-                async with place:
-                    if self.halted_by:
-                        raise self.halted_by
-                    shutdown = ask_shutdown()
-                    await self._keep(await self._ask(kind, shutdown))
-                    if shutdown.done():
-                        self.shutdown = shutdown.result()
             self.phase = Phase.FETCHING  # the reply is on disk, perhaps since an earlier run
             await self._settle(kind)
         except asyncio.CancelledError:
             sent = self.sent_at is not None and self.phase is not Phase.PAUSED
-            await self._write_down(CallState.UNKNOWN if sent else CallState.UNSENT, "cancelled", None)
+            stopped = bool(self.call.job) and await self._stop_at_service(kind)
+            await self._write_down(CallState.UNKNOWN if sent and not stopped else CallState.UNSENT, "cancelled", None)
             raise
+        except JobEnded as ended:
+            self.error = failures.worded(ended.failure, self.plan, None)
+            billed = ended.failure.maybe_billed or self.account.ledger.has_reply(self.call)
+            state = CallState.LOST if billed else CallState.UNSENT
+            await self._write_down(state, self.error.code, ended.failure.request_id)
         except DalleFluxError as error:
             self.error = error
             await self._write_down(self._ending(error), error.code, getattr(error, "request_id", None))
@@ -127,18 +126,55 @@ class Job:
             self.crash = error
             await self._write_down(CallState.UNKNOWN if self.sent_at is not None else CallState.UNSENT, "crash", None)
 
+    async def _has_reply(
+        self,
+        kind: Kind,
+        place: AbstractAsyncContextManager[object],
+        claim_again: Callable[[], Awaitable[Call]],
+        ask_shutdown: Callable[[], asyncio.Task[date | None]],
+    ) -> bool:
+        """Get as far as a reply on disk, or a picture; False: this row came to nothing, and there is a new one."""
+        while self.call.elsewhere:
+            self.phase = Phase.ELSEWHERE
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            self.call = await claim_again()
+        self.phase = Phase.WAITING
+        if self.call.fresh:
+            async with place:
+                if self.halted_by:
+                    raise self.halted_by
+                shutdown = ask_shutdown()
+                await self._keep(await self._ask(kind, shutdown))
+                if shutdown.done():
+                    self.shutdown = shutdown.result()
+        elif self.call.job and self.call.state is not CallState.DONE and not self.account.ledger.has_reply(self.call):
+            self.sent_at = time.monotonic()
+            try:
+                await self._keep(await self._attend(kind))
+            except JobEnded as ended:
+                if not ended.cancelled:
+                    raise
+                # A person stopped it in an earlier run and now wants the picture after all.
+                state = CallState.LOST if ended.failure.maybe_billed else CallState.UNSENT
+                await asyncio.to_thread(self.account.ledger.failed, self.call, state, "cancelled")
+                self.call, self.sent_at = await claim_again(), None
+                return False
+        return True
+
     async def _ask(self, kind: Kind, shutdown: asyncio.Task[date | None]) -> Reply:
-        """Send, and send again only what surely was not billed, until there is a reply."""
+        """Send, and send again only what surely was not billed, until there is a reply; a job is waited for."""
         endpoint = self.plan.endpoint
         for attempt in range(1, MAX_ATTEMPTS + 1):
             await asyncio.to_thread(self.account.ledger.mark_sent, self.call)
             self.sent_at = time.monotonic()
             self.phase = Phase.SENT
-            sending = kind.send(self.plan, self.sent, self.call.idempotency_key, self._show)
+            sending = kind.send(self.plan, self.sent, self.call.index, self.call.idempotency_key, self._show)
             try:
-                reply = await asyncio.wait_for(sending, endpoint.timeout_s + LATE_S)
-                self.phase = Phase.FETCHING
-                return reply
+                came = await self._sent(kind, asyncio.wait_for(sending, endpoint.timeout_s + LATE_S))
+                if isinstance(came, Reply):
+                    self.phase = Phase.FETCHING
+                    return came
+                break
             except asyncio.TimeoutError:  # it dripped: each byte came in time, the whole did not
                 raise TimedOut(
                     f"Endpoint '{endpoint.name}' did not finish its reply and the picture may have been billed; run "
@@ -154,7 +190,54 @@ class Job:
             self.phase = Phase.PAUSED
             self.resumes_at = time.monotonic() + wait
             await asyncio.sleep(wait)
-        raise AssertionError("the last attempt returns or raises")
+        return await self._attend(kind)
+
+    async def _sent(self, kind: Kind, sending: Awaitable[Reply | Ticket]) -> Reply | Ticket:
+        """What a request brings. The ticket of a job is written down the moment it is here, also during a cancel."""
+
+        async def sent_and_kept() -> Reply | Ticket:
+            came = await sending
+            if isinstance(came, Ticket):
+                await self._keep_ticket(came)
+            return came
+
+        work = asyncio.ensure_future(sent_and_kept())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if isinstance(kind, AtOnce):
+                work.cancel()
+            await asyncio.wait([work], timeout=_LATE_TICKET_S)
+            work.cancel()
+            raise
+
+    async def _keep_ticket(self, ticket: Ticket) -> None:
+        self.call = await asyncio.to_thread(self.account.ledger.keep_job, self.call, ticket.to_json())
+
+    async def _attend(self, kind: Kind) -> Reply:
+        """Wait for the job whose ticket is in the ledger."""
+        self.phase = Phase.SENT
+        endpoint = self.plan.endpoint
+        waiting = wait_for(kind, endpoint, Ticket.from_json(self.call.job or ""), self._stand)
+        try:
+            reply = await asyncio.wait_for(waiting, endpoint.timeout_s + LATE_S)
+        except asyncio.TimeoutError:
+            raise failures.timed_out(endpoint) from None
+        except ServiceFailed as failure:
+            raise failures.worded(failure, self.plan, None) from None
+        self.phase = Phase.FETCHING
+        return reply
+
+    def _stand(self, standing: Standing) -> None:
+        self.standing = standing
+
+    async def _stop_at_service(self, kind: Kind) -> bool:
+        """Tell the service to stop the job; True if it says that it never began."""
+        try:
+            stopping = kind.cancel(self.plan.endpoint, Ticket.from_json(self.call.job or ""))
+            return await asyncio.wait_for(stopping, _CANCEL_S)
+        except (DalleFluxError, asyncio.TimeoutError):
+            return False  # it goes on; the next run picks it up
 
     def _show(self, encoded: str) -> None:
         self.partial = encoded
@@ -184,8 +267,16 @@ class Job:
             if self.result.state is not CallState.DONE:
                 raise
             return
+        ticket = Ticket.from_json(self.call.job) if self.call.job else None
         try:
-            arrived = await kind.unpack(body, self.plan.endpoint)
+            try:
+                arrived = await kind.unpack(body, self.plan.endpoint, ticket)
+            except Expired:
+                if ticket is None:
+                    raise
+                reply = await self._attend(kind)  # the service still has it, at another address
+                await self._keep(reply)
+                arrived = await kind.unpack(reply.body, self.plan.endpoint, ticket)
         except BadReply as error:
             raise failures.of_bad_reply(error, self.plan) from None
         try:
@@ -203,6 +294,8 @@ class Job:
         """USD by the endpoint's own count; None where only the estimate is known."""
         if self.call.estimate_usd == 0.0 or self.plan.model_name in self.account.settings.prices:
             return self.call.estimate_usd
+        if self.plan.hosting:
+            return arrived.cost_usd
         return prices.from_usage(self.plan.model, arrived.usage)
 
     def _ending(self, error: DalleFluxError) -> CallState | None:
@@ -211,6 +304,8 @@ class Job:
             return CallState.UNSENT
         if not isinstance(error, ImagesApiError):
             return None
+        if self.call.job and self.phase is not Phase.FETCHING:
+            return CallState.UNKNOWN  # the job goes on, and the next run picks it up
         if self.phase is Phase.FETCHING:  # a reply came; if only its picture's address is silent, it is still good
             return None if isinstance(error, NetworkFailure) else CallState.LOST
         return CallState.UNKNOWN if error.maybe_billed else CallState.UNSENT

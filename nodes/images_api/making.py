@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .. import pictures
 from ..info import Info, PictureInfo
@@ -109,7 +109,7 @@ async def _watch(waiting: Sequence[Job], plan: Plan, watch: Watch, began: float)
             break
         seconds = time.monotonic() - began
         partials = sum(job.partials for job in waiting)
-        now = (tuple(job.phase for job in waiting), int(seconds), partials)
+        now = (tuple((job.phase, job.standing) for job in waiting), int(seconds), partials)
         if now != shown:
             # A job that another node began may have previews which this one is not to show.
             is_new = plan.partial_images > 0 and partials != partials_shown
@@ -124,7 +124,12 @@ async def _watch(waiting: Sequence[Job], plan: Plan, watch: Watch, began: float)
 def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image.Image | None) -> PictureProgress:
     open_jobs = [job for job in waiting if not job.finished]
     finished = total - len(open_jobs)
-    steps = [job.partials / (job.plan.partial_images + 1) if job.plan.partial_images else 0.0 for job in open_jobs]
+    steps = [
+        job.partials / (job.plan.partial_images + 1) if job.plan.partial_images
+        else job.standing.fraction if job.standing
+        else 0.0
+        for job in open_jobs
+    ]  # fmt: skip
     paused = [job for job in open_jobs if job.phase is Phase.PAUSED]
     what = Phase.SENT.value
     if paused and len(paused) == len(open_jobs):
@@ -132,6 +137,9 @@ def _progress(waiting: Sequence[Job], total: int, seconds: float, partial: Image
         what = f"{Phase.PAUSED.value} {left:.0f} s"
     elif len({job.phase for job in open_jobs}) == 1:
         what = open_jobs[0].phase.value
+        standing = open_jobs[0].standing
+        if standing and open_jobs[0].phase is Phase.SENT:  # of several jobs the first, which began first
+            what = standing.text
     of = f"{finished} of {total} · " if total > 1 else ""
     fraction = (finished + sum(min(1.0, step) for step in steps)) / total
     return PictureProgress(finished, total, seconds, f"{of}{what} · {seconds:.0f} s", fraction, partial)
@@ -188,7 +196,10 @@ def _gather(plan: Plan, sent: Sent, ledger: Ledger, begun: Sequence[Call | Job],
                 f"picture {position + 1} has damaged metadata; its pixels are taken as they are stored, not turned."
             )
         picture = cropped_back(picture, sent.frame)
-        if tuple(came) == tuple(plan.sent_size) and plan.sent_size != plan.asked_size and plan.model.sizes is None:
+        if plan.hosting:
+            if picture.size != tuple(plan.asked_size):
+                picture = ImageOps.fit(picture, plan.asked_size, Image.Resampling.LANCZOS)
+        elif tuple(came) == tuple(plan.sent_size) and plan.sent_size != plan.asked_size and plan.model.sizes is None:
             picture = picture.resize((plan.asked_size.width, plan.asked_size.height), Image.Resampling.LANCZOS)
         elif tuple(came) != tuple(plan.sent_size):
             notes.append(f"picture {position + 1} came as {came[0]}x{came[1]} though {plan.sent_size} was asked for.")
@@ -220,11 +231,13 @@ def _opened(one: Call | Job) -> Image.Image | None:
 def _describe(plan: Plan, one: Call | Job, row: Call, came: tuple[int, int]) -> PictureInfo:
     """One picture's entry in `info`."""
     fresh = isinstance(one, Job) and row.fresh
-    estimated = row.cost_usd is None or (row.cost_usd != row.estimate_usd and not is_published(plan.model))
+    published = plan.hosting is not None or is_published(plan.model)
+    estimated = row.cost_usd is None or (row.cost_usd != row.estimate_usd and not published)
     cost = row.cost_usd if row.cost_usd is not None else row.estimate_usd
     cost = None if cost is None else round(cost, 6)
     took = max(0.0, row.replied_at - row.sent_at) if row.replied_at and row.sent_at else None  # clocks are set back
     return PictureInfo(
+        seed=plan.seed_of(row.index),
         size=f"{came[0]}x{came[1]}",
         revised_prompt=row.revised_prompt or plan.prompt or None,
         sha256=row.image_sha256,
@@ -257,6 +270,7 @@ def _info(plan: Plan, described: Sequence[PictureInfo], notes: Sequence[str], se
         style=plan.ask.style,
         n=plan.n,
         seed=plan.seed,
+        prompt_mode=plan.hosting.prompt_mode if plan.hosting else None,
         sent=plan.parameters,
         notes=tuple(notes),
         cost_usd=round(sum(costs), 6) if len(costs) == len(described) else None,

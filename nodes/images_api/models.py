@@ -37,6 +37,7 @@ class ModelFamily(Enum):
     DALLE2 = "dall-e-2"
     DALLE3 = "dall-e-3"
     GPT = "gpt-image"
+    HOSTED = "hosted"  # a service with a protocol of its own; its rows stand in `kinds/`
     UNKNOWN = "unknown"  # compatible servers: asked as if for DALL·E 3, without its limits
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..moderation.policy import Policy
+    from ..sizes import Size
     from .making import Made, PictureProgress
     from .plan import Ask
 
@@ -60,10 +61,19 @@ class DalleFluxGenerate(io.ComfyNode):
                     options=["auto", "low"],
                     default="auto",
                     optional=True,
-                    tooltip="How strictly the endpoint filters; GPT image models only. low is less strict.",
+                    tooltip="How strictly the endpoint filters; GPT image models, and FLUX models that have a safety "
+                    "tolerance. low is less strict.",
                 ),
                 _generate_again(),
                 _filename_prefix(),
+                io.Combo.Input(
+                    "prompt_mode",
+                    options=["convert", "as is"],
+                    default="convert",
+                    optional=True,
+                    tooltip="FLUX at a hosted service only. convert: turn the DALL·E prompt into FLUX's by rules. as "
+                    "is: send it to the letter. Other models always get it as it is.",
+                ),
                 _policy(),
             ],
             outputs=_outputs(),
@@ -91,13 +101,14 @@ class DalleFluxGenerate(io.ComfyNode):
         n: int,
         seed: int,
         moderation: str = "auto",
+        prompt_mode: str = "convert",
         generate_again: bool = False,
         filename_prefix: str = "",
         policy: Policy | None = None,
     ) -> io.NodeOutput:
         from .plan import Ask, Operation
 
-        ask = Ask(Operation.GENERATE, model, size, n, seed, prompt, quality, style, moderation)
+        ask = Ask(Operation.GENERATE, model, size, n, seed, prompt, quality, style, moderation, prompt_mode=prompt_mode)
         return await _run(cls, ask, endpoint, generate_again, filename_prefix, policy)
 
 
@@ -155,7 +166,10 @@ class DalleFluxEdit(io.ComfyNode):
     ) -> io.NodeOutput:
         from .plan import Ask, Operation
 
-        ask = Ask(Operation.EDIT, model, size, n, seed, prompt, quality, pictures=len(image), has_mask=mask is not None)
+        ask = Ask(
+            Operation.EDIT, model, size, n, seed, prompt, quality,
+            pictures=len(image), has_mask=mask is not None, input_sizes=_sizes(image),
+        )  # fmt: skip
         return await _run(cls, ask, endpoint, generate_again, filename_prefix, policy, image, mask)
 
 
@@ -206,8 +220,15 @@ class DalleFluxVariation(io.ComfyNode):
     ) -> io.NodeOutput:
         from .plan import Ask, Operation
 
-        ask = Ask(Operation.VARIATION, model, size, n, seed, pictures=len(image))
+        ask = Ask(Operation.VARIATION, model, size, n, seed, pictures=len(image), input_sizes=_sizes(image))
         return await _run(cls, ask, endpoint, generate_again, filename_prefix, policy, image)
+
+
+def _sizes(image: torch.Tensor) -> tuple[Size, ...]:
+    """Width and height of each picture of a batch `[B,H,W,C]`."""
+    from ..sizes import Size
+
+    return (Size(image.shape[2], image.shape[1]),) * len(image)
 
 
 async def _run(
@@ -221,7 +242,7 @@ async def _run(
     mask: torch.Tensor | None = None,
 ) -> io.NodeOutput:
     from ..services.spending import Account
-    from .inputs import Sent, files_for
+    from .inputs import sent_with
     from .making import make_pictures
     from .plan import make_plan
 
@@ -232,8 +253,8 @@ async def _run(
     # What has to be judged is not shown before: no previews.
     previews = not judges_pictures(policy)
     plan = make_plan(ask, known.get(endpoint), account.settings, date.today(), previews=previews)
-    await hold_back_prompt(ask.prompt, policy, [plan.prompt])
-    sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
+    await hold_back_prompt(ask.prompt, policy, [plan.prompt])  # both: a conversion may bring out what was hidden
+    sent = sent_with(plan, image, mask)
     made = await make_pictures(plan, sent, account, _NodeWatch(node), again=again)
     running.show_text(node.hidden.unique_id, _summary(made))
     await hold_back_pictures(made.images, policy)
@@ -360,8 +381,8 @@ def _seed() -> io.Int.Input:
         min=0,
         max=0xFFFFFFFFFFFFFFFF,
         control_after_generate=True,
-        tooltip="The Images API has no seed. Here it tells requests apart: the same seed is answered from disk, a new "
-        "one is asked and paid for.",
+        tooltip="Hosted FLUX draws from it. OpenAI's Images API has no seed; there it tells requests apart: the same "
+        "seed is answered from disk, a new one is asked and paid for.",
     )
 
 

@@ -8,6 +8,7 @@ The rules, in the order they are applied:
 4. Style: GPT models have none; it becomes a sentence at the end of the prompt. DALL·E 2 drops it.
 5. n pictures are n requests for one, side by side.
 6. response_format: base64 where the parameter exists.
+Services that are no relatives of OpenAI's (`endpoints.HOSTED`) have rules of their own: `hosted_plan`.
 Anything else a model cannot do stops here, before money is spent. So does a model that neither the table nor the
 user's file names: a graph downloaded from a stranger must not choose what the user pays for.
 """
@@ -20,9 +21,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..endpoints import BadEndpointsFile, Endpoint, Endpoints
+from ..endpoints import HOSTED, BadEndpointsFile, Endpoint, Endpoints
 from ..services.ledger import Wanted
 from ..services.settings import ServiceSettings
 from ..services.spending import check_known, is_free
@@ -31,6 +32,9 @@ from . import prices
 from .errors import NotPossible, RetiredModel
 from .inputs import Sent
 from .models import MAX_EDGE, MODELS, SUCCESSOR, Model, ModelFamily, fits_freely, model_named, next_larger
+
+if TYPE_CHECKING:
+    from .hosted import Use
 
 MAX_N = 10
 STYLE_SENTENCES = {
@@ -63,6 +67,21 @@ class Ask:
     moderation: str = "auto"
     pictures: int = 0  # that travel with the request
     has_mask: bool = False
+    input_sizes: tuple[Size, ...] = ()  # of these pictures, in px
+    prompt_mode: str = "convert"  # or "as is"; for FLUX at a hosted service
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """What a plan holds besides for a service that is no relative of OpenAI's."""
+
+    path: str  # of the address, below base_url
+    use: Use
+    prompt: str  # as sent, whatever its parameter is called
+    seed_field: str  # empty: the model takes no seed
+    most_seed: int
+    prompt_mode: str | None  # None: prompts are not converted
+    able: tuple[str, ...]  # models of the service that do the same
 
 
 @dataclass(frozen=True)
@@ -82,11 +101,29 @@ class Plan:
     notes: tuple[str, ...]  # what was mapped, one sentence each
     estimate_usd: float | None  # for one picture; None: nobody knows
     partial_images: int  # above 0: stream
+    hosting: Hosting | None = None
 
     @property
     def prompt(self) -> str:
         """The text really sent; empty for a variation."""
-        return str(self.parameters.get("prompt", ""))
+        return self.hosting.prompt if self.hosting else str(self.parameters.get("prompt", ""))
+
+    @property
+    def address(self) -> str:
+        """Where the request goes, at a hosted service."""
+        return self.endpoint.base_url + (self.hosting.path if self.hosting else "")
+
+    def seed_of(self, picture: int) -> int | None:
+        """What picture number `picture` (from 0) is drawn from; None: the model takes no seed."""
+        if self.hosting is None or not self.hosting.seed_field:
+            return None
+        return (self.seed + picture) % (self.hosting.most_seed + 1)
+
+    def parameters_of(self, picture: int) -> dict[str, Any]:
+        """What is sent for picture number `picture`, without files."""
+        seed = self.seed_of(picture)
+        more = {self.hosting.seed_field: seed} if self.hosting and seed is not None else {}
+        return {**self.parameters, **more}
 
     def wanted(self, sent: Sent) -> list[Wanted]:
         """The n requests, for the ledger."""
@@ -100,7 +137,7 @@ class Plan:
                 estimate_usd=self.estimate_usd,
                 what="picture",
                 price_line=f'under [settings.images_api.prices] the line: "{self.model_name}" = 0.04  (USD a picture)',
-                parameters=self.parameters,
+                parameters=self.parameters_of(index),
                 inputs=files,
                 seed=self.seed,
                 index=index,
@@ -119,6 +156,8 @@ class Plan:
             "seed": self.seed,
             "index": index,
         }
+        if self.hosting:
+            same["path"] = self.hosting.path
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
 
@@ -149,6 +188,11 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: da
         UnknownModel: with the line to add to the user's file.
         BadSize: `size` is not WIDTHxHEIGHT.
     """
+    if endpoint.kind in HOSTED:
+        from .hosted_plan import plan_hosted  # it asks the kinds, which stand on this file
+        from .kinds import hosted_kind
+
+        return plan_hosted(ask, endpoint, hosted_kind(endpoint.kind), settings)
     model = model_named(ask.model, settings.models)
     where = provider(endpoint)
     if model.family is ModelFamily.UNKNOWN:
@@ -305,8 +349,12 @@ def _estimate(
 
 
 def known_models(known: Endpoints) -> list[str]:
-    """Names a node can offer besides the table's own: those in the user's file, each once."""
+    """Names a node can offer besides the table's own, each once: those in the user's file, those of its services."""
+    from .kinds import hosted_kind
+
     names = [name for endpoint in known.by_name.values() for name in endpoint.models]
+    kinds = dict.fromkeys(endpoint.kind for endpoint in known.by_name.values() if endpoint.kind in HOSTED)
+    names += [name for kind in kinds for name in hosted_kind(kind).models]
     try:
         own = ServiceSettings.read(known.settings)
     except BadEndpointsFile:  # which a run will say

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -69,6 +70,24 @@ def check_address(url: str, endpoint: Endpoint) -> SplitResult:
     if not is_public(literal):
         raise Unsafe(f"an address in a private network ({host})")
     return parts
+
+
+def check_own_address(url: str, endpoint: Endpoint, hosts: Sequence[str]) -> str:
+    """An address from a reply that may get the key: at the endpoint itself, or at a host that its provider documents.
+
+    Args:
+        hosts: names by https; one that begins with a dot stands for all below it.
+
+    Raises:
+        Unsafe: anywhere else.
+    """
+    parts = check_address(url, endpoint)
+    if is_own_origin(parts, endpoint):
+        return url
+    host = (parts.hostname or "").lower()
+    if parts.port in (None, 443) and any(host == one or (one[0] == "." and host.endswith(one)) for one in hosts):
+        return url
+    raise Unsafe(f"{host[:80]}, which does not belong to the endpoint")
 
 
 def is_own_origin(parts: SplitResult, endpoint: Endpoint) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ..endpoints import Endpoint
-from ..errors import MissingPackage
+from ..errors import DalleFluxError, MissingPackage
 from .loop import THREAD
 
 MAX_ERROR = 2**20  # bytes of an error's body; the rest is not read
@@ -22,6 +22,13 @@ CONNECT_S = 15.0
 LATE_S = 600.0  # how long a late reply is still waited for after the endpoint's timeout
 _AZURE_CLASSIC_VERSION = "2025-04-01-preview"
 _AZURE_V1_VERSION = "preview"
+_SPEAK_OPENAI = ("openai", "azure", "together")  # kinds; Together's images differ, its LLMs do not
+
+
+class WrongKind(DalleFluxError):
+    """The endpoint draws pictures by a protocol of its own and has no LLMs. Nothing was sent."""
+
+    code = "wrong_kind"
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,14 @@ def open_client(endpoint: Endpoint, model: str) -> Client:
 
     Raises:
         MissingKey, MissingPackage.
+        WrongKind: the endpoint speaks another protocol.
     """
-    try:
-        import openai
-    except ImportError:
-        raise MissingPackage("openai", f"Asking the endpoint '{endpoint.name}'") from None
+    if endpoint.kind not in _SPEAK_OPENAI:
+        raise WrongKind(
+            f"Endpoint '{endpoint.name}' is of the kind {endpoint.kind}, which draws pictures and does nothing else; "
+            "choose an endpoint that speaks OpenAI's API."
+        )
+    openai = _package(endpoint)
     key = endpoint.api_key()
     headers: dict[str, Any] = {}
     query: dict[str, str] = {}
@@ -56,17 +66,23 @@ def open_client(endpoint: Endpoint, model: str) -> Client:
         query = {"api-version": endpoint.api_version or version}
     elif not key:
         headers = {"Authorization": openai.Omit()}
-    # Plain http (loopback, or allowed by the user) has no certificates to verify; loading them takes 100 ms.
-    encrypted = urlsplit(base_url).scheme != "http"
     sdk = _named_client(openai, whole=endpoint.is_openai)(
         api_key=key or "none",  # clients insist on one
         base_url=base_url,
         max_retries=0,
         timeout=openai.Timeout(endpoint.timeout_s + LATE_S, connect=CONNECT_S),
         default_query=query,
-        http_client=_connections(encrypted, endpoint.is_local),
+        http_client=connections_for(endpoint),
     )
     return Client(sdk, headers)
+
+
+def _package(endpoint: Endpoint) -> Any:
+    try:
+        import openai
+    except ImportError:
+        raise MissingPackage("openai", f"Asking the endpoint '{endpoint.name}'") from None
+    return openai
 
 
 def azure_address(base_url: str, deployment: str) -> tuple[str, str]:
@@ -101,6 +117,17 @@ def _named_client(openai: Any, *, whole: bool) -> Any:
             }
 
     return Named
+
+
+def connections_for(endpoint: Endpoint) -> Any:
+    """What requests to an endpoint are sent with (an `httpx.AsyncClient`). The first takes some 100 ms.
+
+    Raises:
+        MissingPackage.
+    """
+    _package(endpoint)
+    # Plain http (loopback, or allowed by the user) has no certificates to verify; loading them takes 100 ms.
+    return _connections(urlsplit(endpoint.base_url).scheme != "http", endpoint.is_local)
 
 
 @functools.lru_cache(maxsize=4)

@@ -152,7 +152,7 @@ def of_reply(
         started: it came in a reply that began as a success, so work was done.
     """
     own = headers.get("x-request-id") or headers.get("apim-request-id")
-    secret = _secret(endpoint)
+    secret = secret_of(endpoint)
     if 300 <= status < 400 and not started:
         target = _QUERY.split(str(headers.get("location", "another address")), 1)[0][:120]
         return ServiceFailed(
@@ -212,7 +212,7 @@ def _of_connection(error: Exception, endpoint: Endpoint) -> ServiceFailed:
     return ServiceFailed(Meaning.TIMED_OUT if timed_out else Meaning.BROKEN, endpoint, maybe_billed=True)
 
 
-def _secret(endpoint: Endpoint) -> str | None:
+def secret_of(endpoint: Endpoint) -> str | None:
     """The key, to be struck out of whatever the endpoint echoes."""
     try:
         return endpoint.api_key()

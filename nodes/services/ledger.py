@@ -3,8 +3,9 @@
 A row's life: reserved → sent → replied → done. Other ends: `unsent` (never left, or the endpoint turned it away
 unbilled), `unknown` (left, and nobody knows whether it was billed), `lost` (a reply came and held no picture).
 The raw reply lies in `replies/` from the moment it is whole until the picture in it is kept, so that a row which
-stopped anywhere in between is finished from disk, never paid for again. A chat call is a row too; it goes from sent to
-done, and its reply is not kept.
+stopped anywhere in between is finished from disk, never paid for again. Where the endpoint answers with the id of a
+job, the id is in the row from the moment it came, and a row that stopped after that is picked up by it. A chat call is
+a row too; it goes from sent to done, and its reply is not kept.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ CREATE TABLE images_api_calls (
 CREATE INDEX images_api_calls_by_key ON images_api_calls (key, state);
 CREATE INDEX images_api_calls_by_day ON images_api_calls (day)
 """,
+    # JSON, where the endpoint's own job for this request is found again; NULL: it has none, or none is known
+    "ALTER TABLE images_api_calls ADD COLUMN job TEXT",
 )
 
 
@@ -115,6 +118,7 @@ class Call:
     request_id: str | None
     revised_prompt: str | None
     image_sha256: str | None
+    job: str | None = None  # JSON, where the endpoint's job for it is found again
     fresh: bool = False  # made by this claim: to be sent
     elsewhere: bool = False  # another process that shares the state folder is at it: claim again in a while
     follows_unsettled: bool = False  # an earlier attempt may have been billed
@@ -129,8 +133,9 @@ class Ledger:
     def claim(self, wanted: Sequence[Wanted], settings: ServiceSettings, *, again: bool) -> list[Call]:
         """Find or make a row for each request, all or none.
 
-        A picture that is kept, or whose reply is on disk, comes back as its old row unless `again`; so does one that
-        another living process is asking for. The rest is reserved against the budget.
+        A picture that is kept, or whose reply is on disk, or whose job at the endpoint is known, comes back as its old
+        row unless `again`; so does one that another living process is asking for. The rest is reserved against the
+        budget.
 
         Raises:
             BudgetReached: nothing is reserved.
@@ -152,6 +157,10 @@ class Ledger:
     def mark_sent(self, call: Call) -> None:
         """To be called before the request leaves."""
         self._set(call, state=CallState.SENT, sent_at=time.time(), attempts_more=1)
+
+    def keep_job(self, call: Call, job: str) -> Call:
+        """Where the endpoint's job for this request is found again (JSON), the moment it is known."""
+        return self._set(call, state=CallState.SENT, job=job)
 
     def keep_reply(self, call: Call, reply: bytes, request_id: str | None) -> None:
         """The whole reply, on disk before anybody looks into it."""
@@ -219,6 +228,9 @@ class Ledger:
                 return call
             elif call.state is not CallState.UNKNOWN and self._is_elsewhere(row["session"]):
                 return _call(row, elsewhere=True)
+            elif call.job:
+                rows.execute("UPDATE images_api_calls SET session = ? WHERE id = ?", (SESSION, call.id))
+                return call
         return None
 
     def _is_elsewhere(self, session: str) -> bool:
@@ -344,5 +356,6 @@ def _call(row: sqlite3.Row, **more: bool) -> Call:
         request_id=row["request_id"],
         revised_prompt=row["revised_prompt"],
         image_sha256=row["image_sha256"],
+        job=row["job"],
         **more,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from services import Fault
-from services.customer import handed, order
+from services.customer import handed, make_here, order, order_everywhere
+from services.hosted import JOB_SERVICES
 
 STEPS = {
     # where the process dies: (bills afterwards, whether the picture must not be paid for again)
@@ -34,6 +36,31 @@ def test_killed_at_any_step_nothing_paid_for_is_lost(services, tmp_path, step):
     assert len(services.bills) == (bills if kept else bills + 1)
     if bills and not kept:  # the reply died with the process: all one can do is say so
         assert got["info"]["pictures"][0]["earlier_attempt_may_be_billed"]
+
+
+JOB_STEPS = {
+    **{step: STEPS[step] for step in ("mark_sent:before", "mark_sent:after")},
+    "keep_job:before": (1, False),  # its ticket died with the process
+    "keep_job:after": (1, True),
+    "keep_reply:before": (1, True),
+    **{step: STEPS[step] for step in ("keep_reply:file", "keep_reply:after", "done:before", "done:kept", "done:after")},
+}
+
+
+@pytest.mark.parametrize("step", JOB_STEPS)
+def test_killed_at_any_step_of_a_job_it_is_picked_up_by_its_id(tmp_path, step):
+    bills, kept = JOB_STEPS[step]
+    with ExitStack() as stack:
+        services = [stack.enter_context(one()) for one in JOB_SERVICES]
+        died = order_everywhere(services, tmp_path, dies=step, size="256x256")
+        assert died.returncode != 0
+        assert "Traceback" not in died.stderr
+        assert [len(one.bills) for one in services] == [bills] * len(services)
+        infos = [made.info for made in make_here(services, tmp_path, size="256x256")]
+        assert [info.cached for info in infos] == [kept] * len(services)
+        assert [len(one.bills) for one in services] == [bills if kept else bills + 1] * len(services)
+        if bills and not kept:
+            assert all(info.pictures[0].earlier_attempt_may_be_billed for info in infos)
 
 
 def test_at_an_idempotent_endpoint_even_a_lost_reply_is_delivered_unbilled(services, tmp_path):

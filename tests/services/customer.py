@@ -6,18 +6,25 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import Services
+from .hosted import HostedService
 
+if TYPE_CHECKING:
+    from nodes.images_api.making import Made, PictureProgress
+
+TODAY = date(2026, 11, 21)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,7 +45,25 @@ def order(
         packages: a folder with another openai client, to be used instead of the installed one.
         request: further fields of `Ask`.
     """
-    wanted = {"url": services.base_url, "key": services.key, "state": str(state), "dies": dies, "ask": request}
+    there = {"url": services.base_url, "key": services.key}
+    return _started({"at": [there], "state": str(state), "dies": dies, "ask": request}, packages, variables)
+
+
+def order_everywhere(
+    services: Sequence[HostedService], state: Path, *, dies: str, **request: Any
+) -> subprocess.CompletedProcess[str]:
+    """The same at several hosted services at once; it dies when all of them have come to the step."""
+    return _started(_wanted(services, state, dies, request))
+
+
+def _wanted(services: Sequence[HostedService], state: Path, dies: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    at = [{"url": one.base_url, "key": one.key, "kind": one.kind, "model": one.cheapest} for one in services]
+    return {"at": at, "state": str(state), "dies": dies, "ask": request}
+
+
+def _started(
+    wanted: Mapping[str, Any], packages: Path | None = None, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     search = [str(packages)] if packages else []
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*search, str(ROOT), str(ROOT / "tests")])}
     return subprocess.run(
@@ -56,7 +81,8 @@ def handed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return result
 
 
-def _die_at(dies: str) -> None:
+def _die_at(dies: str, all_of: int) -> None:
+    """Kill this process when `all_of` threads are at the step."""
     from nodes.services import ledger
     from nodes.state import State
 
@@ -64,7 +90,10 @@ def _die_at(dies: str) -> None:
     owner, name = {"file": (ledger, "write_file"), "kept": (State, "keep")}.get(moment, (ledger.Ledger, step))
     real = getattr(owner, name)
 
+    together = threading.Barrier(all_of)
+
     def die() -> None:
+        together.wait(60)
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
@@ -77,20 +106,21 @@ def _die_at(dies: str) -> None:
     setattr(owner, name, wrapped)
 
 
-def main() -> None:
-    wanted = json.loads(sys.argv[1])
-    if wanted["dies"]:
-        _die_at(wanted["dies"])
+def make_here(services: Sequence[HostedService], state: Path, **request: Any) -> list[Made]:
+    """What `order_everywhere` orders, made in this process."""
+    return asyncio.run(_make_all(_wanted(services, state, "", request), lambda progress: None))
+
+
+async def _make_all(wanted: Mapping[str, Any], watched: Callable[[PictureProgress], None]) -> list[Made]:
+    """One request at each place of `wanted["at"]`, side by side."""
     from nodes.endpoints import Endpoint
-    from nodes.images_api.inputs import files_for
-    from nodes.images_api.making import PictureProgress, make_pictures
+    from nodes.images_api.inputs import sent_with
+    from nodes.images_api.making import make_pictures
     from nodes.images_api.plan import Ask, Operation, make_plan
     from nodes.services.ledger import Ledger
     from nodes.services.settings import ServiceSettings
     from nodes.services.spending import Account
     from nodes.state import State
-
-    partials = 0
 
     class Watch:
         def is_cancelled(self) -> bool:
@@ -100,8 +130,7 @@ def main() -> None:
             raise AssertionError
 
         async def show(self, progress: PictureProgress) -> None:
-            nonlocal partials
-            partials += progress.partial is not None
+            watched(progress)
 
     plain = {
         "operation": "generations", "model": "dall-e-3", "size": "1024x1024", "n": 1, "seed": 1,
@@ -109,25 +138,36 @@ def main() -> None:
     }  # fmt: skip
     fields = {**plain, **wanted["ask"]}
     ask = Ask(**{**fields, "operation": Operation(fields["operation"])})
-    endpoint = Endpoint("studio", wanted["url"], stored_key=wanted["key"], max_parallel=16)
     settings = ServiceSettings(partial_images=1)
-    plan = make_plan(ask, endpoint, settings, date(2026, 11, 21))
+    account = Account(Ledger(State(Path(wanted["state"]))), settings)
     images = mask = None
     if ask.pictures:
         import torch
 
         images = torch.linspace(0, 1, 64 * 64 * 3).reshape(1, 64, 64, 3).repeat(ask.pictures, 1, 1, 1)
         mask = torch.ones(64, 64) if ask.has_mask else None
-    from nodes.images_api.inputs import Sent
 
-    sent = Sent() if images is None else files_for(plan.model, images, mask, plan.sent_size)
-    made = asyncio.run(make_pictures(plan, sent, Account(Ledger(State(Path(wanted["state"]))), settings), Watch()))
+    async def make(at: Mapping[str, str]) -> Made:
+        kind = at.get("kind", "openai")
+        endpoint = Endpoint("studio", at["url"], stored_key=at["key"], kind=kind, max_parallel=16)
+        plan = make_plan(dataclasses.replace(ask, model=at.get("model", ask.model)), endpoint, settings, TODAY)
+        return await make_pictures(plan, sent_with(plan, images, mask), account, Watch())
+
+    return await asyncio.gather(*map(make, wanted["at"]))
+
+
+def main() -> None:
+    wanted = json.loads(sys.argv[1])
+    if wanted["dies"]:
+        _die_at(wanted["dies"], len(wanted["at"]))
+    partials: list[object] = []
+    (made, *_) = asyncio.run(_make_all(wanted, lambda seen: seen.partial and partials.append(seen.partial)))
     import openai
 
     result = {
         "shape": list(made.images.shape),
         "info": json.loads(made.info.to_json()),
-        "partials": partials,
+        "partials": len(partials),
         "openai": openai.__version__,
     }
     print(json.dumps({**result, "peak_mb": _peak_mb()}))

@@ -51,6 +51,8 @@ def spoil(picture: Image.Image, fault: Fault, size: str) -> bytes:
             clear = picture.convert("RGBA")
             clear.putalpha(0)
             return encode(clear)
+        case Fault.BLACK:
+            return encode(Image.new("RGB", picture.size))
         case Fault.SIXTEEN_BIT:
             buffer = io.BytesIO()
             Image.new("I;16", picture.size, 0x8000).save(buffer, "PNG")

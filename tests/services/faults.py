@@ -44,13 +44,23 @@ class Fault(Enum):
     WEBP = auto()  # (billed)
     ALPHA = auto()  # a PNG with transparency (billed)
     SIXTEEN_BIT = auto()  # a grey PNG with 16 bits (billed)
+    BLACK = auto()  # black all over, as from a safety checker (billed)
+
+    # Of services that answer with a job (`hosted/`)
+    REFUSED_INPUT = auto()  # the job ends by the content policy, before work
+    REFUSED_OUTPUT = auto()  # the same after it (billed)
+    FAILED = auto()  # the job ends by a mistake of the service (billed)
+    CANCELLED = auto()  # the service gave the job up
+    FORGOTTEN = auto()  # the service does not know the job any more (billed)
+    LOOKS_FAIL = auto()  # the first looks after the job get 503 (billed)
+    FOREIGN_URLS = auto()  # the job's addresses lie at another host (billed)
 
 
 BEFORE_WORK = frozenset({Fault.REFUSE, Fault.RATE_LIMIT, Fault.OVERLOADED, Fault.REDIRECT})
 IN_STREAMS = frozenset({Fault.SLOW, Fault.HOLD, Fault.STREAM_ERROR, Fault.CUT_SHORT, Fault.STREAM_GARBAGE})
 PICTURE = frozenset(
     {Fault.IMAGE_BOMB, Fault.NOT_AN_IMAGE, Fault.CUT_IMAGE, Fault.WRONG_SIZE, Fault.JPEG, Fault.WEBP, Fault.ALPHA,
-     Fault.SIXTEEN_BIT}
+     Fault.SIXTEEN_BIT, Fault.BLACK}
 )  # fmt: skip
 
 

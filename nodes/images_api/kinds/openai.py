@@ -18,15 +18,17 @@ from ...services.failures import Meaning, ServiceFailed, of_reply, told_apart
 from ..arrival import Arrived, unpack
 from ..inputs import Sent
 from ..plan import Operation, Plan
-from . import Reply
+from . import AtOnce, Reply, Ticket
 
 MAX_REPLY = 128 * 2**20  # bytes: a picture of 64 MB in base64, with room
 
 
-class OpenAI:
+class OpenAI(AtOnce):
     """See `Kind`."""
 
-    async def send(self, plan: Plan, sent: Sent, idempotency_key: str, on_partial: Callable[[str], None]) -> Reply:
+    async def send(
+        self, plan: Plan, sent: Sent, picture: int, idempotency_key: str, on_partial: Callable[[str], None]
+    ) -> Reply:
         client = await asyncio.to_thread(open_client, plan.endpoint, plan.model_name)
         call, parameters = _request(client.sdk.images.with_streaming_response, plan, sent)
         headers = {**client.headers, "Idempotency-Key": idempotency_key}
@@ -38,7 +40,7 @@ class OpenAI:
                     body = await reading.whole(reply, MAX_REPLY, plan.endpoint)
                 return Reply(body, reading.id_of(reply))
 
-    async def unpack(self, body: bytes, endpoint: Endpoint) -> Arrived:
+    async def unpack(self, body: bytes, endpoint: Endpoint, ticket: Ticket | None) -> Arrived:
         return await unpack(body, endpoint)
 
     async def shutdown_date(self, plan: Plan) -> date | None:

@@ -15,7 +15,7 @@ from services import Services
 
 from nodes.endpoints import Endpoints
 from nodes.images_api import job, jobs, making
-from nodes.images_api.inputs import Sent, files_for
+from nodes.images_api.inputs import sent_with
 from nodes.images_api.making import Made, PictureProgress, make_pictures
 from nodes.images_api.plan import Ask, Operation, Plan, make_plan
 from nodes.services.ledger import Ledger
@@ -102,7 +102,7 @@ class Studio:
         if image is not None:
             changes |= {"pictures": len(image), "has_mask": mask is not None}
         plan = self.plan(model, **changes)
-        sent = Sent() if image is None else files_for(plan.model, image, mask, plan.sent_size)
+        sent = sent_with(plan, image, mask)
         return await make_pictures(plan, sent, self.account, watch or Watch(), again=again)
 
     async def settled(self) -> None:

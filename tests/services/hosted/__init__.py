@@ -1,0 +1,13 @@
+"""Strict stand-ins for hosted services that speak protocols of their own, one file each.
+
+What the documentation forbids they refuse, in the service's own words where those are known; what the service would
+bill they write down. `HOSTED` has them by the name of their kind.
+"""
+
+from .bfl import BflService
+from .service import HostedService
+
+JOB_SERVICES: tuple[type[HostedService], ...] = (BflService,)  # they answer with a job
+HOSTED: dict[str, type[HostedService]] = {one.kind: one for one in JOB_SERVICES}
+
+__all__ = ["HOSTED", "JOB_SERVICES", "HostedService"]
