@@ -7,29 +7,10 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { element } from "./dom.js";
 import { allNodes } from "./graphs.js";
+import { put, take } from "./notice.js";
 
 const NODES = new Set(["DalleFluxGenerate", "DalleFluxEdit", "DalleFluxVariation"]);
-const WIDGET = "dalle_flux_error";
-const STYLE =
-  "box-sizing: border-box; padding: 6px 8px; overflow: auto; color: var(--input-text); user-select: text;" +
-  "background: var(--comfy-input-bg); border-left: 3px solid var(--error-text); font: 12px/1.4 sans-serif";
-
-/** @param {GraphNode} node @param {string} sentence */
-function show(node, sentence) {
-  clear(node);
-  const shown = element("div", { "data-dalle-flux": "error", role: "alert", style: STYLE, text: sentence });
-  node.addDOMWidget(WIDGET, WIDGET, shown, { serialize: false, getMinHeight: () => 90 }).serialize = false;
-  app.graph.setDirtyCanvas(true, true);
-}
-
-/** @param {GraphNode} node */
-function clear(node) {
-  const index = node.widgets?.findIndex((widget) => widget.name === WIDGET) ?? -1;
-  if (index < 0) return;
-  const [widget] = /** @type {any[]} */ (node.widgets?.splice(index, 1));
-  widget.onRemove?.();
-  widget.element?.remove();
-}
+const NOTICE = "error";
 
 app.registerExtension({
   name: "dalletoflux.endpoint_errors",
@@ -37,10 +18,12 @@ app.registerExtension({
     api.addEventListener("execution_error", ({ detail }) => {
       if (!NODES.has(detail.node_type)) return;
       const failed = String(detail.node_id); // in a subgraph the path down to it, such as "12:5"
-      for (const { node, path } of allNodes()) if (path === failed) show(node, detail.exception_message.trim());
+      for (const { node, path } of allNodes()) if (path === failed) {
+        put(node, NOTICE, element("p", { class: "dfn-error", role: "alert", text: detail.exception_message.trim() }), 90);
+      }
     });
     api.addEventListener("execution_start", () => {
-      for (const { node } of allNodes()) clear(node);
+      for (const { node } of allNodes()) take(node, NOTICE);
     });
   },
 });

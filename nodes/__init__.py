@@ -23,6 +23,7 @@ async def comfy_entrypoint() -> ComfyExtension:
         DalleFluxSettings,
     )
     from .flux.routes import register as revive_old_graphs
+    from .flux.routes import routes as flux_files
     from .host import schema, serving
     from .images_api.nodes import DalleFluxEdit, DalleFluxGenerate, DalleFluxVariation
     from .moderation.nodes import DalleFluxModerateImage, DalleFluxModeratePrompt, DalleFluxModerationPolicy
@@ -31,7 +32,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     from .prompts.routes import routes as prompt_conversion
 
     await revive_old_graphs()
-    serving.serve(prompt_conversion, moderation_record, votes)
+    serving.serve(prompt_conversion, flux_files, moderation_record, votes)
     serve_images_api()
     serve_archive()
     return schema.extension(

@@ -7,7 +7,7 @@ results between runs, and a new seed encodes no prompt again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
@@ -515,6 +515,18 @@ def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
 
     device = comfy.model_management.intermediate_device()
     return {"samples": torch.zeros([n, 16, height // 8, width // 8], device=device)}
+
+
+def files_needed(node: str, draw_with: str, connected: Collection[str]) -> dict[str, Any]:
+    """The checklist of one of the three nodes, see `checklist`; raises what a run with these settings would."""
+    from .checklist import can_be_named, checklist, families_for_edit
+
+    families = {DalleFluxLocalVariation.__name__: _VARYING, DalleFluxLocalEdit.__name__: families_for_edit(connected)}
+    able = families.get(node, _DRAWING)
+    if node == DalleFluxLocalEdit.__name__:
+        draw_with = can_be_named(checked(draw_with, (AUTO, *_EDITING), "draw_with"), able)
+    wanted = _wanted(able, draw_with, redux=node == DalleFluxLocalVariation.__name__)
+    return checklist(_installed(), wanted, connected).as_json()
 
 
 def _installed() -> Inventory:

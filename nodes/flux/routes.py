@@ -1,15 +1,27 @@
-"""Where old graphs meet this ComfyUI: its node-replacement registry, and POST /prompt."""
+"""Where old graphs meet this ComfyUI: its node-replacement registry, and POST /prompt; and the checklist on a node.
+
+`GET /dalle_flux/flux/checklist?node=DalleFluxLocalGenerate&draw_with=auto&connected=model,clip` answers
+{model, complete, files: [{name, folder, size_gib, licence: {name, url, terms, commercial}, url, found}], instead,
+unusable}: which files a run would need, and under which name each is there; `instead` is one file that does for all.
+What no run could do answers 400 with {error, code}. Folders are looked through anew each time.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
+
 from ..host import running
-from .nodes import DalleFluxLocalEdit, DalleFluxLocalGenerate, DalleFluxLocalVariation
+from ..replies import BadRequest, answer
+from .nodes import DalleFluxLocalEdit, DalleFluxLocalGenerate, DalleFluxLocalVariation, files_needed
 
 if TYPE_CHECKING:
     from .revive import Graph
 
+ROOT = "/dalle_flux/flux"
+_STATUSES = {"bad_setting": 400, "licence_not_commercial": 400, "comfyui_too_old": 400, "bad_endpoints_file": 400}
+routes = web.RouteTableDef()
 _SUCCESSORS: tuple[Any, ...] = (DalleFluxLocalGenerate, DalleFluxLocalEdit, DalleFluxLocalVariation)
 
 
@@ -38,3 +50,14 @@ async def register() -> None:
         return revive(graph, sockets, running.node_types())
 
     running.on_prompt(change)
+
+
+@routes.get(f"{ROOT}/checklist")
+async def checklist(request: web.Request) -> web.Response:
+    """What a node lacks, as it is set."""
+    node = request.query.get("node", "")
+    if node not in [one.__name__ for one in _SUCCESSORS]:
+        raise BadRequest("`node` must be one of the nodes that draw on this machine.")
+    connected = frozenset(request.query.get("connected", "").split(","))
+    draw_with = request.query.get("draw_with", "auto")
+    return await answer(lambda: files_needed(node, draw_with, connected), "The model folders", _STATUSES)

@@ -28,7 +28,10 @@ def main() -> None:
             done = subprocess.run(command, check=True, capture_output=True, text=True, env=kept)
             whole_s.append(time.perf_counter() - started)
             pack_s.append(json.loads(done.stdout.splitlines()[-1])["seconds"])
-    pack, whole = statistics.median(pack_s[1:]), statistics.median(whole_s[1:])  # the first run compiles, as a user's first start does
+    pack, whole = (
+        statistics.median(pack_s[1:]),
+        statistics.median(whole_s[1:]),
+    )  # the first run compiles, as a user's first start does
     print("loading the pack, median of 5     |  pack ms | host start s | share")
     print(f"ComfyUI {host.version:<25} | {pack * 1000:8.1f} | {whole - pack:12.2f} | {pack / whole:.2%}")
 

@@ -36,7 +36,7 @@ WRAP = """() => {
   graph.convertToSubgraph(new Set([node]));
 }"""
 SENTENCES = f"""() => ({INNERMOST})().widgets.filter((w) => w.name === "dalle_flux_error")
-  .map((w) => w.element.textContent)"""
+  .map((w) => w.element.shadowRoot.lastChild.textContent)"""
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_an_error_is_read_on_the_node_itself(studio, services, artefacts, reques
     words = "by its content policy for violence, self-harm; change the prompt"
     face = request.node.callspec.params["canvas"]
     assert words in run.error
-    shown = studio.page.locator("[data-dalle-flux=error]")
+    shown = studio.page.locator("[data-notice=error] .dfn")
     shown.wait_for(timeout=10_000)
     assert words in shown.inner_text()
     studio.page.screenshot(path=artefacts / f"generate-error-{face}.png")
@@ -108,4 +108,4 @@ def test_an_error_in_a_subgraph_is_read_on_the_node_in_it(studio, services, dept
     assert "by its content policy for violence, self-harm; change the prompt" in sentence
     studio.page.evaluate(f"() => window.app.canvas.setGraph(({INNERMOST})().graph)")
     studio.fit_view()
-    assert sentence in studio.page.locator("[data-dalle-flux=error]").inner_text(timeout=10_000)
+    assert sentence in studio.page.locator("[data-notice=error] .dfn").inner_text(timeout=10_000)
