@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from .categories import Category
-from .reading import LOOKALIKES, Reader, fold, words
+from .lookalikes import DRAWN, TABLE
+from .reading import Reader, fold, words
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +36,7 @@ else:
     import tomli as tomllib
 
 FOLDER = Path(__file__).parent / "terms"
+ORDINARY = FOLDER / "ordinary.txt"
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja")
 _FIELDS = {
     "terms": {"rule", "category", "weight", "sets"},
@@ -132,7 +134,7 @@ def nearest(positions: Sequence[int], place: int) -> int | None:
 def load(folder: Path = FOLDER) -> Lexicon:
     """Read the data files; about a quarter of a second, once."""
     files = sorted(folder.glob("*.toml"))
-    digest = hashlib.sha256(LOOKALIKES.read_bytes())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (TABLE, DRAWN, ORDINARY)))
     root = _Node()
     near: list[Near] = []
     vocabulary: set[str] = set()
@@ -159,9 +161,9 @@ def load(folder: Path = FOLDER) -> Lexicon:
                             telling.add(plain)
     categories = {rule.category for rule in near} | {m.category for m in _meanings(root) if m.category}
     _check_sets(near, root)
-    return Lexicon(
-        digest.hexdigest()[:12], tuple(near), frozenset(categories), Reader(vocabulary, telling, stems), root
-    )
+    ordinary = [line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    reader = Reader(vocabulary, telling, stems, ordinary)
+    return Lexicon(digest.hexdigest()[:12], tuple(near), frozenset(categories), reader, root)
 
 
 def _check_keys(tables: dict[str, Any], file: str) -> None:

@@ -10,15 +10,10 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path
 
-LOOKALIKES = Path(__file__).parent / "terms" / "lookalikes.txt"
+from .lookalikes import MASK, as_cyrillic, as_latin, as_letters, emoji_named, is_mixed, letter_named
+from .slips import Slips
 
-# Digits and signs that stand for letters; 1, ! and | are read as i and as l.
-_LEET = str.maketrans("0345678@$+€£¥", "oeasgtbastely")
-_LEET_AS_I = str.maketrans("1!|", "iii")
-_LEET_AS_L = str.maketrans("1!|", "lll")
 _MASKS = "*#"
 _EDGES = ".,;:!?\"'“”„«»‘’()[]{}<>…—–-_~*#/\\`^=|&%"
 _SEPARATORS = re.compile(r"[._\-–—·•~*/\\|,]+")
@@ -33,27 +28,9 @@ _LONGEST_WORD = 40  # characters; longer chunks are no words in disguise
 _LONGEST_RUN = 400  # spelled-out characters looked at together
 _LINE_ENDS = "\t\n\r\f\x85"
 _INVISIBLE = ("Mn", "Me", "Cf", "Cn", "Co", "Cs")
-_FILLERS = "\u115f\u1160\u3164\uffa0"  # letters by category, blank by Default_Ignorable_Code_Point
+_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"  # letters by category, blank by Default_Ignorable_Code_Point, or to the eye
 MOST_REMEMBERED = 50_000  # characters that a table keeps; some texts hold all of Unicode
 _SIMPLE = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "’": "'"})
-
-
-@cache
-def lookalikes() -> dict[int, str]:
-    """Character → the Latin letter it looks like (source: the file's head)."""
-    table: dict[int, str] = {}
-    for line in LOOKALIKES.read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            letter, characters = line.split(" ", 1)
-            table |= {ord(character): letter for character in characters}
-    return table
-
-
-@cache
-def _latin_forms() -> dict[int, str]:
-    """Those lookalikes that are Latin letters themselves: small capitals, turned, squared, flags' letters."""
-    kinds = ("LATIN", "SQUARED", "NEGATIVE", "REGIONAL")
-    return {code: letter for code, letter in lookalikes().items() if unicodedata.name(chr(code), "").startswith(kinds)}
 
 
 def is_invisible(character: str) -> bool:
@@ -80,12 +57,13 @@ class _Folded(dict[int, str]):
     """Character → what `fold` makes of it; the table fills itself."""
 
     def __missing__(self, code: int) -> str:
-        after, before = chr(code), ""
+        after, before = letter_named(chr(code)) or emoji_named(chr(code)) or chr(code), ""
         while after != before:
             before = after
             split = unicodedata.normalize("NFKD", "".join(c for c in before if not is_invisible(c)))
             bare = "".join(c for c in split if not is_invisible(c))
-            after = unicodedata.normalize("NFC", bare).casefold().translate(_SIMPLE).translate(_latin_forms())
+            low = unicodedata.normalize("NFC", bare).casefold().translate(_SIMPLE)
+            after = low if low.isascii() else "".join(letter_named(c) or c for c in low)
         if len(self) < MOST_REMEMBERED:
             self[code] = after
         return after
@@ -111,14 +89,23 @@ class Reader:
     Args:
         vocabulary: words that a disguise may hide, folded.
         stems: beginnings of such words.
-        telling: those of them that mean something by themselves; only they are looked for behind masks
-            ("f**k") and in words written together.
+        telling: those of both that mean something by themselves; only they are looked for behind masks ("f**k"), in
+            words written together, cut in two ("na ked") and misspelt.
+        ordinary: words, and words with blanks between, that are no such word although they look like one; `word *`
+            begins no word that is cut in two.
     """
 
-    def __init__(self, vocabulary: Iterable[str], telling: Iterable[str], stems: Iterable[str] = ()):
+    def __init__(
+        self, vocabulary: Iterable[str], telling: Iterable[str], stems: Iterable[str] = (), ordinary: Iterable[str] = ()
+    ):
         self._vocabulary = {word for word in vocabulary if len(word) >= 3 and _is_word(word)}
         self._telling = {word for word in telling if len(word) >= 3 and _is_word(word)}
         self._stems = {stem for stem in stems if len(stem) >= 5 and _is_word(stem)}
+        self.cut_stems = self._stems & self._telling
+        self._stem_starts = {stem[:5] for stem in self.cut_stems}
+        self._ordinary = frozenset(ordinary)
+        self._slips = Slips(self._telling - self._stems, self.cut_stems, self._ordinary | self._vocabulary)
+        self.cut_words = {word for word in self._telling - self._stems if len(word) >= 4}
         self._by_bare: dict[str, str] = {}
         for word in sorted(self._vocabulary):
             self._by_bare.setdefault(_REPEAT.sub(r"\1", word), word)
@@ -126,6 +113,11 @@ class Reader:
         for word in sorted(self._telling):
             self._by_start[word[0], len(word)].append(word)
         self._lengths = sorted({min(len(word), _LONGEST_WORD) for word in self._vocabulary | self._stems}, reverse=True)
+        self._chunks: dict[tuple[str, bool], list[str]] = {}  # what was read before; texts repeat their words
+
+    def is_taken_for_a_slip(self, word: str) -> bool:
+        """True if a folded word is read as a listed one that is spelled otherwise."""
+        return word not in self._vocabulary and not self._has_stem(word) and self._slips.meant(word) is not None
 
     def read(self, text: str) -> list[str]:
         """The words of `text`, disguises undone."""
@@ -142,9 +134,17 @@ class Reader:
                 spelled = []
             found.extend(self._chunk(chunk, mostly_latin))
         found.extend(self._spelled_out(spelled, mostly_latin))
-        return found
+        return self._rejoined(found)
 
-    def _chunk(self, chunk: str, mostly_latin: bool) -> Iterator[str]:
+    def _chunk(self, chunk: str, mostly_latin: bool) -> list[str]:
+        if (known := self._chunks.get((chunk, mostly_latin))) is not None:
+            return known
+        read = list(self._read_chunk(chunk, mostly_latin))
+        if len(chunk) <= _LONGEST_WORD and len(self._chunks) < MOST_REMEMBERED:
+            self._chunks[chunk, mostly_latin] = read
+        return read
+
+    def _read_chunk(self, chunk: str, mostly_latin: bool) -> Iterator[str]:
         plain = words(chunk)
         if len(plain) == 1 and (plain[0] in self._vocabulary or (chunk.isalpha() and len(chunk) < 4)):
             yield from plain
@@ -159,17 +159,19 @@ class Reader:
         """The known words that a chunk without spaces hides, or nothing."""
         inner = chunk.strip(_EDGES)
         if not inner.isascii():
-            inner = _as_latin(inner, mostly_latin)
-            if inner in self._vocabulary or self._has_stem(inner):
-                return [inner]
-        if not inner.isalpha():
+            for candidate in _in_one_script(inner, mostly_latin):
+                if candidate.isalpha() and (found := self._known(candidate)):
+                    return found
+                if MASK in candidate and (word := self._unmask(candidate)):
+                    return [word]
+        bare = chunk.strip("\"'“”„«»‘’<>.,;:?")
+        if not inner.isalpha() or any(sign in bare for sign in "|/\\"):
             if any(mask in inner for mask in _MASKS) and (word := self._unmask(inner)):
                 return [word]
-            for candidate in _decodings(chunk.strip("\"'“”„«»‘’()[]{}<>.,;:?"), inner):
+            for candidate in _decodings(bare, inner):
                 if found := self._known(candidate):
                     return found
-            return []
-        return self._known(inner)
+        return self._known(inner) if inner.isalpha() else []
 
     def _known(self, candidate: str) -> list[str]:
         if candidate in self._vocabulary or self._has_stem(candidate):
@@ -182,10 +184,36 @@ class Reader:
                 both = first in self._vocabulary and second in self._vocabulary
                 if both and (first in self._telling or second in self._telling):
                     return [first, second]
-        return []
+        return [meant] if (meant := self._slips.meant(candidate)) else []
 
     def _has_stem(self, word: str) -> bool:
         return any(word[:length] in self._stems for length in range(5, min(len(word), 24) + 1))
+
+    def _rejoined(self, found: list[str]) -> list[str]:
+        """Words cut in two or three by blanks as one again, where the parts are no words of their own."""
+        whole: list[str] = []
+        place, end = 0, len(found)
+        while place < end:
+            word = found[place]
+            taken = 1
+            if place + 1 < end and word not in self.cut_words:
+                for parts in (2, 3):
+                    pieces = found[place : place + parts]
+                    if len(pieces) == parts and (parts == 2 or min(map(len, pieces)) > 1) and self._is_cut(pieces):
+                        word, taken = "".join(pieces), parts
+                        break
+            whole.append(word)
+            place += taken
+        return whole
+
+    def _is_cut(self, pieces: list[str]) -> bool:
+        joined = "".join(pieces)
+        if joined in self.cut_words:
+            return " ".join(pieces) not in self._ordinary
+        if len(pieces) > 2 or joined[:5] not in self._stem_starts or f"{pieces[0]} *" in self._ordinary:
+            return False
+        lengths = range(max(5, len(pieces[0]) + 1), min(len(joined), 24) + 1)
+        return any(joined[:length] in self.cut_stems for length in lengths)
 
     def _unmask(self, inner: str) -> str | None:
         known = sum(c not in _MASKS for c in inner)
@@ -204,9 +232,8 @@ class Reader:
         for start in range(0, len(singles), _LONGEST_RUN):
             part = singles[start : start + _LONGEST_RUN]
             joined = "".join(part)
-            if not joined.isascii():
-                joined = _as_latin(joined, mostly_latin)
-            letters = joined.translate(_LEET).translate(_LEET_AS_I)
+            drawn = is_mixed(joined) or mostly_latin
+            letters = "".join(next(as_letters(one)) if drawn else one for one in part)
             position = 0
             while position < len(letters):
                 for length in self._lengths:
@@ -218,7 +245,7 @@ class Reader:
                         position += length
                         break
                 else:
-                    yield from words(joined[position])
+                    yield from words(letters[position])
                     position += 1
 
 
@@ -236,24 +263,26 @@ def _mostly_latin(folded: str) -> bool:
     return sum(c < "\u0250" for c in letters) * 2 >= len(letters)
 
 
-def _as_latin(word: str, mostly_latin: bool) -> str:
-    """Lookalikes as Latin letters, in words that mix scripts, or whole ones inside an otherwise Latin text."""
-    mixed = any("a" <= c <= "z" for c in word)
-    if not (mixed or mostly_latin):
-        return word
-    return word.translate(lookalikes())
+def _in_one_script(word: str, mostly_latin: bool) -> Iterator[str]:
+    """A word that mixes scripts, or that stands in an otherwise Latin text, in Latin or in Cyrillic letters.
+
+    A letter of a mixed word that is like no Latin one becomes a mask.
+    """
+    if is_mixed(word) or mostly_latin:
+        latin = as_latin(word)
+        yield latin
+        if not latin.isascii():
+            yield "".join(c if c.isascii() else MASK for c in latin)
+        yield as_cyrillic(word)
 
 
 def _decodings(chunk: str, inner: str) -> Iterator[str]:
-    """Readings of a chunk as one word: separators removed, digits and signs as letters."""
+    """Readings of a chunk as one word: separators removed, digits, signs and strokes as letters."""
     joined = _SEPARATORS.sub("", inner)
     if joined.isalpha() and any(len(part) <= 3 for part in _SEPARATORS.split(inner)):
         yield joined
     for whole in dict.fromkeys((joined, inner, chunk)):
-        if not any(c.isalpha() for c in whole):
-            continue
-        letters = whole.translate(_LEET)
-        for table in (_LEET_AS_I, _LEET_AS_L):
-            candidate = letters.translate(table)
-            if candidate.isalpha() and candidate.isascii() and candidate != whole:
-                yield candidate
+        if any(c.isalpha() for c in whole):
+            for candidate in as_letters(whole):
+                if candidate.isalpha() and candidate != whole:
+                    yield candidate
