@@ -17,6 +17,7 @@ from comfyui.browser import Canvas
 from comfyui.environment import Environment
 from comfyui.installation import install
 from comfyui.server import ComfyUI
+from comfyui.warm import Libraries
 
 pytest_plugins = ["services.fixtures"]
 
@@ -65,7 +66,17 @@ def models() -> Path:
     return weights.stand_ins()
 
 
-def _starter(environment: Environment, models: Path, factory: pytest.TempPathFactory) -> Iterator[Any]:
+@pytest.fixture(scope="session")
+def libraries() -> Iterator[Libraries]:
+    """What makes a further ComfyUI start in a second."""
+    loaded = Libraries()
+    yield loaded
+    loaded.close()
+
+
+def _starter(
+    environment: Environment, models: Path, factory: pytest.TempPathFactory, libraries: Libraries
+) -> Iterator[Any]:
     running: list[ComfyUI] = []
 
     def start(
@@ -79,7 +90,7 @@ def _starter(environment: Environment, models: Path, factory: pytest.TempPathFac
         installation = install(base, models, stand_ins=True, pack_name=pack_name)
         samples.put_example(environment, base / "input")
         prepare(installation)
-        comfyui = ComfyUI(environment, installation, **options)
+        comfyui = ComfyUI(environment, installation, start_process=libraries.start, **options)
         running.append(comfyui)
         comfyui.start()
         return comfyui
@@ -90,18 +101,18 @@ def _starter(environment: Environment, models: Path, factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def start_comfyui(environment, models, tmp_path_factory) -> Iterator[Callable[..., ComfyUI]]:
+def start_comfyui(environment, models, tmp_path_factory, libraries) -> Iterator[Callable[..., ComfyUI]]:
     """Start a ComfyUI of one's own, with the pack and the stand-in weights: `start_comfyui(variables={…}, …)`.
 
     Keyword arguments are those of `ComfyUI`, and `pack_name`, `models`, and `prepare`, a function that gets the
     `Installation` before the start. All are stopped at the end of the file.
     """
-    yield from _starter(environment, models, tmp_path_factory)
+    yield from _starter(environment, models, tmp_path_factory, libraries)
 
 
 @pytest.fixture(scope="session")
-def _start_shared(environment, models, tmp_path_factory) -> Iterator[Callable[..., ComfyUI]]:
-    yield from _starter(environment, models, tmp_path_factory)
+def _start_shared(environment, models, tmp_path_factory, libraries) -> Iterator[Callable[..., ComfyUI]]:
+    yield from _starter(environment, models, tmp_path_factory, libraries)
 
 
 @pytest.fixture(scope="session")

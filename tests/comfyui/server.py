@@ -19,6 +19,7 @@ from typing import Any
 
 from .environment import Environment
 from .installation import Installation
+from .warm import start_anew
 
 START_LIMIT_S = 180.0
 KEY_VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "COMFY_API_KEY")
@@ -77,7 +78,9 @@ class ComfyUI:
         variables: Mapping[str, str] | None = None,
         keep_keys: bool = False,
         port: int | None = None,
+        start_process: Callable[..., Any] = start_anew,
     ):
+        self._start_process = start_process
         self.environment = environment
         self.installation = installation
         self.port = port or free_port()
@@ -92,7 +95,7 @@ class ComfyUI:
         if "PYTEST_XDIST_WORKER" in os.environ:  # hosts beside each other: waiting threads of torch take turns spinning
             self._variables.setdefault("OMP_NUM_THREADS", "1")
         self._variables |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(variables or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None  # as `subprocess.Popen`
 
     @property
     def url(self) -> str:
@@ -119,10 +122,7 @@ class ComfyUI:
             "--extra-model-paths-config", str(self.installation.model_paths_file),
             "--disable-auto-launch", *self._arguments,
         ]  # fmt: skip
-        with self.log_file.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self._variables, cwd=base
-            )
+        self._process = self._start_process(command, base, self._variables, self.log_file)
         deadline = time.monotonic() + START_LIMIT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
