@@ -2,8 +2,7 @@
 
 20 steps, guidance 3.5, 30, 2.5 and 4, euler, and the scheduler of each model are those of the graphs that ship
 with ComfyUI; 50, 4 and 30 steps are the defaults of Black Forest Labs' own code for dev and Fill, schnell, and
-Kontext. Natural's 2.5 on FLUX.1-dev is this pack's choice: less guidance, less of the glossy FLUX look. klein
-is distilled: 1 is its CFG.
+Kontext. Natural's 2.5 on FLUX.1-dev is this pack's choice: less guidance, less of the glossy FLUX look.
 """
 
 from __future__ import annotations
@@ -46,5 +45,9 @@ RECIPES: Mapping[str, Recipe] = {
     "FLUX.2-dev": Recipe(standard=20, hd=50, vivid=4.0, natural=4.0, scheduler=FLUX2_SCHEDULER, memory=2.36),
     # Source: `sdxl_simple_example.json` for steps and CFG; hd and natural by analogy with FLUX.1-dev.
     "SDXL": Recipe(standard=25, hd=40, vivid=8.0, natural=5.0, scheduler="normal", memory=0.26),
-    "FLUX.2-klein": Recipe(standard=4, hd=4, vivid=1.0, natural=1.0),
+    # 4 and 20 steps, CFG 1 and 5: `image_flux2_klein_text_to_image.json`; 50 steps and CFG 4: Black Forest Labs' code.
+    "FLUX.2-klein": Recipe(standard=4, hd=4, vivid=1.0, natural=1.0, scheduler=FLUX2_SCHEDULER, memory=1.57),
+    "FLUX.2-klein-base": Recipe(standard=20, hd=50, vivid=5.0, natural=4.0, scheduler=FLUX2_SCHEDULER, memory=1.57),
+    # 20 steps and CFG 4: `sd3.5_simple_example.json`; 40 steps and CFG 3.5: the model cards of medium and large.
+    "SD3.5": Recipe(standard=20, hd=40, vivid=4.01, natural=3.5, scheduler="sgm_uniform", memory=0.39),
 }

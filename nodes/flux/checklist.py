@@ -12,12 +12,11 @@ from typing import Any
 from . import files
 from .families import Edits, Family, Part, traits
 from .files import OfficialFile
-from .installed import Inventory, NothingInstalled, choose, choose_encoders
+from .installed import AUTOENCODERS, Inventory, NothingInstalled, choose, choose_encoders
 from .loading import Wanted
 from .settings import AUTO
 
 SOCKETS = ("model", "clip", "vae", "style_model", "clip_vision")  # through which parts come from elsewhere
-_AUTOENCODERS = (Part.VAE, Part.FLUX2_VAE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def checklist(installed: Inventory, wanted: Wanted, connected: Collection[str]) 
         connected: those of SOCKETS to which something is connected.
 
     Raises:
-        BadSetting, NotForWork: as the run would.
+        BadSetting, NotForWork, HostTooOld: as the run would.
     """
     families = wanted.permitted(wanted.named())
     family = families[0] if "model" in connected else _taken(installed, families)
@@ -124,8 +123,10 @@ def _parts(installed: Inventory, family: Family, connected: Collection[str]) -> 
     if "model" not in connected:
         there = _models(installed, family)
         needed.append(Needed(known.official[0], there[0] if there else None))
+        if not there and known.official[0].folder == "checkpoints":  # it brings its own
+            return needed
     for part, official in known.beside.items():
-        if ("vae" if part in _AUTOENCODERS else "clip") not in connected:
+        if ("vae" if part in AUTOENCODERS else "clip") not in connected:
             needed.append(_needed(installed, part, official))
     return needed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .licences import APACHE, FLUX1_DEV, FLUX_DEV, MIT, RAIL, Licence
+from .licences import APACHE, FLUX1_DEV, FLUX_DEV, KLEIN_9B, MIT, RAIL, STABILITY, Licence
 
 _HUGGING_FACE = "https://huggingface.co"
 
@@ -93,6 +93,46 @@ MISTRAL = _file(
     "split_files/text_encoders/",
 )
 FLUX2_VAE = _file("flux2-vae.safetensors", "vae", 0.3, _APACHE, "Comfy-Org/flux2-dev", "split_files/vae/")
+FLUX2_SMALL_VAE = _file(
+    "full_encoder_small_decoder.safetensors", "vae", 0.2, _APACHE, "black-forest-labs/FLUX.2-small-decoder"
+)
+
+
+def _klein(name: str, size_gib: float, licence: Licence, repository: str, inside: str = "") -> OfficialFile:
+    return _file(f"flux-2-klein-{name}.safetensors", "diffusion_models", size_gib, licence, repository, inside)
+
+
+_SPLIT = "split_files/diffusion_models/"
+KLEIN_4B = _klein("4b", 7.2, _APACHE, "Comfy-Org/flux2-klein", _SPLIT)
+KLEIN_4B_FP8 = _klein("4b-fp8", 3.8, _APACHE, "black-forest-labs/FLUX.2-klein-4b-fp8")
+KLEIN_BASE_4B = _klein("base-4b", 7.2, _APACHE, "Comfy-Org/flux2-klein", _SPLIT)
+KLEIN_BASE_4B_FP8 = _klein("base-4b-fp8", 3.8, _APACHE, "black-forest-labs/FLUX.2-klein-base-4b-fp8")
+KLEIN_9B_FP8 = _klein("9b-fp8", 8.8, KLEIN_9B, "black-forest-labs/FLUX.2-klein-9b-fp8")
+KLEIN_BASE_9B_FP8 = _klein("base-9b-fp8", 8.8, KLEIN_9B, "black-forest-labs/FLUX.2-klein-base-9b-fp8")
+QWEN_4B = _file(
+    "qwen_3_4b.safetensors", "text_encoders", 7.5, _APACHE, "Comfy-Org/flux2-klein", "split_files/text_encoders/"
+)
+QWEN_8B = _file(
+    "qwen_3_8b_fp8mixed.safetensors",
+    "text_encoders",
+    8.1,
+    _APACHE,
+    "Comfy-Org/flux2-klein-9B",
+    "split_files/text_encoders/",
+)
+_SD35_REPOSITORY = "Comfy-Org/stable-diffusion-3.5-fp8"
+SD35_LARGE = _file("sd3.5_large_fp8_scaled.safetensors", "checkpoints", 13.9, STABILITY, _SD35_REPOSITORY)
+SD35_MEDIUM = _file(
+    "sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors", "checkpoints", 10.8, STABILITY, _SD35_REPOSITORY
+)
+CLIP_G = _file("clip_g.safetensors", "text_encoders", 1.3, _MIT, _SD35_REPOSITORY, "text_encoders/")
+SD3_VAE = OfficialFile(
+    "sd3_vae.safetensors",
+    "vae",
+    0.2,
+    STABILITY,
+    f"{_HUGGING_FACE}/stabilityai/stable-diffusion-3.5-large/resolve/main/vae/diffusion_pytorch_model.safetensors",
+)
 SDXL = _file("sd_xl_base_1.0.safetensors", "checkpoints", 6.9, RAIL, "stabilityai/stable-diffusion-xl-base-1.0")
 
 OFFICIAL_FILES = (
@@ -113,5 +153,18 @@ OFFICIAL_FILES = (
     FLUX2_DEV,
     MISTRAL,
     FLUX2_VAE,
+    FLUX2_SMALL_VAE,
+    KLEIN_4B,
+    KLEIN_4B_FP8,
+    KLEIN_BASE_4B,
+    KLEIN_BASE_4B_FP8,
+    KLEIN_9B_FP8,
+    KLEIN_BASE_9B_FP8,
+    QWEN_4B,
+    QWEN_8B,
+    SD35_LARGE,
+    SD35_MEDIUM,
+    CLIP_G,
+    SD3_VAE,
     SDXL,
 )

@@ -71,11 +71,9 @@ def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Mod
         model, clip, vae = (whole.out(at) if one is None else one for at, one in enumerate((model, clip, vae)))
     if files.transformer and model is None:
         model = _load_transformer(graph, files.transformer)
-    if files.t5 and files.clip_l and clip is None:
-        clip = _load_encoders(graph, files.clip_l, files.t5)
-    if files.text_encoder and clip is None:
-        kind = traits(files.family).encoders
-        clip = graph.node("CLIPLoader", clip_name=files.text_encoder.name, type=kind, device="default").out(0)
+    encoders = [file for file in (files.clip_l, files.clip_g, files.t5, files.text_encoder) if file]
+    if encoders and connected.clip is None:
+        clip = _load_encoders(graph, encoders, traits(files.family).encoders)
     if files.vae and vae is None:
         vae = graph.node("VAELoader", vae_name=files.vae.name).out(0)
     if files.redux:
@@ -91,11 +89,15 @@ def _load_transformer(graph: Builder, file: Installed) -> Link:
     return graph.node("UNETLoader", unet_name=file.name, weight_dtype="default").out(0)
 
 
-def _load_encoders(graph: Builder, clip_l: Installed, t5: Installed) -> Link:
-    names = {"clip_name1": clip_l.name, "clip_name2": t5.name, "type": "flux"}
-    if t5.identity.gguf:
-        return graph.node("DualCLIPLoaderGGUF", **names).out(0)
-    return graph.node("DualCLIPLoader", **names, device="default").out(0)
+def _load_encoders(graph: Builder, files: Sequence[Installed], kind: str) -> Link:
+    """The CLIP of one text encoder, two or three. The host's loader of three knows their kind by their number."""
+    if len(files) == 1:
+        return graph.node("CLIPLoader", clip_name=files[0].name, type=kind, device="default").out(0)
+    gguf = "GGUF" if any(file.identity.gguf for file in files) else ""
+    names = {f"clip_name{number}": file.name for number, file in enumerate(files, 1)}
+    if len(files) == 3:
+        return graph.node(f"TripleCLIPLoader{gguf}", **names).out(0)
+    return graph.node(f"DualCLIPLoader{gguf}", **names, type=kind, **({} if gguf else {"device": "default"})).out(0)
 
 
 def text_to_images(
@@ -127,9 +129,12 @@ def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSetti
     wanted = graph.node("CLIPTextEncode", clip=models.clip, text=texts.t5xxl).out(0)
     if family.guided:
         wanted = graph.node("FluxGuidance", conditioning=wanted, guidance=settings.guidance).out(0)
+    unwanted = None
     if family.negative is Negative.TEXT:
-        return Prompt(wanted, graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0))
-    return Prompt(wanted)
+        unwanted = graph.node("CLIPTextEncode", clip=models.clip, text=texts.negative).out(0)
+    elif family.negative is Negative.ZEROED:
+        unwanted = graph.node("ConditioningZeroOut", conditioning=wanted).out(0)
+    return Prompt(wanted, unwanted)
 
 
 def sample_batches(
@@ -251,7 +256,9 @@ def by_reference(
     batches: Sequence[Sequence[int]],
     pictures: torch.Tensor,
 ) -> Link:
-    """IMAGE: what the text says of the pictures it is shown, one picture a seed. Source: `image_flux2_fp8.json`.
+    """IMAGE: what the text says of the pictures it is shown, one picture a seed.
+
+    Source: `image_flux2_fp8.json`, for klein `image_flux2_klein_image_edit_4b_base.json` and its neighbours.
 
     Args:
         pictures: IMAGE `[N,H,W,3]`; the text may name them by their order. Shown at about a megapixel, as the template
@@ -264,11 +271,15 @@ def by_reference(
         one = pictures[index : index + 1]
         shown = scaled(graph, one, (round(width * scale), round(height * scale)), crop="disabled")
         latent = graph.node("VAEEncode", pixels=shown, vae=models.vae).out(0)
-        prompt = Prompt(graph.node("ReferenceLatent", conditioning=prompt.wanted, latent=latent).out(0))
+        prompt = Prompt(*(text and _shown(graph, text, latent) for text in (prompt.wanted, prompt.unwanted)))
     return sample_batches(graph, models, settings, prompt, batches)
 
 
-def variations(
+def _shown(graph: Builder, text: Link, latent: Link) -> Link:
+    return graph.node("ReferenceLatent", conditioning=text, latent=latent).out(0)
+
+
+def redux(
     graph: Builder,
     models: Models,
     settings: SamplingSettings,

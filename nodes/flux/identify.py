@@ -2,8 +2,8 @@
 
 A header is known by what FLUX's part must have, and turned away by anything that part cannot have. Transformers and
 checkpoints: see `families`. FLUX.1's autoencoder and Stable Diffusion 3's have the same tensors, and the wrong one
-draws wrong colours: "ae" or "flux" in the name (or in the metadata) is FLUX.1's, "sd3" and the like is not, and a file
-that says neither or both is `UNCLEAR`, which nothing chooses.
+draws wrong colours: "ae" or "flux" in the name (or in the metadata) is FLUX.1's, "sd3" and the like is the other, and a
+file that says neither or both is `UNCLEAR`, which nothing chooses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from .families import Detector, Identity, Part, identify_model
-from .families.flux2 import MISTRAL_WIDTH
+from .families.flux2 import encoder
 from .headers import Header
 
 _T5_VOCABULARY = 32128  # UMT5 has 256384, mT5 250112
@@ -20,7 +20,8 @@ _OTHER_T5 = re.compile(r"flan|pile|umt5|mt5")
 _OTHER_CLIP = re.compile(r"laion|metaclip|dfn|siglip")
 _OTHER_VISION = re.compile(r"siglip-?_?2")
 _FLUX_AUTOENCODER = re.compile(r"(?:^|[/\\])ae(?=[._-]|$)|flux|taef1")
-_OTHER_AUTOENCODER = re.compile(r"sd-?_?3|stable-?_?diffusion-?_?(?:v-?)?3|cogview|kl-f8-d16")
+_SD3_AUTOENCODER = re.compile(r"sd-?_?3|stable-?_?diffusion-?_?(?:v-?)?3")
+_OTHER_AUTOENCODER = re.compile(r"cogview|kl-f8-d16")
 
 
 def identify(header: Header, name: str, detect: Detector | None = None) -> Identity | None:
@@ -39,8 +40,10 @@ def identify(header: Header, name: str, detect: Detector | None = None) -> Ident
         return Identity(Part.T5, gguf=header.is_gguf)
     if header.is_gguf:
         return None  # of the other parts there are no loaders for it
-    if "tekken_model" in header.tensors and header.shape("model.embed_tokens.weight")[1:] == (MISTRAL_WIDTH,):
-        return Identity(Part.MISTRAL)
+    if part := encoder(header):
+        return Identity(part)
+    if _is_clip_g(header):
+        return Identity(Part.CLIP_G)
     if _is_clip_l(header) and not _OTHER_CLIP.search(lower):
         return Identity(Part.CLIP_L)
     if header.shape("redux_down.weight")[:1] == (4096,):
@@ -68,6 +71,14 @@ def _is_clip_l(header: Header) -> bool:
     )
 
 
+def _is_clip_g(header: Header) -> bool:
+    return (
+        header.shape("text_model.embeddings.token_embedding.weight") == (_CLIP_VOCABULARY, 1280)
+        and "text_model.encoder.layers.31.mlp.fc1.weight" in header.tensors
+        and not header.has("vision_model.")
+    )
+
+
 def _autoencoder(header: Header, lower: str) -> Identity | None:
     if header.shape("bn.running_mean") == (128,) and header.shape("decoder.conv_in.weight")[1:2] == (32,):
         return Identity(Part.FLUX2_VAE)
@@ -77,12 +88,8 @@ def _autoencoder(header: Header, lower: str) -> Identity | None:
     if any(f"{layer}.weight" in header.tensors for layer in ("quant_conv", "post_quant_conv")):
         return None
     said = " ".join([lower, *(value.lower() for key, value in header.metadata.items() if key.startswith("modelspec."))])
-    ours, other = _FLUX_AUTOENCODER.search(said), _OTHER_AUTOENCODER.search(said)
-    if ours and not other:
-        return Identity(Part.VAE)
-    return None if other and not ours else Identity(Part.UNCLEAR)
-
-
-def base_name(name: str) -> str:
-    """A file's name without its sub-folder, as loaders write it on any system."""
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
+    kinds = {Part.VAE: _FLUX_AUTOENCODER, Part.SD3_VAE: _SD3_AUTOENCODER, None: _OTHER_AUTOENCODER}
+    found = [part for part, words in kinds.items() if words.search(said)]
+    if len(found) != 1:
+        return Identity(Part.UNCLEAR)
+    return Identity(found[0]) if found[0] else None

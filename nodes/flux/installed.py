@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..errors import DalleFluxError
 from .families import Detector, Family, Identity, Part, traits
+from .families.family import base_name
 from .files import OfficialFile
 from .headers import BadWeights, read_header
-from .identify import base_name, identify
+from .identify import identify
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Loading:
     redux: Installed | None = None
     vision: Installed | None = None
     text_encoder: Installed | None = None  # of a family that reads with one
+    clip_g: Installed | None = None
 
     def as_info(self) -> dict[str, str]:
         """Part → folder/name, for `info`."""
@@ -77,6 +79,7 @@ class Loading:
             "model": self.transformer or self.checkpoint,
             "t5xxl": self.t5,
             "clip_l": self.clip_l,
+            "clip_g": self.clip_g,
             "text_encoder": self.text_encoder,
             "vae": self.vae,
             "redux": self.redux,
@@ -99,12 +102,17 @@ FOLDERS = (
 _FOLDERS_OF = {
     Part.TRANSFORMER: ("diffusion_models", "unet_gguf"),
     Part.CHECKPOINT: ("checkpoints",),
+    Part.WITHOUT_ENCODERS: ("checkpoints",),
     Part.T5: ("text_encoders", "clip_gguf"),
     Part.CLIP_L: ("text_encoders",),
+    Part.CLIP_G: ("text_encoders",),
     Part.VAE: ("vae",),
+    Part.SD3_VAE: ("vae",),
     Part.REDUX: ("style_models",),
     Part.VISION: ("clip_vision",),
     Part.MISTRAL: ("text_encoders",),
+    Part.QWEN_4B: ("text_encoders",),
+    Part.QWEN_8B: ("text_encoders",),
     Part.FLUX2_VAE: ("vae",),
 }
 
@@ -135,8 +143,8 @@ def take_inventory(listing: Iterable[tuple[str, str, Path]], detect: Detector | 
         if isinstance(found, str):
             rejected.append(f"{folder}/{found}")
         elif found:
-            if found.part is Part.CHECKPOINT and found.family is not Family.SDXL and folder == "diffusion_models":
-                found = Identity(Part.TRANSFORMER, found.family)  # UNETLoader takes just the transformer out of it
+            if folder == "diffusion_models" and found.part in _MODELS and found.family and traits(found.family).beside:
+                found = replace(found, part=Part.TRANSFORMER)  # UNETLoader takes just the transformer out of it
             if found.part in _NOT_CHOSEN:
                 rejected.append(f"{folder}/{name} {_NOT_CHOSEN[found.part]}")
             elif folder in _FOLDERS_OF[found.part]:
@@ -168,13 +176,11 @@ def choose(inventory: Inventory, families: Sequence[Family], *, clip: bool = Tru
     """
     found = [(family, file) for family in families for file in _models(inventory, family)]
     for family, file in found:
-        if file.identity.part is Part.CHECKPOINT:
-            return Loading(family, checkpoint=file)
-        if not _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae):
-            return _with_encoders(inventory, Loading(family, transformer=file), clip=clip, vae=vae)
+        if not _lacking(inventory, file, family, clip=clip, vae=vae):
+            return _loading(inventory, file, family, clip=clip, vae=vae)
     if found:
         family = found[0][0]
-        lacking = _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae)
+        lacking = _lacking(inventory, found[0][1], family, clip=clip, vae=vae)
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
     family = families[0]
     raise NothingInstalled(_missing(f"{family.value} is not installed", traits(family).official[:1], inventory, family))
@@ -199,9 +205,9 @@ def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bo
         raise NothingInstalled(
             f"{family.value}'s text encoders and VAE come with its checkpoint; connect its `clip` and `vae`, too."
         )
-    if lacking := _lacking_beside_a_transformer(inventory, family, clip=clip, vae=vae):
+    if lacking := _lacking(inventory, None, family, clip=clip, vae=vae):
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
-    return _with_encoders(inventory, Loading(family), clip=clip, vae=vae)
+    return _loading(inventory, None, family, clip=clip, vae=vae)
 
 
 def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family: Family) -> Installed:
@@ -218,44 +224,54 @@ def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family
 
 def _models(inventory: Inventory, family: Family) -> list[Installed]:
     """The best of each kind that holds this family's transformer, in the order in which they are to be used."""
-    transformer = inventory.find(Part.TRANSFORMER, family, traits(family).official)
-    checkpoint = inventory.find(Part.CHECKPOINT, family, traits(family).official)
-    both = [transformer, checkpoint] if transformer and not transformer.identity.gguf else [checkpoint, transformer]
-    return [file for file in both if file]
+    found = [inventory.find(part, family, traits(family).official) for part in _MODELS]
+    return sorted((file for file in found if file), key=lambda file: file.identity.gguf)
 
 
-_AUTOENCODERS = (Part.VAE, Part.FLUX2_VAE)
+_MODELS = (Part.TRANSFORMER, Part.CHECKPOINT, Part.WITHOUT_ENCODERS)
+AUTOENCODERS = (Part.VAE, Part.FLUX2_VAE, Part.SD3_VAE)
+_LANGUAGE_MODELS = (Part.MISTRAL, Part.QWEN_4B, Part.QWEN_8B)
 
 
-def _beside(family: Family, *, clip: bool, vae: bool) -> dict[Part, tuple[OfficialFile, ...]]:
-    """What a family's transformer needs, of what is asked for."""
+def _beside(model: Installed | None, family: Family, *, clip: bool, vae: bool) -> dict[Part, tuple[OfficialFile, ...]]:
+    """What the model needs besides itself, of what is asked for; None: it comes from a socket."""
+    part = model.identity.part if model else Part.TRANSFORMER
+    clip = clip and part is not Part.CHECKPOINT
+    vae = vae and part is Part.TRANSFORMER
     return {
-        part: official for part, official in traits(family).beside.items() if (vae if part in _AUTOENCODERS else clip)
+        part: official for part, official in traits(family).beside.items() if (vae if part in AUTOENCODERS else clip)
     }
 
 
-def _lacking_beside_a_transformer(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> list[OfficialFile]:
-    needed = _beside(family, clip=clip, vae=vae)
+def _lacking(
+    inventory: Inventory, model: Installed | None, family: Family, *, clip: bool, vae: bool
+) -> list[OfficialFile]:
+    needed = _beside(model, family, clip=clip, vae=vae)
     return [official[0] for part, official in needed.items() if not inventory.find(part)]
 
 
-def _with_encoders(inventory: Inventory, loading: Loading, *, clip: bool, vae: bool) -> Loading:
-    found = {
+def _loading(inventory: Inventory, model: Installed | None, family: Family, *, clip: bool, vae: bool) -> Loading:
+    beside = {
         part: inventory.find(part, official=official)
-        for part, official in _beside(loading.family, clip=clip, vae=vae).items()
+        for part, official in _beside(model, family, clip=clip, vae=vae).items()
     }
-    return replace(
-        loading,
-        t5=found.get(Part.T5),
-        clip_l=found.get(Part.CLIP_L),
-        text_encoder=found.get(Part.MISTRAL),
-        vae=found.get(Part.VAE) or found.get(Part.FLUX2_VAE),
+    is_transformer = model is not None and model.identity.part is Part.TRANSFORMER
+    return Loading(
+        family,
+        transformer=model if is_transformer else None,
+        checkpoint=None if is_transformer else model,
+        t5=beside.get(Part.T5),
+        clip_l=beside.get(Part.CLIP_L),
+        clip_g=beside.get(Part.CLIP_G),
+        text_encoder=next((file for part, file in beside.items() if part in _LANGUAGE_MODELS), None),
+        vae=next((file for part, file in beside.items() if part in AUTOENCODERS), None),
     )
 
 
 def _missing(what: str, needed: Sequence[OfficialFile], inventory: Inventory, family: Family) -> str:
     """The whole list: whoever lacks the model needs the encoders too, and should not learn it file by file."""
-    encoders = _lacking_beside_a_transformer(inventory, family, clip=True, vae=True)
+    whole = needed and needed[0].folder == "checkpoints"  # it brings its own
+    encoders = [] if whole else _lacking(inventory, None, family, clip=True, vae=True)
     lacking = list(needed) if set(needed) <= set(encoders) else [*needed, *encoders]
     listed = "; ".join(str(file) for file in lacking)
     wrong = f" (unusable: {' '.join(inventory.rejected)})" if inventory.rejected else ""

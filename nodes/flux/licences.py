@@ -47,6 +47,19 @@ FLUX_DEV = Licence(
     "weights for non-commercial use only; what you draw may be used for any purpose",
     commercial=False,
 )
+KLEIN_9B = Licence(
+    "FLUX Non-Commercial License v2.1",
+    "https://huggingface.co/black-forest-labs/FLUX.2-klein-9B",
+    "weights for non-commercial use only; what you draw may be used for any purpose",
+    commercial=False,
+)
+# Counts as not commercial: this pack cannot know anybody's revenue.
+STABILITY = Licence(
+    "Stability AI Community License",
+    "https://stability.ai/license",
+    "free to use, commercially only below US$ 1 million of yearly revenue; above it ask Stability AI for a licence",
+    commercial=False,
+)
 RAIL = Licence(
     "CreativeML Open RAIL++-M",
     "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",

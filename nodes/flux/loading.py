@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import DalleFluxError
 from . import files
 from .families import Family, Part, Varies, family_of_model, traits
 from .installed import (
@@ -40,19 +41,26 @@ class Wanted:
     redux: bool = False  # Redux and its eye are needed, too, by families that vary by it
     draw_with: str = AUTO  # one of the families by name
     commercial: bool = False  # only weights whose licence allows commercial use
+    unknown: tuple[Family, ...] = ()  # to this host
 
     def named(self) -> tuple[Family, ...]:
         """The families that `draw_with` leaves.
 
         Raises:
             BadSetting: it names none of them.
+            HostTooOld: this host does not know the one it names.
         """
         if self.draw_with == AUTO:
-            return tuple(family for family in self.families if traits(family).unasked)
+            return tuple(one for one in self.families if traits(one).unasked and one not in self.unknown)
         named = tuple(family for family in self.families if self.draw_with == family.value)
         if not named:
             known = ", ".join([AUTO, *(family.value for family in self.families)])
             raise BadSetting(f"draw_with {self.draw_with[:40]!r} is not known here; use one of: {known}.")
+        if named[0] in self.unknown:
+            raise HostTooOld(
+                f"{named[0].value} is newer than this ComfyUI, which must be {traits(named[0]).since} or newer to draw "
+                "with it; update ComfyUI, or choose another in draw_with."
+            )
         return named
 
     def permitted(self, families: Sequence[Family]) -> tuple[Family, ...]:
@@ -79,12 +87,19 @@ class Wanted:
         return self.redux and traits(family).varies is Varies.REDUX
 
 
+class HostTooOld(DalleFluxError):
+    """This ComfyUI does not know the model."""
+
+    code = "comfyui_too_old"
+
+
 def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> Loading:
     """What to load beside what is connected.
 
     Raises:
         NothingInstalled: a part is neither connected nor installed.
         BadSetting: the connected model is of none of the families, or `draw_with` is none.
+        HostTooOld: this host does not know what `draw_with` names.
         NotForWork: what would draw may not be used commercially, and that is wanted.
     """
     clip, vae = connected.clip is None, connected.vae is None
@@ -93,7 +108,8 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
         try:
             loading = choose(installed, families, clip=clip, vae=vae)
         except NothingInstalled as error:
-            others = [one for one in wanted.families if one not in families and is_installed(installed, one)]
+            able = [one for one in wanted.families if one not in (*families, *wanted.unknown)]
+            others = [one for one in able if is_installed(installed, one)]
             if not others or (wanted.commercial and not wanted.licence(others[0]).commercial):
                 raise
             raise NothingInstalled(f"{error} Or choose {others[0].value} in draw_with, which is installed.") from None
@@ -110,7 +126,7 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
 
 def files_used(loading: Loading, connected: Connected) -> dict[str, str]:
     """Part → folder/name, or "connected"; for `info`."""
-    encoders = ("t5xxl", "clip_l") if traits(loading.family).two_texts else ("text_encoder",)
+    encoders = ("t5xxl", "clip_l") if traits(loading.family).two_texts else ("text_encoder",)  # as `Loading.as_info`
     sockets = {
         "model": connected.model,
         **dict.fromkeys(encoders, connected.clip),
@@ -125,8 +141,8 @@ def _checked_family(model: Any, families: Sequence[Family]) -> Family:
     family = _family_of(model)
     if family is not None and family in families:
         return family
-    if family is Family.DEV and (alike := [one for one in families if one in (Family.KONTEXT, Family.KREA)]):
-        return alike[0]  # by their shapes they are dev
+    if family is not None and (alike := [one for one in families if traits(one).looks_like is family]):
+        return alike[0]
     raise BadSetting(
         f"The connected model is {family.value if family else 'none that is known here'}, and this needs "
         f"{' or '.join(one.value for one in families)}; connect that, or leave `model` open."

@@ -14,7 +14,7 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
 from ..host import folders, running, schema
-from ..host.models import device_memory, model_files, transformer_config
+from ..host.models import device_memory, knows_klein, model_files, transformer_config
 from ..moderation.nodes import behind_picture_gate, hold_back_prompt, minimum_fingerprint, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
@@ -43,11 +43,12 @@ if TYPE_CHECKING:
     from .loading import Wanted
 
 CATEGORY = f"{schema.CATEGORY}/FLUX"
-TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
+_TARGETS = [Family.DEV.value, Family.SCHNELL.value, Family.KREA.value]
 _DEV, _SCHNELL = RECIPES[Family.DEV.value], RECIPES[Family.SCHNELL.value]
 _DRAWING = tuple(family for family in Family if traits(family).draws)
 _GENERATING = [family.value for family in _DRAWING]
 _EDITING = [family.value for family in Family if traits(family).edits]
+_COMMERCIAL = [family.value for family in Family if traits(family).licence.commercial]
 _VARYING = tuple(family for family in Family if traits(family).varies)
 _AS_LINK = {"rawLink": True}  # the host hands over ["node id", output] instead of the object
 
@@ -112,7 +113,7 @@ def _draw_with(names: Sequence[str], automatic: str = "auto: the first FLUX that
         default=AUTO,
         optional=True,
         tooltip=f"Which model draws. {automatic} One that is not installed tells which files it needs. Of all these "
-        "weights FLUX.1-schnell's and SDXL's may be used commercially.",
+        f"weights those of {', '.join(_COMMERCIAL)} may be used commercially without a limit.",
     )
 
 
@@ -170,7 +171,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
                     tooltip="convert: turn the DALL·E prompt into FLUX's by rules. as is: draw it to the letter.",
                 ),
                 _draw_with(_GENERATING),
-                _model("FLUX.1-dev, Krea, schnell, FLUX.2-dev or SDXL."),
+                _model("FLUX.1-dev, Krea, schnell, FLUX.2, SD 3.5 or SDXL."),
                 _clip(),
                 _vae(),
                 Rewriter.Input("rewriter", optional=True, tooltip="An LLM that writes the prompt out, as ChatGPT did."),
@@ -275,7 +276,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
                 _seed(),
                 _draw_with(
                     _EDITING,
-                    "auto: Fill where there is a mask or a larger size, else Kontext or FLUX.2. One that "
+                    "auto: Fill where there is a mask or a larger size, else the first of Kontext and FLUX.2. One that "
                     "cannot do the edit leaves it to the one that can, and info says so.",
                 ),
                 _model("FLUX.1-Fill-dev if there is a mask or a larger size, FLUX.1-Kontext-dev or FLUX.2 if not."),
@@ -365,7 +366,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
             node_id="DalleFluxLocalVariation",
             display_name="DALL·E Variation on FLUX",
             category=CATEGORY,
-            description="Draws variations of a picture on this machine as DALL·E 2 did, with FLUX.1 Redux.",
+            description="Draws variations of a picture on this machine as DALL·E 2 did, with FLUX.1 Redux or FLUX.2.",
             inputs=[
                 io.Image.Input("image", tooltip="The picture to vary; the first one of a batch."),
                 _size(),
@@ -380,7 +381,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
                     tooltip="How close to the picture: 1 is a near-copy, 0 is loosely inspired by it.",
                 ),
                 _draw_with([family.value for family in _VARYING]),
-                _model("FLUX.1-dev, Krea or schnell."),
+                _model("FLUX.1-dev, Krea, schnell, or FLUX.2."),
                 _clip(),
                 _vae(),
                 io.StyleModel.Input(
@@ -431,8 +432,9 @@ class DalleFluxLocalVariation(io.ComfyNode):
         from .batches import batches_for
         from .loading import Connected, loading_for
         from .local_info import local_info
+        from .variations import instruction, varied
 
-        weight = redux_weight(strength)
+        redux_weight(strength)  # a wrong one is told before anything else
         connected = Connected(model, clip, vae, style_model, clip_vision)
         wanted = _wanted(_VARYING, draw_with, redux=True)
         loading = loading_for(_installed(), wanted, connected)
@@ -441,9 +443,11 @@ class DalleFluxLocalVariation(io.ComfyNode):
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, connected)
-        batches = batches_for(seeds, settings.canvas, device_memory())
-        images = graphs.variations(graph, models, settings, batches, image[:1, :, :, :3], weight)
-        notes = settings.notes
+        batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[traits(loading.family).recipe].memory)
+        images = varied(graph, models, settings, batches, image[:1, :, :, :3], strength)
+        notes = list(settings.notes)
+        if told := instruction(settings, strength):
+            notes.append(f"{loading.family.value} was shown the picture and told, by strength: {told}")
         info = local_info(
             "variation",
             loading,
@@ -465,8 +469,8 @@ class DalleFluxSettings(io.ComfyNode):
             node_id="DalleFluxSettings",
             display_name="DALL·E Settings to FLUX",
             category=CATEGORY,
-            description="Translates DALL·E's size, quality, style and n into what FLUX's own nodes take: an empty "
-            "latent, width, height, steps and guidance.",
+            description="Translates DALL·E's size, quality, style and n into what FLUX's and other models' nodes take: "
+            "an empty latent, width, height, steps and guidance.",
             inputs=[
                 io.Combo.Input(
                     "size",
@@ -480,10 +484,17 @@ class DalleFluxSettings(io.ComfyNode):
                 io.Int.Input("n", default=1, min=1, max=MAX_N, tooltip="How many pictures; the latent's batch size."),
                 io.Combo.Input(
                     "target",
-                    options=TARGETS,
-                    default=TARGETS[0],
+                    options=_TARGETS,
+                    default=_TARGETS[0],
                     optional=True,
-                    tooltip="The FLUX model that the settings are for.",
+                    tooltip="The FLUX.1 model that the settings are for; draw_with knows all others, too.",
+                ),
+                io.Combo.Input(
+                    "draw_with",
+                    options=[AUTO, *_GENERATING],
+                    default=AUTO,
+                    optional=True,
+                    tooltip="The model that the settings are for. auto: what target says.",
                 ),
             ],
             outputs=[
@@ -491,7 +502,10 @@ class DalleFluxSettings(io.ComfyNode):
                 io.Int.Output(display_name="width", tooltip="Width in pixels that FLUX draws."),
                 io.Int.Output(display_name="height", tooltip="Height in pixels that FLUX draws."),
                 io.Int.Output(display_name="steps", tooltip="Sampling steps."),
-                io.Float.Output(display_name="guidance", tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance."),
+                io.Float.Output(
+                    display_name="guidance",
+                    tooltip="Guidance for CLIPTextEncodeFlux or FluxGuidance; CFG for klein, SD 3.5 and SDXL.",
+                ),
             ],
             **schema.schema_extras(search_aliases=["dall-e size", "dalle quality", "hd", "vivid", "flux settings"]),
         )
@@ -501,20 +515,24 @@ class DalleFluxSettings(io.ComfyNode):
         return True  # any WIDTHxHEIGHT; the list is what the widget offers
 
     @classmethod
-    def execute(cls, size: str, quality: str, style: str, n: int, target: str = Family.DEV.value) -> io.NodeOutput:
-        settings = settings_for(size, quality, style, n, Family(target))
+    def execute(
+        cls, size: str, quality: str, style: str, n: int, target: str = Family.DEV.value, draw_with: str = AUTO
+    ) -> io.NodeOutput:
+        family = Family(target) if draw_with == AUTO else Family(checked(draw_with, (AUTO, *_GENERATING), "draw_with"))
+        settings = settings_for(size, quality, style, n, family)
         width, height = settings.canvas.render
-        latent = _empty_latent(width, height, n)
+        latent = _empty_latent(width, height, n, family)
         return io.NodeOutput(latent, width, height, settings.steps, settings.guidance or HOST_GUIDANCE)
 
 
-def _empty_latent(width: int, height: int, n: int) -> dict[str, torch.Tensor]:
-    """LATENT of n empty FLUX.1 pictures: 16 channels, an eighth of each edge in pixels."""
+def _empty_latent(width: int, height: int, n: int, family: Family) -> dict[str, torch.Tensor]:
+    """LATENT of n empty pictures; width and height in pixels."""
     import comfy.model_management
     import torch
 
     device = comfy.model_management.intermediate_device()
-    return {"samples": torch.zeros([n, 16, height // 8, width // 8], device=device)}
+    channels, pixels = traits(family).latent
+    return {"samples": torch.zeros([n, channels, height // pixels, width // pixels], device=device)}
 
 
 def files_needed(node: str, draw_with: str, connected: Collection[str]) -> dict[str, Any]:
@@ -539,7 +557,8 @@ def _wanted(families: tuple[Family, ...], draw_with: str = AUTO, *, redux: bool 
     from .licences import wants_commercial
     from .loading import Wanted
 
-    return Wanted(families, redux, draw_with, wants_commercial(folders.endpoints().settings))
+    unknown = () if knows_klein() else tuple(family for family in families if traits(family).since)
+    return Wanted(families, redux, draw_with, wants_commercial(folders.endpoints().settings), unknown)
 
 
 def _fingerprint() -> str:

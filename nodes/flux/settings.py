@@ -67,6 +67,9 @@ class SamplingSettings:
         if not self.canvas.is_exact:
             brand = traits(self.family).brand
             notes.append(f"{brand} drew {self.canvas.render} and the picture was brought to {self.canvas.asked}.")
+        recipe = RECIPES[traits(self.family).recipe]
+        if recipe.standard == recipe.hd:
+            notes.append(f"This model is distilled to {self.steps} steps, so quality changed nothing.")
         if self.guidance is None:
             notes.append("This model takes no guidance, so style changed the wording only.")
         return tuple(notes)

@@ -36,6 +36,13 @@ def transformer_config(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> Ma
         return None
 
 
+def knows_klein() -> bool:
+    """Whether this host reads FLUX.2 klein's text encoder: 0.9.2 and newer do."""
+    import comfy.text_encoders.flux
+
+    return hasattr(comfy.text_encoders.flux, "klein_te")
+
+
 def device_memory() -> int:
     """Bytes of the device that samples."""
     import comfy.model_management

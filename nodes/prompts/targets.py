@@ -39,25 +39,27 @@ class Target(Enum):
     KONTEXT = "FLUX.1-Kontext-dev"
     FLUX2_DEV = "FLUX.2-dev"
     FLUX2_KLEIN = "FLUX.2-klein"
+    FLUX2_KLEIN_BASE = "FLUX.2-klein-base"
+    SD35 = "SD3.5"
     SDXL = "SDXL"
 
     @property
     def reads_hex(self) -> bool:
         """True if the model knows #RRGGBB."""
-        return self in (Target.FLUX2_DEV, Target.FLUX2_KLEIN)
+        return self in (Target.FLUX2_DEV, Target.FLUX2_KLEIN, Target.FLUX2_KLEIN_BASE)
 
     @property
     def has_negative_prompt(self) -> bool:
         """True if what is not wanted can be said apart; else it is said as what is wanted instead."""
-        return self is Target.SDXL
+        return self in (Target.SD35, Target.SDXL)
 
     @property
     def text_limit(self) -> int:
-        """Most tokens of the long text, its end mark included; of T5, for SDXL of CLIP.
+        """Most tokens of the long text, its end mark included; of T5, for SDXL of CLIP. SD 3.5 learned from T5's 256.
 
         SDXL learned from 75, and ComfyUI gives it as many chunks of 75 as there are; beyond two little is followed.
         """
-        return {Target.SCHNELL: 256, Target.SDXL: 2 * CLIP_LIMIT}.get(self, 512)
+        return {Target.SCHNELL: 256, Target.SD35: 256, Target.SDXL: 2 * CLIP_LIMIT}.get(self, 512)
 
     @property
     def steps(self) -> int:

@@ -367,7 +367,7 @@ def test_only_commercial_holds_from_the_moment_it_is_written(comfyui, picture):
         named.unlink()
 
 
-def test_flux2_draws_and_edits_by_several_pictures(comfyui, picture):
+def test_flux2_draws_edits_by_several_pictures_and_varies(comfyui, picture):
     drawn = comfyui.run(generate(draw_with="FLUX.2-dev", seed=71))
     assert (info(drawn)["model"], info(drawn)["steps"], info(drawn)["guidance"]) == ("FLUX.2-dev", 20, 4.0)
     assert set(info(drawn)["files"]) == {"model", "text_encoder", "vae"}
@@ -380,6 +380,11 @@ def test_flux2_draws_and_edits_by_several_pictures(comfyui, picture):
     edited = comfyui.run(graph)
     assert info(edited)["model"] == "FLUX.2-dev"
     assert pictures(comfyui, edited)[0].shape == (136, 200, 3)
+    inputs = {"size": "256x256", "n": 1, "seed": 5, "strength": 0.9, "draw_with": "FLUX.2-dev"}
+    graph["1"] = node("DalleFluxLocalVariation", image=["4", 0], **inputs)
+    varied = comfyui.run(graph)
+    assert pictures(comfyui, varied)[0].shape == (256, 256, 3)
+    assert any("told, by strength: The same picture" in note for note in info(varied)["notes"])
 
 
 def test_an_edit_with_a_mask_is_left_to_fill_and_says_so(comfyui, picture):
@@ -396,3 +401,24 @@ def test_sdxl_draws_by_name(comfyui):
     assert info(drawn)["licence"]["commercial"] is True
     assert "people" not in info(drawn)["revised_prompt"]
     assert pictures(comfyui, drawn)[0].shape == (256, 256, 3)
+
+
+def test_sd35_draws_and_redraws_by_mask(comfyui, picture):
+    drawn = comfyui.run(generate(draw_with="SD3.5-medium", seed=91))
+    assert (info(drawn)["model"], info(drawn)["steps"], info(drawn)["guidance"]) == ("SD3.5-medium", 20, 4.01)
+    assert info(drawn)["licence"]["commercial"] is False
+    assert pictures(comfyui, drawn)[0].shape == (256, 256, 3)
+    redrawn = comfyui.run(edit(draw_with="SD3.5-medium", seed=91))
+    (result,) = pictures(comfyui, redrawn)
+    assert info(redrawn)["model"] == "SD3.5-medium"
+    assert (result[:40] == picture[:40]).all()
+    assert (result[45:85, 65:115] != picture[45:85, 65:115]).mean() > 0.5
+
+
+def test_klein_draws_where_the_host_knows_it_and_else_says_which_does(comfyui):
+    run = comfyui.run(generate(draw_with="FLUX.2-klein-4B", seed=92))
+    if run.error:
+        assert "newer than this ComfyUI, which must be 0.9.2 or newer" in run.error
+    else:
+        assert (info(run)["steps"], info(run)["guidance"]) == (4, 1.0)
+        assert pictures(comfyui, run)[0].shape == (256, 256, 3)

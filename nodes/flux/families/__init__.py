@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..headers import Header
-from . import flux1, flux2, sdxl
+from . import flux1, flux2, sd35, sdxl
 from .family import Detector, Edits, Family, Identity, Negative, Part, Traits, Varies
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "family_of_model", "identify_model", "traits",
 ]  # fmt: skip
 
-_KINDS = (flux1, flux2, sdxl)
+_KINDS = (flux1, flux2, sd35, sdxl)
 _TRAITS: Mapping[Family, Traits] = {family: one for kind in _KINDS for family, one in kind.TRAITS.items()}
 
 

@@ -28,6 +28,12 @@ class Family(Enum):
     FILL = "FLUX.1-Fill-dev"
     KONTEXT = "FLUX.1-Kontext-dev"
     FLUX2_DEV = "FLUX.2-dev"
+    KLEIN_4B = "FLUX.2-klein-4B"
+    KLEIN_9B = "FLUX.2-klein-9B"
+    KLEIN_BASE_4B = "FLUX.2-klein-base-4B"
+    KLEIN_BASE_9B = "FLUX.2-klein-base-9B"
+    SD35_LARGE = "SD3.5-large"
+    SD35_MEDIUM = "SD3.5-medium"
     SDXL = "SDXL"
 
 
@@ -36,12 +42,17 @@ class Part(Enum):
 
     TRANSFORMER = "transformer"
     CHECKPOINT = "checkpoint"  # transformer, text encoders and VAE in one file
+    WITHOUT_ENCODERS = "checkpoint without text encoders"
     T5 = "t5xxl"
     CLIP_L = "clip_l"
+    CLIP_G = "clip_g"
     VAE = "vae"
+    SD3_VAE = "Stable Diffusion 3 vae"
     REDUX = "redux"
     VISION = "clip vision"
     MISTRAL = "mistral 3 small"  # what FLUX.2-dev reads with
+    QWEN_4B = "qwen 3 4B"  # what FLUX.2 klein reads with
+    QWEN_8B = "qwen 3 8B"
     FLUX2_VAE = "FLUX.2 vae"
     UNCLEAR = "autoencoder"  # FLUX.1's or Stable Diffusion 3's; chosen by nothing
     NF4 = "transformer in NF4"  # the host's own loaders do not read it; chosen by nothing
@@ -68,12 +79,14 @@ class Varies(Enum):
     """How a picture is varied."""
 
     REDUX = "by FLUX.1 Redux, which describes the picture to it"
+    REFERENCES = "is shown the picture itself"
 
 
 class Negative(Enum):
     """What stands against the prompt."""
 
     NONE = "nothing: guidance is a number beside the prompt, or there is none"
+    ZEROED = "the prompt, zeroed: its template has a CFG guider all the same"
     TEXT = "a text of what is not wanted; guidance is CFG's"
 
 
@@ -84,11 +97,12 @@ class Traits:
     recipe: str  # in `recipes`, and the target of its prompts
     official: tuple[OfficialFile, ...]  # the model itself; the one to name where it is missing first
     beside: Mapping[Part, tuple[OfficialFile, ...]]  # text encoders and VAE; none: they come with the checkpoint
-    encoders: str = "flux"  # what the host's CLIP loaders call them
+    encoders: str = "flux"  # what the host's loaders of one or two of them call the kind
     two_texts: bool = False  # a long one and a short one, by CLIPTextEncodeFlux
     guided: bool = False  # by a number beside the text, as FluxGuidance writes it
     negative: Negative = Negative.NONE
-    empty: str = "EmptySD3LatentImage"  # the node that makes its empty latent
+    empty: str = "EmptySD3LatentImage"  # the node that makes its empty latent …
+    latent: tuple[int, int] = (16, 8)  # … of so many channels, each so many pixels along an edge
     trained: tuple[Size, ...] = ()  # the only sizes it draws; none: any within `pixels`
     pixels: tuple[int, int] = (MIN_RENDER_PIXELS, MAX_RENDER_PIXELS)  # least and most that it draws
     draws: bool = True  # from a text alone
@@ -97,6 +111,8 @@ class Traits:
     varies: Varies | None = None
     unasked: bool = True  # `auto` may take it; False: these nodes promise FLUX, and it is none
     brand: str = "FLUX"  # in notes
+    looks_like: Family | None = None  # whose shapes it has; a name tells them apart
+    since: str = ""  # the ComfyUI version that knows it first, where that is newer than the oldest this pack runs on
 
     @property
     def licence(self) -> Licence:
@@ -107,6 +123,16 @@ class Traits:
 def on_its_side(wide: tuple[Size, ...]) -> tuple[Size, ...]:
     """The sizes, and each that is no square turned."""
     return (*wide, *(Size(size.height, size.width) for size in wide if size.height != size.width))
+
+
+def is_for_drawing(header: Header) -> bool:
+    """False for what is put on top of a model: LoRAs and ControlNets have its blocks, too."""
+    return not any("controlnet" in key or "lora_" in key for key in header.tensors)
+
+
+def base_name(name: str) -> str:
+    """A file's name without its sub-folder, as loaders write it on any system."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def host_takes_it_for(header: Header, prefix: str, detect: Detector | None, name: str) -> bool:

@@ -16,7 +16,19 @@ from typing import Any
 from ...sizes import Size
 from .. import files
 from ..headers import Header
-from .family import Detector, Edits, Family, Identity, Part, Traits, Varies, host_takes_it_for, on_its_side
+from .family import (
+    Detector,
+    Edits,
+    Family,
+    Identity,
+    Part,
+    Traits,
+    Varies,
+    base_name,
+    host_takes_it_for,
+    is_for_drawing,
+    on_its_side,
+)
 
 _PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
 _BLOCKS = (19, 1)  # double blocks of FLUX.1, and of stand-ins to try graphs with; pruned ones (lite, mini) are others
@@ -38,7 +50,15 @@ TRAITS = {
     Family.DEV: Traits(
         "FLUX.1-dev", (files.DEV, files.DEV_CHECKPOINT), _BESIDE, two_texts=True, guided=True, varies=Varies.REDUX
     ),
-    Family.KREA: Traits("FLUX.1-Krea-dev", (files.KREA,), _BESIDE, two_texts=True, guided=True, varies=Varies.REDUX),
+    Family.KREA: Traits(
+        "FLUX.1-Krea-dev",
+        (files.KREA,),
+        _BESIDE,
+        two_texts=True,
+        guided=True,
+        varies=Varies.REDUX,
+        looks_like=Family.DEV,
+    ),
     Family.SCHNELL: Traits(
         "FLUX.1-schnell", (files.SCHNELL, files.SCHNELL_CHECKPOINT), _BESIDE, two_texts=True, varies=Varies.REDUX
     ),
@@ -61,6 +81,7 @@ TRAITS = {
         trained=_KONTEXT_SIZES,
         draws=False,
         edits=Edits.WORDS,
+        looks_like=Family.DEV,
     ),
 }
 
@@ -71,7 +92,7 @@ def identify(header: Header, name: str, detect: Detector | None) -> Identity | N
         if _is_flux1(header, prefix) and host_takes_it_for(header, prefix, detect, "flux"):
             whole = all(header.has(part) for part in ("text_encoders.", "vae."))
             part = Part.CHECKPOINT if whole else Part.TRANSFORMER
-            return Identity(part, _family(header, prefix, name.replace("\\", "/").rsplit("/", 1)[-1]), header.is_gguf)
+            return Identity(part, _family(header, prefix, base_name(name)), header.is_gguf)
     return None
 
 
@@ -91,7 +112,7 @@ def _is_flux1(header: Header, prefix: str) -> bool:
         and header.shape(f"{prefix}txt_in.weight")[1:] == (4096,)
         and header.shape(f"{prefix}vector_in.in_layer.weight")[1:] == (768,)  # FLUX.2 and its heirs have none
         and not header.has(f"{prefix}distilled_guidance_layer.")  # Chroma
-        and not any("controlnet" in key or "lora_" in key for key in header.tensors)
+        and is_for_drawing(header)
     )
 
 

@@ -22,6 +22,7 @@ TRAITS = {
         {},
         negative=Negative.TEXT,
         empty="EmptyLatentImage",
+        latent=(4, 8),
         trained=_SIZES,
         edits=Edits.MASK,
         unasked=False,

@@ -226,7 +226,7 @@ def _instead(positives: tuple[str, ...], lead: str, text: str) -> str:
 NEGATIVES = RewriteRule(
     "negatives",
     "FLUX has no negative prompt and draws what it reads, so “no people” brings people; an empty street does not. For "
-    "SDXL it becomes the negative prompt.",
+    "SDXL and SD 3.5 it becomes the negative prompt.",
     _negatives,
     english=True,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ import comfy.supported_models
 import comfy.taesd.taesd
 import comfy.text_encoders.flux
 import comfy.text_encoders.long_clipl
+import torch
+from comfy.ldm.modules.diffusionmodules import model as autoencoders
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
@@ -27,7 +31,7 @@ SMALL_TRANSFORMERS = {
     "flux": {"num_heads": 1, "axes_dim": [8, 12, 12]},
     "flux2": {"num_heads": 1, "axes_dim": [8, 8, 8, 8]},
 }
-SMALL_MISTRAL = {
+SMALL_LANGUAGE_MODEL = {
     "vocab_size": 276,
     "intermediate_size": 64,
     "num_hidden_layers": 4,
@@ -35,10 +39,10 @@ SMALL_MISTRAL = {
     "num_key_value_heads": 1,
 }
 SDXL_CHANNELS = 32
-SMALL_SDXL_TEXT_ENCODERS = {
+SMALL_STABLE_DIFFUSION_TEXT_ENCODERS = {
     f"{name}_model_config": {"num_hidden_layers": 3, "intermediate_size": 64} for name in ("clip_l", "clip_g")
 }
-MISTRAL_LAYERS = [1, 2, 3]  # that are read; of 30 the host reads 10, 20 and 30
+LANGUAGE_LAYERS = [1, 2, 3]  # that are read; of Mistral's 30 the host reads 10, 20 and 30, of Qwen's 36 9, 18 and 27
 AUTOENCODER2_WIDTH = 32
 SMALL_TEXT_ENCODERS = {
     "t5xxl_model_config": {"num_layers": 1, "num_heads": 1, "d_ff": 128},
@@ -85,9 +89,11 @@ def find_model_config(unet_config: dict[str, Any], *args: Any, **kwargs: Any) ->
 def load_text_encoders(state_dicts: Any = (), *args: Any, **kwargs: Any) -> Any:
     if any(_is_small_text(weights) for weights in state_dicts):
         kwargs["model_options"] = {**SMALL_TEXT_ENCODERS, **(kwargs.get("model_options") or {})}
-    if any(_rows(weights, "model.embed_tokens.weight") == SMALL_MISTRAL["vocab_size"] for weights in state_dicts):
-        small = {"model_name": "mistral3_24b", "mistral3_24b_model_config": SMALL_MISTRAL}
-        kwargs["model_options"] = {**small, **(kwargs.get("model_options") or {})}
+    for weights in state_dicts:
+        if _rows(weights, "model.embed_tokens.weight") == SMALL_LANGUAGE_MODEL["vocab_size"]:
+            name = "mistral3_24b" if "tekken_model" in weights else "qwen3_4b"
+            small = {"model_name": name, f"{name}_model_config": SMALL_LANGUAGE_MODEL}
+            kwargs["model_options"] = {**small, **(kwargs.get("model_options") or {})}
     return _load_text_encoders(state_dicts, *args, **kwargs)
 
 
@@ -101,10 +107,14 @@ def options_for_long_clip(weights: dict[str, Any], tokenizer_data: Any, model_op
 
 
 def load_checkpoint(weights: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    small: dict[str, Any] = {}
     if _is_small_text(weights, "text_encoders.t5xxl.transformer.", "text_encoders.clip_l.transformer."):
-        kwargs["te_model_options"] = {**SMALL_TEXT_ENCODERS, **(kwargs.get("te_model_options") or {})}
+        has_clip_g = any(key.startswith("text_encoders.clip_g.") for key in weights)
+        small = SMALL_STABLE_DIFFUSION_TEXT_ENCODERS if has_clip_g else SMALL_TEXT_ENCODERS
     if _rows(weights, "model.diffusion_model.input_blocks.0.0.weight") == SDXL_CHANNELS:
-        kwargs["te_model_options"] = {**SMALL_SDXL_TEXT_ENCODERS, **(kwargs.get("te_model_options") or {})}
+        small = SMALL_STABLE_DIFFUSION_TEXT_ENCODERS
+    if small:
+        kwargs["te_model_options"] = {**small, **(kwargs.get("te_model_options") or {})}
     return _load_checkpoint(weights, *args, **kwargs)
 
 
@@ -127,10 +137,18 @@ def load_vision(weights: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         comfy.clip_vision.ClipVisionModel = original
 
 
-def make_mistral(self: Any, *args: Any, **kwargs: Any) -> None:
-    if "mistral3_24b_model_config" in (kwargs.get("model_options") or {}):
-        kwargs["layer"] = MISTRAL_LAYERS
-    _make_mistral(self, *args, **kwargs)
+def small_language_model(original: Any) -> Any:
+    """The constructor of what FLUX.2 reads with, which names the layers that are read."""
+
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
+        small = SMALL_LANGUAGE_MODEL in (kwargs.get("model_options") or {}).values()
+        original(self, *args, **({**kwargs, "layer": LANGUAGE_LAYERS} if small else kwargs))
+        if small:  # Qwen's tokenizer is the host's own; its numbers are folded into those that there are
+            table, size = self.transformer.get_input_embeddings(), SMALL_LANGUAGE_MODEL["vocab_size"]
+            look_up = table.forward
+            table.forward = lambda tokens, **options: look_up(tokens % size, **options)
+
+    return make
 
 
 def make_autoencoder(*args: Any, ddconfig: dict[str, Any], **kwargs: Any) -> Any:
@@ -138,6 +156,24 @@ def make_autoencoder(*args: Any, ddconfig: dict[str, Any], **kwargs: Any) -> Any
     if _narrow_autoencoder and ddconfig.get("batch_norm_latent"):
         ddconfig = {**ddconfig, "ch": AUTOENCODER2_WIDTH}
     return _make_autoencoder(*args, ddconfig=ddconfig, **kwargs)
+
+
+def coarse(original: Any, narrow: Callable[[Any], bool], enlarges: float = 1.0) -> Any:
+    """A network of convolutions at a quarter of its edges, since those are what takes the time on a CPU.
+
+    Args:
+        narrow: whether the module at hand is a stand-in's.
+        enlarges: edge of what comes out ÷ edge of what goes in.
+    """
+
+    def run(self: Any, picture: Any, *args: Any, **kwargs: Any) -> Any:
+        if not narrow(self):
+            return original(self, picture, *args, **kwargs)
+        size = [int(edge * enlarges) for edge in picture.shape[2:]]
+        small = torch.nn.functional.interpolate(picture, scale_factor=0.25, mode="area")
+        return torch.nn.functional.interpolate(original(self, small, *args, **kwargs), size)
+
+    return run
 
 
 def make_vae(self: Any, sd: Any = None, *args: Any, **kwargs: Any) -> None:
@@ -163,9 +199,15 @@ comfy.model_detection.detect_unet_config = detect_unet_config
 comfy.model_detection.model_config_from_unet_config = find_model_config
 comfy.sd.VAE.__init__ = make_vae
 comfy.sd.AutoencoderKL = make_autoencoder
+UNetModel._forward = coarse(UNetModel._forward, lambda unet: unet.model_channels == SDXL_CHANNELS)
+for half, enlarges in ((autoencoders.Encoder, 1 / 8), (autoencoders.Decoder, 8)):
+    half.forward = coarse(half.forward, lambda one: one.ch == AUTOENCODER2_WIDTH, enlarges)
 if hasattr(comfy.text_encoders.flux, "Mistral3_24BModel"):  # hosts that know FLUX.2
-    _make_mistral = comfy.text_encoders.flux.Mistral3_24BModel.__init__
-    comfy.text_encoders.flux.Mistral3_24BModel.__init__ = make_mistral
+    mistral = comfy.text_encoders.flux.Mistral3_24BModel
+    mistral.__init__ = small_language_model(mistral.__init__)
+if hasattr(comfy.text_encoders.flux, "Qwen3_4BModel"):  # … and klein
+    qwen = comfy.text_encoders.flux.Qwen3_4BModel
+    qwen.__init__ = small_language_model(qwen.__init__)
 comfy.sd.load_text_encoder_state_dicts = load_text_encoders
 comfy.sd.load_state_dict_guess_config = load_checkpoint
 comfy.clip_vision.load_clipvision_from_sd = load_vision

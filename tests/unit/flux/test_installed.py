@@ -35,7 +35,6 @@ ZOO = {
     "redux.safetensors": (zoo.REDUX, Identity(Part.REDUX)),
     "sigclip.safetensors": (zoo.VISION, Identity(Part.VISION)),
     "flux2.safetensors": (zoo.FLUX2, Identity(Part.TRANSFORMER, Family.FLUX2_DEV)),
-    "flux2_klein.safetensors": (zoo.KLEIN, None),
     "mistral_3_small_flux2_fp8.safetensors": (zoo.MISTRAL, Identity(Part.MISTRAL)),
     "mistral_small_3.1.safetensors": (zoo.OTHER_MISTRAL, None),
     "flux2-vae.safetensors": (zoo.FLUX2_VAE, Identity(Part.FLUX2_VAE)),
@@ -68,12 +67,12 @@ STRANGERS = {
         "flux-dev-de-distill": zoo.transformer(guidance=False),
         "OpenFLUX.1": zoo.transformer(guidance=False),
         "flux1-dev-kontext": zoo.transformer(),
-        "sd3.5_large": zoo.SD35,
+        "sd3.5_large": zoo.sd35(),
     },
     "checkpoints": {
         "sdxl": zoo.SDXL,
         "sdxl base": zoo.SDXL_BASE,
-        "sd3.5_large": zoo.SD35,
+        "sd3.5_large": zoo.sd35(),
         "flux1-dev-bnb-nf4-v2": {**zoo.CHECKPOINT, **zoo.NF4},
         "transformer alone": zoo.transformer(prefix="model.diffusion_model."),
     },
@@ -285,7 +284,7 @@ def test_an_unclear_autoencoder_is_named_and_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "part"), [("Flux.1-AE", Part.VAE), ("stable-diffusion-3.5", None), ("autoencoder", Part.UNCLEAR)]
+    ("said", "part"), [("Flux.1-AE", Part.VAE), ("stable-diffusion-3.5", Part.SD3_VAE), ("autoencoder", Part.UNCLEAR)]
 )
 def test_metadata_tells_autoencoders_apart_as_well_as_names(tmp_path: Path, said: str, part: Part | None) -> None:
     file = zoo.safetensors(tmp_path / "x.safetensors", zoo.VAE, metadata={"modelspec.architecture": said})

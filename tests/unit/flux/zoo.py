@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from pathlib import Path
+from typing import Any
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -42,6 +43,28 @@ FLUX2: Shapes = {
     "double_stream_modulation_img.lin.weight": (36864, 6144),
 }
 KLEIN: Shapes = {**FLUX2, "img_in.weight": (3072, 128), "txt_in.weight": (3072, 7680)}
+KLEIN_9B: Shapes = {**FLUX2, "img_in.weight": (4096, 128), "txt_in.weight": (4096, 12288)}
+
+
+def qwen3(width: int = 2560) -> Shapes:
+    return {
+        "model.embed_tokens.weight": (151936, width),
+        "model.layers.0.self_attn.q_norm.weight": (128,),
+        "model.layers.0.post_attention_layernorm.weight": (width,),
+    }
+
+
+QWEN3_VL: Shapes = {**qwen3(), "model.visual.merger.linear_fc2.weight": (2560, 4096)}
+QWEN25: Shapes = {
+    "model.embed_tokens.weight": (152064, 3584), "model.layers.0.self_attn.k_proj.bias": (512,),
+}  # fmt: skip
+GEMMA3: Shapes = {
+    **qwen3(), "model.embed_tokens.weight": (262208, 2560), "model.layers.0.post_feedforward_layernorm.weight": (2560,),
+}  # fmt: skip
+Z_IMAGE: Shapes = {
+    "cap_embedder.1.weight": (3840, 2560), "layers.0.attention.qkv.weight": (11520, 3840),
+    "x_embedder.weight": (3840, 64),
+}  # fmt: skip
 MISTRAL: Shapes = {"tekken_model": (19_000_000,), "model.embed_tokens.weight": (131072, 5120)}
 OTHER_MISTRAL: Shapes = {"model.embed_tokens.weight": (131072, 5120)}
 CHROMA: Shapes = {**transformer(), "distilled_guidance_layer.norms.0.scale": (5120,)}
@@ -50,10 +73,33 @@ HIDREAM: Shapes = {
     "caption_projection.0.linear.weight": (2560, 4096),
     "double_stream_blocks.0.block.attn1.to_q.weight": (2560, 2560),
 }
-SD35: Shapes = {
-    "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (7296, 2432),
-    "model.diffusion_model.context_embedder.weight": (2432, 4096),
-}
+
+
+def mmdit(
+    width: int = 2432, blocks: int = 38, *, second: bool = False, normed: bool = True, prefix: str = ""
+) -> Shapes:
+    """Stable Diffusion 3 and 3.5; medium 3.5 has a second attention in its first blocks, 3 norms no queries."""
+    shapes: Shapes = {
+        "x_embedder.proj.weight": (width, 16, 2, 2),
+        "context_embedder.weight": (width, 4096),
+        **{f"joint_blocks.{block}.x_block.attn.qkv.weight": (3 * width, width) for block in range(blocks)},
+        "joint_blocks.0.context_block.attn.qkv.weight": (3 * width, width),
+    }
+    shapes |= {"joint_blocks.0.x_block.attn.ln_q.weight": (64,)} if normed else {}
+    shapes |= {"joint_blocks.0.x_block.attn2.qkv.weight": (3 * width, width)} if second else {}
+    return {f"{prefix}{name}": shape for name, shape in shapes.items()}
+
+
+def sd35(encoders: bool = True, **kind: Any) -> Shapes:
+    """The checkpoint."""
+    shapes = mmdit(prefix="model.diffusion_model.", **kind) | {
+        "first_stage_model.decoder.conv_in.weight": (512, 16, 3, 3)
+    }
+    return shapes | ({"text_encoders.clip_g.transformer.text_projection.weight": (1280, 1280)} if encoders else {})
+
+
+MEDIUM = {"width": 1536, "blocks": 24, "second": True}
+SD3: Shapes = sd35(width=1536, blocks=24, normed=False)
 QWEN_IMAGE: Shapes = {"img_in.weight": (3072, 64), "txt_in.weight": (3072, 3584), "txt_norm.weight": (3584,)}
 WAN: Shapes = {"patch_embedding.weight": (5120, 16, 1, 2, 2), "blocks.0.self_attn.q.weight": (5120, 5120)}
 LUMINA2: Shapes = {"cap_embedder.1.weight": (2304, 2304), "noise_refiner.0.attention.qkv.weight": (3840, 2304)}
@@ -120,7 +166,7 @@ def safetensors(
 ) -> Path:
     """A whole file as the library writes one, its data a hole in the file; or one that promises data and has none."""
     header: dict[str, object] = {"__metadata__": metadata} if metadata else {}
-    each, end = (1 if dtype.startswith("F8") else 2), 0
+    each, end = {"F32": 4, "BF16": 2}.get(dtype, 1), 0
     if promised:
         rest = promised - each * sum(math.prod(shape) for shape in shapes.values())
         shapes = {**shapes, "the rest": (rest // each,)}
