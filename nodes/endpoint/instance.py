@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .drawing import HostDrawer
     from .service import ImagesService
 
 
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 def service() -> ImagesService:
     """Made on first use, on the server's event loop or in a node."""
     from ..host import folders, queue
-    from .service import ImagesService  # here: pydantic and the gate are not needed while the pack is loaded
+    from .drawing import HostDrawer  # here: pydantic and the gate are not needed while the pack is loaded
+    from .service import ImagesService
 
-    return ImagesService(folders.state, folders.endpoints, queue)
+    return ImagesService(folders.state, folders.endpoints, lambda gate: HostDrawer(queue, gate))
+
+
+def drawer() -> HostDrawer:
+    """What draws for it."""
+    from .drawing import HostDrawer
+
+    found = service().scheduler.drawer
+    assert isinstance(found, HostDrawer)
+    return found

@@ -87,12 +87,12 @@ class DalleFluxImagesRequest(io.ComfyNode):
         upload: str = "",
     ) -> io.NodeOutput:
         from ..sizes import parse_size
-        from .instance import service
-        from .scheduler import UploadGone
+        from .drawing import UploadGone
+        from .instance import drawer
 
         queue.at_start()
         if upload:
-            came = service().scheduler.upload(upload)
+            came = drawer().upload(upload)
             if came is None:
                 raise UploadGone
             image, mask = came.image(), came.change()

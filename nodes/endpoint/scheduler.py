@@ -1,40 +1,35 @@
-"""One order, drawn: through the gate, through the host's queue, through the gate again, and encoded.
+"""Whose turn it is: orders are judged, wait, and are handed to whatever draws them.
 
-    accepted → (waits) → in the host's queue → drawn → judged and encoded → done
+    accepted → (waits) → handed over → done
 
-The host's queue never holds more than one of ours that has not begun, so everybody gets their turn, whoever came with
-how many, and the GPU is never idle in between. All of it lives on the server's event loop; what takes long is done in
-threads.
+What draws is this host's own queue (`drawing`) or a fleet of hosts (`nodes/fleet`). It holds no more jobs that have not
+begun than it has room for, so everybody gets their turn, whoever came with how many, and no GPU is idle in between. All
+of it lives on the server's event loop; what takes long is done in threads.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import DalleFluxError
-from ..info import Info
-from .contract.answers import Finished, encode
-from .contract.bodies import MAX_SEED
+from .contract.answers import Finished
 from .contract.errors import ApiError, cancelled, refused, server_error, too_many
 from .contract.rules import Operation
 from .contract.submissions import Order
 from .fair_queue import FairQueue
-from .models import RESPONSE, Model, node_of
+from .models import Model
 from .settings import EndpointSettings
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
     from ..moderation.policy import Policy
-    from .contract.uploads import Upload
 
 _REMEMBERED = 1000  # finished orders, for the figures
 
@@ -54,16 +49,35 @@ class Gate(Protocol):
         """Whether a preview may leave."""
 
 
-class HostQueue(Protocol):
-    """The host's queue: the module `host.queue`."""
+class Turn(Protocol):
+    """What whoever draws tells the scheduler."""
 
-    Run: Any
+    def begun(self, job: Job, when: float | None = None) -> None:
+        """The job is being drawn, since `when` (time.monotonic()); or its time is over. The next one may come."""
 
-    async def put(self, run: Any, graph: Any, output_node: str) -> None: ...
+    def waits(self, job: Job) -> None:
+        """It is to be begun once more."""
 
-    def cancel(self, run: Any) -> None: ...
 
-    def worker_is_alive(self) -> bool: ...
+class Drawer(Protocol):
+    """What draws jobs. Lives on the server's event loop."""
+
+    @property
+    def room(self) -> int:
+        """How many jobs it takes that have not begun."""
+
+    def is_alive(self) -> bool:
+        """False once nothing can be drawn any more."""
+
+    async def draw(self, job: Job, turn: Turn) -> Finished:
+        """Draw it, with `job.progress` and `job.partials` on the way.
+
+        Raises:
+            ApiError, DalleFluxError: how it ended otherwise; run_cancelled and `Cancelled`: somebody stopped it.
+        """
+
+    def cancel(self, job: Job) -> None:
+        """Stop drawing it; nothing to do for one that is not drawn or has ended."""
 
 
 class Job:
@@ -93,44 +107,29 @@ class Cancelled(DalleFluxError):
     code = "job_cancelled"
 
 
-class UploadGone(DalleFluxError):
-    """A graph names pictures of a request that is no longer being drawn."""
-
-    code = "upload_gone"
-
-    def __init__(self) -> None:
-        super().__init__("The pictures of that request are no longer at hand; clear `upload` and connect an image.")
-
-
 class Scheduler:
     """Takes orders and has them drawn.
 
     Args:
-        host: the host's queue.
+        drawer: what draws.
         gate: the moderation gate.
         settings: the user's, read anew for each order.
     """
 
-    def __init__(self, host: HostQueue, gate: Gate, settings: Callable[[], EndpointSettings]):
-        self._host, self._gate, self._settings = host, gate, settings
+    def __init__(self, drawer: Drawer, gate: Gate, settings: Callable[[], EndpointSettings]):
+        self.drawer, self._gate, self._settings = drawer, gate, settings
         self._waiting: FairQueue[Job] = FairQueue()
-        self._not_begun: set[Job] = set()  # handed to the host, which has not taken it up
+        self._not_begun: set[Job] = set()  # handed over, and not taken up yet
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lent: dict[str, tuple[Upload, int]] = {}  # token → upload, and how many runs look at it
         self.live: dict[str, Job] = {}
         self.finished: deque[tuple[float, int, float]] = deque(maxlen=_REMEMBERED)  # (when, pictures, seconds)
 
-    def upload(self, token: str) -> Upload | None:
-        """What came with a request that is being drawn; asked by the request node in the prompt's thread."""
-        lent = self._lent.get(token)
-        return lent[0] if lent else None
-
     def is_alive(self) -> bool:
         """False once nothing can be drawn any more."""
-        return self._host.worker_is_alive()
+        return self.drawer.is_alive()
 
     def place(self, job: Job) -> int | None:
-        """How many are drawn before it; None once the host has it."""
+        """How many are drawn before it; None once it was handed over."""
         return self._waiting.place(job)
 
     @property
@@ -154,24 +153,23 @@ class Scheduler:
             if job.order.prompt:
                 await asyncio.to_thread(self._gate.judge_prompt, job.order.prompt)
         except DalleFluxError as error:
-            raise _told(error, job.order) from None
+            raise told(error, job.order) from None
         if bounded:
             self._check_room(job, settings, at_once)
         self.live[job.id] = job
         self._waiting.add(job)
-        self._pump()
+        self.pump()
 
     def cancel(self, job: Job) -> None:
         """Stop it wherever it is. Its outcome becomes `Cancelled`."""
         if job.is_over:
             return
         self._waiting.remove(job)
-        if job.run is not None:
-            self._host.cancel(job.run)
+        self.drawer.cancel(job)
         self._end(job, "cancelled", error=Cancelled("The job was cancelled."))
 
     def _check_room(self, job: Job, settings: EndpointSettings, at_once: int | None) -> None:
-        if not self._host.worker_is_alive():
+        if not self.drawer.is_alive():
             raise server_error("ComfyUI's thread that runs prompts has died; restart ComfyUI.", status=503)
         own = self._waiting.count(job.client)
         full = len(self._waiting) >= settings.max_waiting
@@ -187,9 +185,9 @@ class Scheduler:
             code="queue_full",
         )
 
-    def _pump(self) -> None:
-        """Hand the next job to the host if none of ours waits there."""
-        while not self._not_begun and (job := self._waiting.next()) is not None:
+    def pump(self) -> None:
+        """Hand over jobs while there is room for them."""
+        while len(self._not_begun) < self.drawer.room and (job := self._waiting.next()) is not None:
             self._not_begun.add(job)
             task = asyncio.get_running_loop().create_task(self._draw(job))
             self._tasks.add(task)
@@ -198,119 +196,32 @@ class Scheduler:
     async def _draw(self, job: Job) -> None:
         left = self._settings().timeout_s - (time.time() - job.created)
         try:
-            finished = await asyncio.wait_for(self._drawn(job), max(1.0, left))
+            finished = await asyncio.wait_for(self.drawer.draw(job, self), max(1.0, left))
             self.finished.append((time.time(), len(finished.files), finished.seconds))
             self._end(job, "completed", finished)
         except (asyncio.TimeoutError, TimeoutError):
             self._end(job, "failed", error=server_error("The request took too long.", status=504, code="timeout"))
+        except ApiError as error:
+            self._end(job, "cancelled" if error.code == "cancelled" else "failed", error=error)
         except DalleFluxError as error:
-            self._end(job, "cancelled" if error.code == "run_cancelled" else "failed", error=_told(error, job.order))
+            self._end(job, "cancelled" if error.code == "run_cancelled" else "failed", error=told(error, job.order))
         except Exception as error:
             self._end(job, "failed", error=_unforeseen(error))
         finally:
-            if job.state != "completed" and job.run is not None and not job.run.ended.done():
-                self._host.cancel(job.run)
-            self._begun(job)
+            if job.state != "completed":
+                self.drawer.cancel(job)
+            self.begun(job)
 
-    async def _drawn(self, job: Job) -> Finished:
-        started = time.monotonic()
-        parts: list[tuple[list[Image.Image], str, Info | None]] = []
-        count = 1 if job.model.draws_n else job.order.n
-        with self._at_hand(job.order.upload):
-            for index in range(count):
-                if job.is_over:
-                    raise Cancelled("The job was cancelled.")
-                images, text, info = await self._run(job, (job.seed + index) % (MAX_SEED + 1), index, count)
-                parts.append(
-                    (await asyncio.to_thread(_pictures, images), text or job.order.prompt, Info.from_json(info))
-                )
-        seconds = time.monotonic() - (job.began or started)
-        return await asyncio.to_thread(self._finish, job, parts, seconds)
-
-    async def _run(self, job: Job, seed: int, index: int, count: int) -> tuple[torch.Tensor, str, str]:
-        """One run of the graph."""
-        if index:
-            self._not_begun.add(job)
-        graph = job.model.graph(job.order, seed, self._gate.policy())
-        title = f"Images API: {job.order.model} for {job.client}"
-        loop = asyncio.get_running_loop()
-
-        def step(done: float, total: float, preview: Image.Image | None) -> None:
-            loop.call_soon_threadsafe(self._stepped, job, (index + done / total) / count, preview)
-
-        published = job.model.published
-        run = job.run = self._host.Run(
-            title, step, workflow=published.workflow if published else None, previews=bool(job.order.partial_images)
-        )
-        run.began.add_done_callback(lambda began: self._begun(job, None if began.cancelled() else began.result()))
-        await self._host.put(run, graph, node_of(graph, RESPONSE))
-        if job.is_over:  # cancelled while the host looked at the graph
-            self._host.cancel(run)
-        result: tuple[torch.Tensor, str, str] = await asyncio.shield(run.result)
-        return result
-
-    def _begun(self, job: Job, when: float | None = None) -> None:
-        """The host took it up, or is done with it: the next one may come."""
+    def begun(self, job: Job, when: float | None = None) -> None:
+        """As `Turn` says."""
         if when is not None and not job.is_over:
             job.state, job.began = "in_progress", job.began or when
         self._not_begun.discard(job)
-        self._pump()
+        self.pump()
 
-    def _stepped(self, job: Job, progress: float, preview: Image.Image | None) -> None:
-        before, job.progress = job.progress, max(job.progress, min(1.0, progress))
-        wanted = job.order.partial_images
-        # The k-th of n previews is the first after k/(n+1) of the way.
-        if preview is not None and int(before * (wanted + 1)) < int(job.progress * (wanted + 1)) <= wanted:
-            self._keep(asyncio.to_thread(self._partial, job.order, preview), job)
-
-    def _keep(self, work: Awaitable[bytes | None], job: Job) -> None:
-        async def deliver() -> None:
-            with contextlib.suppress(Exception):
-                if (file := await work) and not job.is_over:
-                    job.partials.put_nowait(file)
-
-        task = asyncio.get_running_loop().create_task(deliver())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _partial(self, order: Order, preview: Image.Image) -> bytes | None:
-        """A preview at the size asked for; None if the gate would not let it out."""
-        width, height = map(int, order.size.split("x"))
-        picture = preview.convert("RGB").resize((width, height))
-        return encode(picture, order) if self._gate.may_be_seen(picture) else None
-
-    def _finish(self, job: Job, parts: list[tuple[list[Image.Image], str, Info | None]], seconds: float) -> Finished:
-        """In a thread: judge what was drawn and encode it."""
-        pictures = [picture for drawn, _, _ in parts for picture in drawn]
-        _, text, info = parts[0]
-        if drawn := list(dict.fromkeys(said for _, said, _ in parts if said != job.order.prompt)):
-            self._gate.judge_prompt(job.order.prompt, drawn)
-        self._gate.judge_pictures(pictures)
-        transparent = "A" in pictures[0].getbands() and job.order.background != "opaque"
-        return Finished(
-            files=tuple(encode(picture, job.order) for picture in pictures),
-            size=f"{pictures[0].width}x{pictures[0].height}",
-            transparent=transparent and job.order.output_format != "jpeg",
-            revised_prompt=text,
-            seed=job.seed,
-            info=info,
-            seconds=seconds,
-        )
-
-    @contextlib.contextmanager
-    def _at_hand(self, upload: Upload | None) -> Any:
-        """The request node finds the upload while this lasts."""
-        if upload is None:
-            yield
-            return
-        token = upload.token
-        self._lent[token] = (upload, self._lent.get(token, (upload, 0))[1] + 1)
-        try:
-            yield
-        finally:
-            _, lookers = self._lent.pop(token)
-            if lookers > 1:
-                self._lent[token] = (upload, lookers - 1)
+    def waits(self, job: Job) -> None:
+        """As `Turn` says."""
+        self._not_begun.add(job)
 
     def _end(self, job: Job, state: str, finished: Finished | None = None, error: Exception | None = None) -> None:
         if job.is_over:
@@ -325,17 +236,11 @@ class Scheduler:
             job.outcome.exception()  # seen, if nobody waits any more
 
 
-def _pictures(images: torch.Tensor) -> list[Image.Image]:
-    from ..pictures import to_pil
-
-    return to_pil(images)
-
-
 # Errors of nodes, by the end of the class name that the host writes down → what the client did.
 _BY_CLIENT = ("BadSize", "BadSetting", "BadPicture")
 
 
-def _told(error: DalleFluxError, order: Order) -> ApiError:
+def told(error: DalleFluxError, order: Order) -> ApiError:
     """One of the pack's errors as the client reads it."""
     if error.code == "content_refused":
         decisions = getattr(error, "decisions", ())

@@ -27,7 +27,7 @@ from .gate import EndpointGate
 from .jobs import OVER, JobStore, Record
 from .models import Catalogue, Model
 from .published import Publications
-from .scheduler import Cancelled, HostQueue, Job, Scheduler
+from .scheduler import Cancelled, Drawer, Job, Scheduler
 from .served import Served
 from .settings import EndpointSettings, settings_of
 from .webhooks import Deliveries
@@ -44,10 +44,12 @@ class ImagesService:
 
     Args:
         state, endpoints: read anew each time, so that an edit of the user's file needs no restart.
-        host: the host's queue.
+        drawer: makes what draws, given the moderation gate.
     """
 
-    def __init__(self, state: Callable[[], State], endpoints: Callable[[], Endpoints], host: HostQueue):
+    def __init__(
+        self, state: Callable[[], State], endpoints: Callable[[], Endpoints], drawer: Callable[[EndpointGate], Drawer]
+    ):
         self._endpoints = endpoints
         folder = state()
         self.publications = Publications(folder)
@@ -55,7 +57,7 @@ class ImagesService:
         self.store = JobStore(folder)
         self.admission = Admission()
         self.gate = EndpointGate(self.settings, GateContext(endpoints, folder))
-        self.scheduler = Scheduler(host, self.gate, self.settings)
+        self.scheduler = Scheduler(drawer(self.gate), self.gate, self.settings)
         self.deliveries = Deliveries(folder, self.settings, self._payload)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -34,6 +34,12 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
         self.body = {"error": {"message": message, "type": type, "param": param, "code": code, **(details or {})}}
 
+    @property
+    def code(self) -> str | None:
+        """The error's name in the envelope."""
+        code: str | None = self.body["error"]["code"]
+        return code
+
     def as_bytes(self) -> bytes:
         """The body to send; text that no encoding can carry is replaced."""
         return json.dumps(self.body).encode()

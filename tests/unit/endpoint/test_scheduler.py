@@ -15,6 +15,7 @@ from nodes.endpoint.contract.errors import ApiError
 from nodes.endpoint.contract.orders import order_of
 from nodes.endpoint.contract.rules import Operation, rules_for
 from nodes.endpoint.contract.submissions import Order, Submission
+from nodes.endpoint.drawing import HostDrawer
 from nodes.endpoint.models import Catalogue, Model
 from nodes.endpoint.published import Publications
 from nodes.endpoint.scheduler import Cancelled, Job, Scheduler
@@ -111,7 +112,7 @@ def host() -> HandQueue:
 
 @pytest_asyncio.fixture
 async def scheduler(host) -> AsyncIterator[Scheduler]:
-    made = Scheduler(host, OpenGate(), lambda: EndpointSettings(max_waiting=3))
+    made = Scheduler(HostDrawer(host, OpenGate()), OpenGate(), lambda: EndpointSettings(max_waiting=3))
     yield made
     for job in list(made.live.values()):
         made.cancel(job)
@@ -195,7 +196,7 @@ async def test_a_check_that_gave_no_answer_is_no_fault_of_the_prompt(model, host
             verdict = failed("record", StateFailed("The disk is full."))
             raise ContentRefused([decide("prompt", "0" * 64, Policy.from_preset(), (verdict,))])
 
-    scheduler = Scheduler(host, SilentGate(), lambda: EndpointSettings())
+    scheduler = Scheduler(HostDrawer(host, SilentGate()), SilentGate(), lambda: EndpointSettings())
     with pytest.raises(ApiError) as caught:
         await scheduler.accept(Job(order(), model, "a"))
     assert (caught.value.status, caught.value.body["error"]["code"]) == (500, "moderation_failed")
@@ -224,7 +225,7 @@ async def test_when_the_hosts_worker_has_died_nobody_is_left_waiting(scheduler, 
 
 
 async def test_what_takes_too_long_is_given_up_and_interrupted(host, model):
-    scheduler = Scheduler(host, OpenGate(), lambda: EndpointSettings(timeout_s=0.01))
+    scheduler = Scheduler(HostDrawer(host, OpenGate()), OpenGate(), lambda: EndpointSettings(timeout_s=0.01))
     job = Job(order(), model, "a")
     await scheduler.accept(job)
     with pytest.raises(ApiError) as caught:
