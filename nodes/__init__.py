@@ -16,6 +16,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     from .comparison.routes import routes as votes
     from .endpoint.nodes import DalleFluxImagesRequest, DalleFluxImagesResponse
     from .endpoint.routes import register as serve_images_api
+    from .fleet.routes import join as join_fleet
     from .flux.nodes import (
         DalleFluxLocalEdit,
         DalleFluxLocalGenerate,
@@ -33,7 +34,7 @@ async def comfy_entrypoint() -> ComfyExtension:
 
     await revive_old_graphs()
     serving.serve(prompt_conversion, flux_files, moderation_record, votes)
-    serve_images_api()
+    serve_images_api(alone=not join_fleet())
     serve_archive()
     return schema.extension(
         [

@@ -42,12 +42,17 @@ from .instance import service
 from .models import RESPONSE, node_of
 
 
-def register() -> None:
-    """Add the addresses to this host's server; called once, when the pack is loaded."""
+def register(*, alone: bool) -> None:
+    """Add the addresses to this host's server; called once, when the pack is loaded.
+
+    Args:
+        alone: False in a fleet, whose ingress takes up what a restart left, and sweeps.
+    """
     bodies = ("application/json", "multipart/form-data")
     serving.serve(Api(service).routes(), accepts=bodies, refuse=refuse)
     serving.serve(Admin(service, folders.endpoints, _check).routes())
-    serving.at_start(_start)
+    if alone:
+        serving.at_start(_start)
 
 
 async def _start() -> None:

@@ -1,0 +1,74 @@
+"""A fleet on this machine: `python -m nodes.fleet --comfyui … --state …`; Ctrl-C ends it.
+
+--replicas 2 --gpus 1 --port 8000 --python /path/to/ComfyUI/venv/bin/python -- further arguments of ComfyUI
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+# Ray tells nobody that it is used here, and its proxies take no orders from clients' headers.
+VARIABLES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "nodes.fleet.bridge.middlewares",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_DEDUP_LOGS": "0",
+}
+PACK = Path(__file__).resolve().parents[2]
+STORE_BYTES = 256 * 2**20  # of shared memory; pictures on their way
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m nodes.fleet", description="The Images API over many ComfyUIs.")
+    parser.add_argument("--comfyui", type=Path, required=True, help="folder with ComfyUI's main.py")
+    parser.add_argument("--state", type=Path, required=True, help="folder with endpoints.toml")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the Python that runs ComfyUI")
+    parser.add_argument("--replicas", type=int, default=2, help="how many ComfyUIs")
+    parser.add_argument("--gpus", type=float, default=1.0, help="GPUs of one ComfyUI; 0 on a CPU")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--listen", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("more", nargs="*", help="after --: further arguments of ComfyUI")
+    asked = parser.parse_args(arguments)
+    for name, value in VARIABLES.items():
+        os.environ.setdefault(name, value)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(PACK), *filter(None, [os.environ.get("PYTHONPATH")])])
+    import ray
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+
+    from .app import fleet
+    from .settings import FleetSettings
+
+    settings = FleetSettings(
+        comfyui=asked.comfyui.resolve(), state=asked.state.resolve(), python=asked.python, replicas=asked.replicas,
+        gpus=asked.gpus, arguments=asked.more,
+    )  # fmt: skip
+    ended = threading.Event()
+    for name in ("SIGTERM", "SIGINT"):
+        signal.signal(getattr(signal, name), lambda *_: ended.set())
+    # Logical ones: on two cores, Ray would wait for room for its own processes.
+    ray.init(
+        address="local", num_cpus=max(8, os.cpu_count() or 1), include_dashboard=False, object_store_memory=STORE_BYTES,
+        _node_ip_address="127.0.0.1", log_to_driver=bool(os.environ.get("DALLE_FLUX_FLEET_LOGS")),
+    )  # fmt: skip
+    try:
+        serve.start(
+            http_options=HTTPOptions(host=asked.listen, port=asked.port), logging_config={"log_level": "WARNING"}
+        )
+        serve.run(fleet(settings), name="dalle-flux", route_prefix="/")
+        print(f"Images API: http://{asked.listen}:{asked.port}/dalle-flux/v1", flush=True)
+        while not ended.wait(0.5):
+            pass
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""The Serve application: `serve run nodes.fleet.app:fleet …`, or `import_path: nodes.fleet.app:fleet` in a config.
+
+The only file beside `router` and `__main__` that imports Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from ray import serve
+from ray.exceptions import RayActorError, RayError
+from ray.serve.config import AutoscalingConfig, RequestRouterConfig
+from ray.serve.handle import DeploymentHandle
+
+from ..errors import DalleFluxError
+from . import router
+from .bridge import Bridge
+from .drawer import Lost
+from .ingress import Ingress
+from .replica import Replica
+from .settings import FleetSettings
+
+
+class _Rejected(DalleFluxError):
+    code = "run_rejected"
+
+
+class RayFleet:
+    """The replicas, asked through Serve's handle."""
+
+    def __init__(self, handle: DeploymentHandle):
+        self._handle = handle
+
+    @property
+    def running(self) -> int:
+        return router.running
+
+    async def draw(self, task: bytes, weights: str) -> AsyncIterator[bytes]:
+        """As `drawer.Fleet` says."""
+        reply = self._handle.options(stream=True, multiplexed_model_id=weights).draw.remote(task)
+        try:
+            async for line in reply:
+                yield line
+        except RayActorError as error:
+            raise Lost(type(error).__name__) from None
+        finally:
+            reply.cancel()
+
+    async def check(self, graph: Mapping[str, Any]) -> None:
+        """As `drawer.Fleet` says."""
+        try:
+            complaint = await self._handle.check.remote(dict(graph))
+        except RayError as error:
+            raise DalleFluxError(
+                f"No ComfyUI of the fleet could look at the workflow ({type(error).__name__})."
+            ) from None
+        if complaint:
+            raise _Rejected(complaint)
+
+
+@serve.deployment
+class ComfyUIReplica(Replica):
+    pass
+
+
+@serve.deployment
+@serve.ingress()
+class ImagesAPI:
+    """The one ingress of a fleet."""
+
+    async def __init__(self, replicas: DeploymentHandle, settings: FleetSettings):
+        self._ingress = Ingress(settings.state, RayFleet(replicas), lambda running: running * (1 + settings.ahead))
+        self._url = await self._ingress.start()
+
+    def __serve_build_asgi_app__(self) -> Bridge:
+        return Bridge(self._url)
+
+
+def fleet(args: FleetSettings) -> serve.Application:
+    """Called by Serve with the `args` of the config."""
+    scaling: dict[str, Any] = {"num_replicas": args.replicas}
+    if args.max_replicas is not None:
+        bounds = AutoscalingConfig(
+            min_replicas=args.replicas, max_replicas=args.max_replicas, target_ongoing_requests=1 + args.ahead / 2
+        )
+        scaling = {"autoscaling_config": bounds}
+    replicas = ComfyUIReplica.options(
+        **scaling,
+        max_ongoing_requests=1 + args.ahead,
+        graceful_shutdown_timeout_s=args.drain_s,
+        health_check_period_s=2.0,
+        ray_actor_options={"num_cpus": 0, "num_gpus": args.gpus},
+        request_router_config=RequestRouterConfig(
+            request_router_class=router.WeightsRouter,
+            request_router_kwargs={"patience_s": args.patience_s},
+            initial_backoff_s=0.01,
+            max_backoff_s=0.05,
+        ),
+    ).bind(args)
+    ingress = ImagesAPI.options(
+        num_replicas=1,
+        max_ongoing_requests=100_000,
+        health_check_period_s=2.0,
+        graceful_shutdown_timeout_s=args.drain_s,
+        ray_actor_options={"num_cpus": 0},
+    )
+    return ingress.bind(replicas, args)
