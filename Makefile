@@ -1,6 +1,6 @@
-# On Windows, or without make: python tests/run.py demo | canvas | check | test | bench
+# On Windows, or without make: python tests/run.py demo | canvas | fleet | check | test | bench
 PYTHON ?= python3
 
-.PHONY: demo canvas check test bench
-demo canvas check test bench:
+.PHONY: demo canvas fleet check test bench
+demo canvas fleet check test bench:
 	@$(PYTHON) tests/run.py $@

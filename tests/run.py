@@ -1,4 +1,4 @@
-"""The project's commands: `python3 tests/run.py demo | canvas | check | test | bench`; `make` calls this file.
+"""The project's commands: `python3 tests/run.py demo | canvas | fleet | check | test | bench`; `make` calls this file.
 
 Needs nothing but Python 3.10+: what is missing is set up first, in a cache folder (tests/comfyui/environment.py).
 `test` takes words, too: `python3 tests/run.py test types browser` runs the checks with such names.
@@ -34,7 +34,7 @@ def main() -> int:
             return report(beside(checks.QUICK, environment.prepare()))
         case "test":
             return test(arguments)
-        case "demo" | "canvas":
+        case "demo" | "canvas" | "fleet":
             return in_environment([str(HERE / f"{command}.py"), *arguments])
         case "bench":
             benches = sorted((HERE / "bench").glob("bench_*.py"))
@@ -119,10 +119,12 @@ def in_environment(arguments: list[str]) -> int:
     """Run one of our scripts with the Python that has everything."""
     python = environment.prepare().python
     search = os.pathsep.join([str(HERE), str(environment.PACK)])
-    try:
-        return subprocess.run([str(python), *arguments], env={**os.environ, "PYTHONPATH": search}).returncode
-    except KeyboardInterrupt:
-        return 130
+    process = subprocess.Popen([str(python), *arguments], env={**os.environ, "PYTHONPATH": search})
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # it was told as well, and puts away what it made
 
 
 if __name__ == "__main__":

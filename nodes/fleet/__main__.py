@@ -15,7 +15,7 @@ from pathlib import Path
 # Ray tells nobody that it is used here, and its proxies take no orders from clients' headers.
 VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "nodes.fleet.bridge.middlewares",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "nodes.fleet.edge.middlewares",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_DEDUP_LOGS": "0",
 }
@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--gpus", type=float, default=1.0, help="GPUs of one ComfyUI; 0 on a CPU")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--listen", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="end when standard input does, for scripts")
     parser.add_argument("more", nargs="*", help="after --: further arguments of ComfyUI")
     asked = parser.parse_args(arguments)
     for name, value in VARIABLES.items():
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> int:
     from ray.serve.config import HTTPOptions
 
     from .app import fleet
+    from .comfyui import sweep
     from .settings import FleetSettings
 
     settings = FleetSettings(
@@ -49,8 +51,11 @@ def main(arguments: list[str]) -> int:
         gpus=asked.gpus, arguments=asked.more,
     )  # fmt: skip
     ended = threading.Event()
-    for name in ("SIGTERM", "SIGINT"):
-        signal.signal(getattr(signal, name), lambda *_: ended.set())
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: ended.set())
+    if asked.until_stdin_ends:
+        threading.Thread(target=_wait_for_stdin, args=[ended], daemon=True).start()
     # Logical ones: on two cores, Ray would wait for room for its own processes.
     ray.init(
         address="local", num_cpus=max(8, os.cpu_count() or 1), include_dashboard=False, object_store_memory=STORE_BYTES,
@@ -65,9 +70,14 @@ def main(arguments: list[str]) -> int:
         while not ended.wait(0.5):
             pass
     finally:
-        serve.shutdown()
-        ray.shutdown()
+        ray.shutdown()  # ends every process of it at once; the ComfyUIs end with those
+        sweep()
     return 0
+
+
+def _wait_for_stdin(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from .ingress import Ingress
 from .replica import Replica
 from .settings import FleetSettings
 
+INGRESS, REPLICA = "ImagesAPI", "ComfyUIReplica"  # as Serve lists them
+
 
 class _Rejected(DalleFluxError):
     code = "run_rejected"
@@ -59,17 +61,11 @@ class RayFleet:
             raise _Rejected(complaint)
 
 
-@serve.deployment
-class ComfyUIReplica(Replica):
-    pass
-
-
-@serve.deployment
 @serve.ingress()
 class ImagesAPI:
     """The one ingress of a fleet."""
 
-    async def __init__(self, replicas: DeploymentHandle, settings: FleetSettings):
+    async def __init__(self, replicas: DeploymentHandle, settings: FleetSettings):  # type: ignore[misc]
         self._ingress = Ingress(settings.state, RayFleet(replicas), lambda running: running * (1 + settings.ahead))
         self._url = await self._ingress.start()
 
@@ -85,20 +81,26 @@ def fleet(args: FleetSettings) -> serve.Application:
             min_replicas=args.replicas, max_replicas=args.max_replicas, target_ongoing_requests=1 + args.ahead / 2
         )
         scaling = {"autoscaling_config": bounds}
-    replicas = ComfyUIReplica.options(
-        **scaling,
-        max_ongoing_requests=1 + args.ahead,
-        graceful_shutdown_timeout_s=args.drain_s,
-        health_check_period_s=2.0,
-        ray_actor_options={"num_cpus": 0, "num_gpus": args.gpus},
-        request_router_config=RequestRouterConfig(
-            request_router_class=router.WeightsRouter,
-            request_router_kwargs={"patience_s": args.patience_s},
-            initial_backoff_s=0.01,
-            max_backoff_s=0.05,
-        ),
-    ).bind(args)
-    ingress = ImagesAPI.options(
+    replicas = (
+        serve.deployment(Replica)
+        .options(
+            name=REPLICA,
+            **scaling,
+            max_ongoing_requests=1 + args.ahead,
+            graceful_shutdown_timeout_s=args.drain_s,
+            health_check_period_s=2.0,
+            ray_actor_options={"num_cpus": 0, "num_gpus": args.gpus},
+            request_router_config=RequestRouterConfig(
+                request_router_class=router.WeightsRouter,
+                request_router_kwargs={"patience_s": args.patience_s},
+                initial_backoff_s=0.01,
+                max_backoff_s=0.05,
+            ),
+        )
+        .bind(args)
+    )
+    ingress = serve.deployment(ImagesAPI).options(
+        name=INGRESS,
         num_replicas=1,
         max_ongoing_requests=100_000,
         health_check_period_s=2.0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -16,16 +16,12 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from .edge import OURS, Receive, Scope, Send
+
 CLIENT_HEADER = "X-Dalle-Flux-Client"  # the address of the one who asks
-# Of one connection only (RFC 9110, 7.6.1), or ours; and those by which a client could tell Serve what to do.
+# Of one connection only (RFC 9110, 7.6.1), or ours.
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"proxy-connection",
                   b"transfer-encoding", CLIENT_HEADER.lower().encode()}  # fmt: skip
-STEERING = (b"x-request-timeout-seconds", b"x-request-disconnect-disabled", b"serve_multiplexed_model_id",
-            b"x-session-id")  # fmt: skip
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Bridge:
@@ -88,7 +84,7 @@ class Bridge:
             if not has_body:
                 body.listen()
             raw = [(name, value) for name, value in reply.raw_headers if name.lower() not in _NOT_PASSED_ON]
-            await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+            await send({"type": "http.response.start", "status": reply.status, "headers": [*raw, OURS]})
             async for piece in reply.content.iter_any():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
@@ -131,24 +127,7 @@ class _Body:
 @web.middleware
 async def true_client(request: web.Request, handler: Any) -> web.StreamResponse:
     """Behind a bridge: the request as if it had come from the client itself."""
-    return await handler(request.clone(remote=request.headers.get(CLIENT_HEADER, "")))
-
-
-class WithoutSteering:
-    """An ASGI application without the headers by which clients could steer Serve."""
-
-    def __init__(self, app: Any):
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "headers" in scope:
-            kept = [(name, value) for name, value in scope["headers"] if name.lower() not in STEERING]
-            scope = {**scope, "headers": kept}
-        await self._app(scope, receive, send)
-
-
-def middlewares() -> list[Any]:
-    """For Serve's proxies: RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=nodes.fleet.bridge.middlewares."""
-    from starlette.middleware import Middleware
-
-    return [Middleware(WithoutSteering)]
+    try:
+        return await handler(request.clone(remote=request.headers.get(CLIENT_HEADER, "")))
+    except ConnectionResetError:
+        return web.Response(status=499)  # to nobody: the client left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 import shutil
 import socket
@@ -22,6 +23,7 @@ from .settings import FleetSettings, child_variables
 HEALTH = "/dalle-flux/v1/health"
 _LOOK_S = 0.2  # between looks at the process
 _ASK_S = 5.0  # between questions whether it is well
+_PREFIX = "dalle-flux-fleet-"
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +47,8 @@ class ComfyUI:
         self._settings, self._gone = settings, gone
         self.secret = secrets.token_urlsafe(32)
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="dalle-flux-fleet-"))
+        sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self.log_file = self.folder / "comfyui.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = threading.Event()
@@ -153,6 +156,16 @@ class ComfyUI:
                     return f"ComfyUI has not been well for {self._settings.hang_s:.0f} s."
             time.sleep(_LOOK_S)
         return ""
+
+
+def sweep() -> None:
+    """Delete the folders of processes that were killed."""
+    import psutil  # Ray brings it
+
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        starter = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if starter.isdecimal() and not psutil.pid_exists(int(starter)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from .settings import SECRET_HEADER, FleetSettings
 from .wire import Event, lines
 
 DRAW, CHECK = "/dalle_flux/fleet/draw", "/dalle_flux/fleet/check"
-_GOODBYE_S = 0.5  # for what is on its way to the ingress
+_DYING_S = 5.0  # in which a dead ComfyUI has certainly been noticed
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +42,9 @@ class Replica:
                 async for line in lines(reply.content.iter_any()):
                     yield line
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            # Most likely the ComfyUI has ended, and this process is about to; free at once, it would be given the
+            # next task, and that one the same end.
+            await asyncio.sleep(_DYING_S)
             yield Event(lost=f"{type(error).__name__}: {error}").line()
 
     async def check(self, graph: Mapping[str, Any]) -> str | None:
@@ -72,6 +74,5 @@ class Replica:
     def _end(self, why: str) -> None:
         print(f"{why} This replica ends with it. It said last:\n{self._comfyui.last_lines()}", file=sys.stderr)
         sys.stderr.flush()
-        time.sleep(_GOODBYE_S)
         self._comfyui.stop()
         os._exit(1)

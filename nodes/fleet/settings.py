@@ -18,17 +18,21 @@ class FleetSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     comfyui: Path = Field(description="folder with ComfyUI's main.py, and this pack in its custom_nodes")
-    python: Path = Field(Path(sys.executable), description="the Python that runs ComfyUI")
+    python: Path = Field(default=Path(sys.executable), description="the Python that runs ComfyUI")
     state: Path = Field(description="folder with endpoints.toml, published workflows and the database")
-    arguments: list[str] = Field([], description="further arguments of ComfyUI, such as --cpu")
-    replicas: int = Field(1, ge=0, description="how many ComfyUIs; with max_replicas the least there are")
-    max_replicas: int | None = Field(None, ge=1, description="set: Serve adds and removes ComfyUIs by load")
-    gpus: float = Field(1.0, ge=0, description="GPUs of one ComfyUI")
-    start_limit_s: float = Field(600.0, gt=0, description="seconds until a ComfyUI must answer")
-    hang_s: float = Field(60.0, gt=0, description="seconds without an answer after which a ComfyUI is ended")
-    drain_s: float = Field(600.0, gt=0, description="seconds that a replica may draw on when it is to go")
-    patience_s: float = Field(5.0, ge=0, description="seconds that a request waits for a replica with its weights")
-    ahead: int = Field(1, ge=0, le=8, description="requests that wait in a ComfyUI, so that its GPU has no pause")
+    arguments: list[str] = Field(default=[], description="further arguments of ComfyUI, such as --cpu")
+    replicas: int = Field(default=1, ge=0, description="how many ComfyUIs; with max_replicas the least there are")
+    max_replicas: int | None = Field(default=None, ge=1, description="set: Serve adds and removes ComfyUIs by load")
+    gpus: float = Field(default=1.0, ge=0, description="GPUs of one ComfyUI")
+    start_limit_s: float = Field(default=600.0, gt=0, description="seconds until a ComfyUI must answer")
+    hang_s: float = Field(default=60.0, gt=0, description="seconds without an answer after which a ComfyUI is ended")
+    drain_s: float = Field(default=600.0, gt=0, description="seconds that a replica may draw on when it is to go")
+    patience_s: float = Field(
+        default=5.0, ge=0, description="seconds that a request waits for a replica with its weights"
+    )
+    ahead: int = Field(
+        default=1, ge=0, le=8, description="requests that wait in a ComfyUI, so that its GPU has no pause"
+    )
 
     @model_validator(mode="after")
     def _bounds(self) -> FleetSettings:

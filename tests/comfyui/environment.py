@@ -31,6 +31,7 @@ HOST_PINS = ("transformers>=4.50.3,<5",)
 NEWEST_FRONTEND = "comfyui-frontend-package==1.58.1"
 TOOLS = PACK / "tests" / "requirements.txt"
 RUN_TIME = PACK / "requirements.txt"
+FLEET = PACK / "nodes" / "fleet" / "requirements.txt"
 MARKER = "complete"
 
 
@@ -113,6 +114,37 @@ def commands(requirement: str) -> Path:
             _pip(_virtual_environment(folder), "install", requirement)
             (folder / MARKER).touch()
         return _interpreter(folder).parent
+
+
+def fleet_python() -> Path:
+    """The Python that runs a fleet: what `prepare` made, and Ray above it.
+
+    Raises:
+        NoRay: there is no wheel of Ray for this Python and system.
+    """
+    cache = cache_folder()
+    below = prepare().python.parents[1]
+    with locked(cache / "lock"):
+        folder = _folder(cache, "fleet", below.name, FLEET.read_text("utf-8"))
+        if not made(folder):
+            say("Getting Ray Serve (about 400 MB, once)")
+            python = _virtual_environment(folder)
+            found = subprocess.run(
+                [str(python), "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:", "--dest",
+                 str(folder / "wheel"), "ray==2.60.*"], capture_output=True, text=True,
+            )  # fmt: skip
+            if found.returncode and "No matching distribution" in found.stderr:
+                raise NoRay(f"there is no wheel of Ray for Python {sys.version.split()[0]} on {sys.platform}")
+            shutil.rmtree(folder / "wheel", ignore_errors=True)
+            lines = [f"import site; site.addsitedir({str(_site_packages(_interpreter(below)))!r})\n"]
+            _site_packages(python).joinpath("tests.pth").write_text("".join(lines), "utf-8")
+            _pip(python, "install", "-r", str(FLEET))
+            (folder / MARKER).touch()
+        return _interpreter(folder)
+
+
+class NoRay(RuntimeError):
+    """No fleet can run here."""
 
 
 def say(text: str) -> None:

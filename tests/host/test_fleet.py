@@ -1,0 +1,105 @@
+"""Two ComfyUIs on Ray Serve: the client suite of the Images API unchanged, and what happens when parts die."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import openai
+import pytest
+from comfyui import environment as host_environment
+from comfyui.environment import PACK
+from comfyui.fleet import Fleet, comfyuis
+from comfyui.installation import install
+from host.test_images_api_served import (
+    test_keys_are_asked_for_once_there_are_some_and_keep_their_limits,
+    test_n_pictures_in_every_format_and_the_number_of_runs_does_not_show,
+    test_published_workflows_have_versions_and_can_be_tried_and_removed,
+    test_what_an_idempotency_key_was_answered_is_answered_again,
+    user_file,
+)
+from host.test_images_api_served_clients import check
+from served_images_api import BLOCKED, ECHO, SAME, SOLID, V1, call, client, opened, publish, until, with_lora
+
+__all__ = [
+    "test_keys_are_asked_for_once_there_are_some_and_keep_their_limits",
+    "test_n_pictures_in_every_format_and_the_number_of_runs_does_not_show",
+    "test_published_workflows_have_versions_and_can_be_tried_and_removed",
+    "test_what_an_idempotency_key_was_answered_is_answered_again",
+    "user_file",
+]
+
+
+@pytest.fixture(scope="module")
+def host(environment, models, tmp_path_factory):
+    """The fleet, under the name that the client suite knows a ComfyUI by."""
+    installation = install(tmp_path_factory.mktemp("fleet"), models, stand_ins=True)
+    try:
+        fleet = Fleet(environment, installation)
+    except host_environment.NoRay as why:
+        pytest.skip(str(why))
+    with fleet:
+        for name, graph in {
+            "solid": SOLID, "echo": ECHO, "same": SAME, "blocked": BLOCKED, "lora": with_lora(8),
+            "endless": with_lora(10_000),
+        }.items():  # fmt: skip
+            publish(fleet, name, graph)
+        yield fleet
+    assert comfyuis(installation.base) == []
+
+
+def test_every_method_of_the_official_python_client(host):
+    command = [sys.executable, str(PACK / "tests" / "served_calls.py"), host.url + V1]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    seen = json.loads(said.stdout)
+    assert (seen.pop("sizes"), bool(seen.pop("version"))) == ([[64, 64]], True)
+    check(seen)
+
+
+def test_clients_cannot_steer_ray(host):
+    asked = {"model": "lora", "prompt": "x", "size": "64x64"}
+    steering = {"x-request-timeout-seconds": "0.001", "serve_multiplexed_model_id": "nothing"}
+    assert call(host, "POST", f"{V1}/images/generations", asked, steering)[0] == 200
+
+
+def test_who_leaves_frees_the_comfyui(host):
+    with pytest.raises(openai.APITimeoutError):
+        client(host, timeout=2.0).images.generate(model="endless", prompt="slow", size="64x64")
+    both = [host.get(f"{V1}/health"), client(host).images.generate(model="solid", prompt="next", size="64x64")]
+    assert both[1].data
+    until(lambda: host.get("/dalle_flux/endpoint/status")["live"] == [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL, and no SIGSTOP")
+def test_every_request_is_answered_while_parts_are_killed(host):
+    """A ComfyUI, then the ingress, with 16 clients at work."""
+
+    def ask(number: int) -> None:
+        size = (64 + 8 * (number % 8), 64 + 8 * (number // 8)) if number % 8 else (64, 64)
+        asked = {"model": "solid" if number % 8 else "lora", "prompt": "x", "size": f"{size[0]}x{size[1]}"}
+        reply = client(host).images.generate(**asked, extra_body={"seed": number}, response_format="b64_json")
+        assert reply.dalle_flux["seed"] == number
+        assert opened(reply.data[0].b64_json).size == size
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(ask, number) for number in range(64)]
+        for part in ("ComfyUI", "ingress"):
+            done = sum(one.done() for one in asked)
+            until(lambda done=done: sum(one.done() for one in asked) >= done + 8)
+            os.kill(host.processes(part)[0], signal.SIGKILL)
+        for one in asked:
+            one.result(timeout=200)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL, and no SIGSTOP")
+def test_a_replica_that_is_killed_takes_its_comfyui_with_it(host):
+    until(lambda: len(host.processes("ComfyUI")) == 2)
+    before = set(host.processes("ComfyUI"))
+    os.kill(host.processes("replica")[0], signal.SIGKILL)
+    until(lambda: len(before & set(comfyuis(host.installation.base))) == 1)
+    assert client(host).images.generate(model="solid", prompt="x", size="64x64").data
