@@ -85,13 +85,21 @@ def check_not_black(came: Arrived, endpoint: Endpoint) -> None:
     """
     brightest = came.picture.convert("L").getextrema()[1]
     if brightest <= _BLACK:  # type: ignore[operator]  # one band, so one number
-        raise RefusedByPolicy(
-            f"Endpoint '{endpoint.name}' sent a picture that is black all over, which is what its safety checker sends "
-            "in place of one that it holds back; it may have been billed, so change the prompt before you run this "
-            "again.",
-            stage="output",
-            maybe_billed=True,
-        )
+        raise held_back(endpoint, "sent a picture that is black all over, as its safety checker does")
+
+
+def held_back(endpoint: Endpoint, what: str) -> RefusedByPolicy:
+    """The service drew a picture and does not give it away.
+
+    Args:
+        what: it did, to follow the endpoint's name.
+    """
+    return RefusedByPolicy(
+        f"Endpoint '{endpoint.name}' {what} in place of a picture that it holds back by its content policy; it may "
+        "have been billed, so change the prompt before you run this again.",
+        stage="output",
+        maybe_billed=True,
+    )
 
 
 def _text(value: object) -> str | None:

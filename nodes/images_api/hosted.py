@@ -142,7 +142,7 @@ class HostedModel:
     price: Price | None  # None: nobody knows
     steps: tuple[str, int, int] | None = None  # field, steps for standard, steps for hd
     guidance: tuple[str, float, float] | None = None  # field, for vivid, for natural
-    natural: Mapping[str, Any] = field(default_factory=dict)  # what else says "natural"
+    styles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what else says "vivid" or "natural"
     seed: str = "seed"  # field; empty: it takes none
     most_seed: int = 2**32 - 1
     safety: tuple[str, Any, Any] | None = None  # field, for auto, for low

@@ -13,7 +13,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from ..endpoints import Endpoint
 from ..prompts.convert import ConversionRequest, convert
@@ -84,7 +86,7 @@ def plan_hosted(ask: Ask, endpoint: Endpoint, kind: HostedKind, settings: Servic
         estimate_usd=_estimate(ask, row, size, inputs, endpoint, settings),
         partial_images=0,
         hosting=Hosting(
-            path=use.path.replace("{model}", ask.model),
+            path=use.path.replace(row.name, quote(ask.model, safe="/")),  # of a model that only the user's file names
             use=use,
             prompt=text,
             seed_field=row.seed,
@@ -114,7 +116,7 @@ def _row(ask: Ask, endpoint: Endpoint, kind: HostedKind, settings: ServiceSettin
         )
     like = kind.models[kind.like]
     note = f"{ask.model} is not in this pack's table, so it is asked in the way of {like.name}."
-    return HostedModel(ask.model, like.uses, None, seed=like.seed, target=like.target, more=like.more), [note]
+    return replace(like, price=None), [note]
 
 
 def _use(ask: Ask, row: HostedModel, kind: HostedKind) -> Use:
@@ -215,9 +217,9 @@ def _style(ask: Ask, row: HostedModel, parameters: dict[str, Any], prompt_mode: 
     if row.guidance:
         parameters[row.guidance[0]] = row.guidance[2 if natural else 1]
         said.append(f"guidance {parameters[row.guidance[0]]:g}")
-    if natural and row.natural:
-        parameters |= row.natural
-        said.append(", ".join(f"{name} {str(value).lower()}" for name, value in row.natural.items()))
+    if more := row.styles.get(ask.style or ""):
+        parameters |= more
+        said.append(", ".join(f"{name} {str(value).lower()}" for name, value in more.items()))
     if not ask.style:
         return
     if prompt_mode == PromptMode.CONVERT.value:

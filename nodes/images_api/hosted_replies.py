@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +12,9 @@ from ..services.addresses import Unsafe, check_own_address
 from ..services.exchange import Answer
 from ..services.failures import Meaning, ServiceFailed, of_reply, secret_of
 from ..services.scrub import scrub
+from .kinds import Standing
 
+_PERCENT = re.compile(r"(\d{1,3})%")
 _MOST_WORDS = 3  # of several complaints, how many are quoted
 
 
@@ -49,6 +53,34 @@ def words(body: Mapping[str, Any]) -> str:
         if isinstance(said, Mapping) and isinstance(said.get("message"), str):
             return str(said["message"])
     return ""
+
+
+def bearer(endpoint: Endpoint, scheme: str = "Bearer") -> dict[str, str]:
+    """The usual headers."""
+    return {"Authorization": f"{scheme} {endpoint.api_key() or ''}", "Accept": "application/json"}
+
+
+def data_uri(png: bytes) -> str:
+    """A picture inside of JSON."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def with_pictures(parameters: dict[str, Any], values: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The parameters with pictures among them: a field that ends with "[]" is a list of all of its name."""
+    body = dict(parameters)
+    for name, value in values:
+        if name.endswith("[]"):
+            body.setdefault(name[:-2], []).append(value)
+        else:
+            body[name] = value
+    return body
+
+
+def drawing(log: object) -> Standing:
+    """What a job that is being drawn says, by the newest percentage in its log."""
+    found = _PERCENT.findall(log[-2000:]) if isinstance(log, str) else []
+    fraction = min(int(found[-1]), 100) / 100 if found else 0.0
+    return Standing(f"drawing, {fraction:.0%}" if fraction else "drawing", fraction)
 
 
 def _complaint(one: object) -> str:

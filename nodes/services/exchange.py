@@ -18,7 +18,8 @@ from .failures import told_apart
 
 LOOK_S = 30.0  # between two bytes of a short answer
 MAX_REPLY = 128 * 2**20  # bytes: a picture of 64 MB in base64, with room
-Part = tuple[str, tuple[str, bytes, str]]  # of a form: field, (file name, bytes, content type)
+# Of a form: field, (file name, bytes, content type), or without the latter two a plain field's text
+Part = tuple[str, tuple[str, bytes, str] | tuple[None, bytes]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ async def exchange(
         url: that may get the key; see `addresses.check_own_address` for one that came in a reply.
         headers: the key is one of them.
         seconds: between two bytes.
-        json, form: the body; a part without a file name is a plain field of the form.
+        json, form: the body.
 
     Raises:
         ServiceFailed: no connection, none to its end, or a reply that is too large. An error reply is an `Answer`.

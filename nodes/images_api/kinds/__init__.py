@@ -135,5 +135,16 @@ def kind_of(endpoint: Endpoint) -> Kind:
 def hosted_kind(name: str) -> HostedKind:
     """The service with this name, one of `endpoints.HOSTED`."""
     from .bfl import Bfl
+    from .fal import Fal
+    from .replicate import Replicate
+    from .stability import Stability
+    from .together import Together
 
-    return {"bfl": Bfl}[name]()
+    kinds: dict[str, type[HostedKind]] = {
+        "bfl": Bfl,
+        "fal": Fal,
+        "replicate": Replicate,
+        "together": Together,
+        "stability": Stability,
+    }
+    return kinds[name]()

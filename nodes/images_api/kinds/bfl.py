@@ -76,7 +76,7 @@ _ROWS = (
             Work.VARY: Use("/flux-pro-1.1-ultra", _ULTRA, "image_prompt", most=1, more={"prompt": ""}, prompt=""),
         },
         Price(0.06),
-        natural={"raw": True},
+        styles={"natural": {"raw": True}},
         safety=_STRICTNESS,
         target=Target.DEV,
         more=_PNG,

@@ -79,7 +79,7 @@ class BflService(HostedService):
         return Refused(422, {"detail": [{"loc": ["body", wrong.field], "msg": wrong.message, "type": wrong.type}]})
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
-        model = request.match_info["model"]
+        model = self.names.get(request.match_info["model"], request.match_info["model"])
         body = await self.read(request)
         if model not in MODELS or model in self.gone:
             raise self.error(404, "Not Found")

@@ -63,6 +63,23 @@ def choice(*values: Any) -> Check:
     return lambda value: "" if value in values else f"Input should be one of {values}"
 
 
+def digits(least: int, most: int) -> Check:
+    """A whole number in a form's field."""
+    return lambda value: whole(least, most)(int(value)) if str(value).isdigit() else "Input should be a whole number"
+
+
+def decimal(least: float, most: float) -> Check:
+    """A number in a form's field."""
+
+    def wrong(value: Any) -> str:
+        try:
+            return number(least, most)(float(value))
+        except ValueError:
+            return "Input should be a number"
+
+    return wrong
+
+
 def truth() -> Check:
     return lambda value: "" if isinstance(value, bool) else "Input should be a valid boolean"
 
@@ -88,6 +105,13 @@ def list_of(one: Check, most: int) -> Check:
         return next((complaint for item in value if (complaint := one(item))), "")
 
     return wrong
+
+
+def black(width: int, height: int) -> bytes:
+    """What a safety checker sends."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def opened(data: bytes) -> Image.Image:

@@ -52,15 +52,16 @@ class HostedService(Services):
     """A running service; see `Services` for what tests say and ask.
 
     Switches:
-        queue_first: a job says that it waits before it says that it is drawn.
         gone: names of models that the service no longer has.
     """
 
     kind = ""
     cheapest = ""  # a model that draws
+    own_model = "my-own"  # a name such as a customer's own model may have
     key_header = "Authorization"
     key_prefix = "Bearer "
     prefix = "/v1"
+    charges_failures = True  # also for a job that the service could not draw
 
     def __init__(self) -> None:
         super().__init__(key=f"{type(self).__name__.lower()}-key-0123456789abcdefghijklmnopqrstuvwxyz")
@@ -113,7 +114,8 @@ class HostedService(Services):
         serial = self.next_serial()
         prompt, id_ = str(fields.get("prompt", "")), secrets.token_hex(12)
         bill = Bill(path.strip("/"), "job", prompt, 1, usd, id_, None, serial)
-        if (planned is None or planned.billed) and not (planned and planned.fault in UNBILLED):
+        free = planned and planned.fault in (UNBILLED if self.charges_failures else {*UNBILLED, Fault.FAILED})
+        if not free:
             self.bills.append(bill)
         seed = fields.get("seed")
         ready = asyncio.get_running_loop().time() + self.next_latency()
@@ -121,7 +123,9 @@ class HostedService(Services):
         self.tasks[id_] = task
         return task
 
-    async def accepted(self, request: web.Request, task: Task, body: Mapping[str, Any]) -> web.StreamResponse:
+    async def accepted(
+        self, request: web.Request, task: Task, body: Mapping[str, Any], *, status: int = 200
+    ) -> web.StreamResponse:
         """The reply to a job that was taken, well or badly."""
         match task.fault:
             case Fault.NO_ANSWER:
@@ -131,7 +135,19 @@ class HostedService(Services):
                 return web.Response(status=502, text="<html>502 Bad Gateway</html>", content_type="text/html")
             case Fault.BROKEN_JSON:
                 return web.Response(body=json.dumps(body)[:-3].encode(), content_type="application/json")
-        return web.json_response(dict(body))
+        return web.json_response(dict(body), status=status)
+
+    async def at_work_on(self, task: Task) -> None:
+        """Draw while the customer waits for the reply."""
+        while not self.is_ready(task):
+            await asyncio.sleep(0.01)
+
+    def cancel_task(self, task: Task) -> None:
+        """The customer gives a job up before it was begun: it is not billed."""
+        self.cancels.append(task.id)
+        task.cancelled = True
+        if task.bill in self.bills:
+            self.bills.remove(task.bill)
 
     def seen(self, id_: str) -> Task | None:
         """A look after a job; None: it is not known. Raises what goes wrong with looks."""

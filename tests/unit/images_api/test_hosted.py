@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import date
+from pathlib import Path
 
 import pytest
 from services import Fault
 from services.hosted import HOSTED
 
 from nodes.images_api import errors, provenance
-from nodes.images_api.hosted import Work
+from nodes.images_api.hosted import AsInput, Work
 from nodes.images_api.kinds import hosted_kind
 from nodes.images_api.provenance import records
 from nodes.pictures import to_pil
 from nodes.services.ledger import BudgetReached
 from nodes.services.spending import UnknownModel
+from nodes.sizes import Size
 
 from .conftest import Cancelled, Watch, no_budget
 from .hosted import JOB_KINDS, KINDS, studio_at
@@ -65,6 +67,19 @@ async def test_what_a_service_has_not_is_said_with_what_has_it(studio, work):
     assert studio.services.requests == []
 
 
+def test_the_help_page_lists_every_model_with_what_it_does_and_its_estimate():
+    page = (Path(__file__).parents[3] / "js" / "docs" / "hosted.md").read_text("utf-8")
+    listed = {line.split("|")[2].strip(" `"): line for line in page.splitlines() if line.count("|") == 5}
+    for kind in KINDS:
+        for name, row in hosted_kind(kind).models.items():
+            rule = next(iter(row.uses.values())).size
+            size = Size(1024, 1024) if isinstance(rule, AsInput) else rule.choose(Size(1024, 1024)).size
+            assert f"`{kind}`" in listed[name]
+            assert f" {row.price.of(size, []):.3f}" in listed[name]
+            assert ("masked edit" in listed[name]) == (Work.FILL in row.uses)
+            assert ("variation" in listed[name]) == (Work.VARY in row.uses)
+
+
 # ── DALL·E's knobs
 
 
@@ -102,10 +117,11 @@ async def test_a_dalle_prompt_is_converted_for_flux_unless_it_is_to_stay(studio)
 async def test_what_a_model_does_not_know_is_said_with_the_models_it_has(studio):
     with pytest.raises(UnknownModel, match="choose"):
         await studio.draw(model="gpt-image-2")
-    studio.fields["models"] = ["my-own"]
-    studio.settings = no_budget(prices={"my-own": 0.07})
-    studio.services.names["my-own"] = hosted_kind(studio.kind).like
-    made = await studio.draw(model="my-own")
+    own = studio.services.own_model
+    studio.fields["models"] = [own]
+    studio.settings = no_budget(prices={own: 0.07})
+    studio.services.names[own] = hosted_kind(studio.kind).like
+    made = await studio.draw(model=own)
     assert made.info.cost_usd == 0.07
     assert "in the way of" in made.info.notes[0]
 
@@ -116,7 +132,7 @@ async def test_what_a_model_does_not_know_is_said_with_the_models_it_has(studio)
 MEANINGS = [
     (Fault.REFUSE, {"name": "402"}, errors.QuotaSpent, "unsent"),
     (Fault.REFUSE, {"name": "403"}, errors.ImagesApiError, "unsent"),
-    (Fault.REFUSED_INPUT, {}, errors.RefusedByPolicy, "unsent"),
+    (Fault.REFUSED_INPUT, {}, errors.RefusedByPolicy, ("unsent", "lost")),
     (Fault.REFUSED_OUTPUT, {}, errors.RefusedByPolicy, "lost"),
     (Fault.BLACK, {}, errors.RefusedByPolicy, "lost"),
     (Fault.NOT_AN_IMAGE, {}, errors.BadReply, "lost"),
@@ -182,9 +198,10 @@ async def test_a_job_that_fails_is_told_and_asked_anew_by_the_next_run(job_studi
     job_studio.services.plan(fault)
     with pytest.raises(errors.EndpointFailed):
         await job_studio.draw()
-    assert states(job_studio) == ["lost"]
+    billed = len(job_studio.services.bills)
+    assert states(job_studio) == ["lost" if billed else "unsent"]
     await job_studio.draw()
-    assert len(job_studio.services.bills) == 2
+    assert len(job_studio.services.bills) == billed + 1
 
 
 async def test_looks_that_fail_do_not_fail_the_job(job_studio):
@@ -233,10 +250,9 @@ async def test_cancel_on_the_canvas_cancels_at_the_service_and_is_not_paid_twice
         await job_studio.draw(watch=watch)
     await job_studio.settled()
     services.release()
-    can_cancel = job_studio.kind != "bfl"
-    assert len(services.cancels) == can_cancel
+    assert len(services.cancels) == (job_studio.kind != "bfl")  # which has no such request
     await job_studio.draw()
-    assert len(services.bills) == 1 + (can_cancel and bool(services.bills[0].delivered))
+    assert len(services.bills) == 1
 
 
 async def test_cancel_while_the_job_is_being_handed_in_loses_no_ticket(job_studio):
@@ -303,3 +319,30 @@ async def test_sixteen_jobs_across_all_services_side_by_side(tmp_path, monkeypat
         made = await asyncio.gather(*asked)
         assert sum(len(studio.services.bills) for studio in studios) == 16
         assert len({one.info.pictures[0].sha256 for one in made}) == 16
+
+
+# ── what one service alone says
+
+
+async def test_a_prediction_that_replicate_gave_up_is_told_as_a_service_that_is_too_busy(tmp_path, monkeypatch):
+    with studio_at("replicate", tmp_path / "state", monkeypatch) as studio:
+        studio.services.plan(Fault.CANCELLED)
+        with pytest.raises(errors.Overloaded):
+            await studio.draw()
+        assert states(studio) == ["unsent"]
+
+
+async def test_fal_tells_the_place_in_the_queue_and_how_far_it_is(tmp_path, monkeypatch):
+    with studio_at("fal", tmp_path / "state", monkeypatch) as studio:
+        services = studio.services
+        services.plan(Fault.HOLD)
+        watch = Watch(on_look=lambda: any("43%" in one.text for one in watch.shown) and services.release())
+        await studio.draw(watch=watch)
+        assert any("2 before it in the queue" in progress.text for progress in watch.shown)
+
+
+async def test_what_blackforestlabs_says_it_costs_is_what_counts(tmp_path, monkeypatch):
+    with studio_at("bfl", tmp_path / "state", monkeypatch) as studio:
+        made = await studio.draw(model="flux-2-pro", size="1792x1024")
+        assert made.info.cost_usd == studio.services.billed_usd
+        assert not made.info.cost_is_estimate
