@@ -21,6 +21,7 @@ async def comfy_entrypoint() -> ComfyExtension:
         DalleFluxLocalEdit,
         DalleFluxLocalGenerate,
         DalleFluxLocalVariation,
+        DalleFluxMemoryAdvice,
         DalleFluxSettings,
     )
     from .flux.routes import register as revive_old_graphs
@@ -45,6 +46,7 @@ async def comfy_entrypoint() -> ComfyExtension:
             DalleFluxLocalEdit,
             DalleFluxLocalVariation,
             DalleFluxSettings,
+            DalleFluxMemoryAdvice,
             DalleFluxPrompt,
             DalleFluxRewriterEndpoint,
             DalleFluxRewriterLocal,

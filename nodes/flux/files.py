@@ -23,13 +23,28 @@ class OfficialFile:
     size_gib: float
     licence: Licence
     url: str  # to download
+    encoders_gib: float = 0.0  # of them, what a checkpoint brings besides the model
+
+    @property
+    def model_gib(self) -> float:
+        """What has to fit the device that draws."""
+        return self.size_gib - self.encoders_gib
 
     def __str__(self) -> str:
         return f"models/{self.folder}/{self.name} ({self.size_gib:g} GB, {self.licence.name}, {self.url})"
 
 
-def _file(name: str, folder: str, size_gib: float, licence: Licence, repository: str, inside: str = "") -> OfficialFile:
-    return OfficialFile(name, folder, size_gib, licence, f"{_HUGGING_FACE}/{repository}/resolve/main/{inside}{name}")
+def _file(
+    name: str,
+    folder: str,
+    size_gib: float,
+    licence: Licence,
+    repository: str,
+    inside: str = "",
+    encoders_gib: float = 0.0,
+) -> OfficialFile:
+    address = f"{_HUGGING_FACE}/{repository}/resolve/main/{inside}{name}"
+    return OfficialFile(name, folder, size_gib, licence, address, encoders_gib)
 
 
 _NC, _APACHE, _MIT = FLUX1_DEV, APACHE, MIT
@@ -58,8 +73,13 @@ KONTEXT = _file(
 CANNY = _file(
     "flux1-canny-dev.safetensors", "diffusion_models", 22.2, _NC, "Comfy-Org/flux1-dev", "split_files/diffusion_models/"
 )
-DEV_CHECKPOINT = _file("flux1-dev-fp8.safetensors", "checkpoints", 16.1, _NC, "Comfy-Org/flux1-dev")
-SCHNELL_CHECKPOINT = _file("flux1-schnell-fp8.safetensors", "checkpoints", 16.1, _APACHE, "Comfy-Org/flux1-schnell")
+DEV_CHECKPOINT = _file("flux1-dev-fp8.safetensors", "checkpoints", 16.1, _NC, "Comfy-Org/flux1-dev", encoders_gib=5.0)
+SCHNELL_CHECKPOINT = _file(
+    "flux1-schnell-fp8.safetensors", "checkpoints", 16.1, _APACHE, "Comfy-Org/flux1-schnell", encoders_gib=5.0
+)
+# By city96, who wrote the loader; not among ComfyUI's own.
+DEV_GGUF = _file("flux1-dev-Q4_K_S.gguf", "diffusion_models", 6.3, _NC, "city96/FLUX.1-dev-gguf")
+SCHNELL_GGUF = _file("flux1-schnell-Q4_K_S.gguf", "diffusion_models", 6.3, _APACHE, "city96/FLUX.1-schnell-gguf")
 CLIP_L = _file("clip_l.safetensors", "text_encoders", 0.2, _MIT, "comfyanonymous/flux_text_encoders")
 T5_FP16 = _file("t5xxl_fp16.safetensors", "text_encoders", 9.1, _APACHE, "comfyanonymous/flux_text_encoders")
 T5_FP8 = _file(
@@ -121,9 +141,16 @@ QWEN_8B = _file(
     "split_files/text_encoders/",
 )
 _SD35_REPOSITORY = "Comfy-Org/stable-diffusion-3.5-fp8"
-SD35_LARGE = _file("sd3.5_large_fp8_scaled.safetensors", "checkpoints", 13.9, STABILITY, _SD35_REPOSITORY)
+SD35_LARGE = _file(
+    "sd3.5_large_fp8_scaled.safetensors", "checkpoints", 13.9, STABILITY, _SD35_REPOSITORY, encoders_gib=6.1
+)
 SD35_MEDIUM = _file(
-    "sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors", "checkpoints", 10.8, STABILITY, _SD35_REPOSITORY
+    "sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors",
+    "checkpoints",
+    10.8,
+    STABILITY,
+    _SD35_REPOSITORY,
+    encoders_gib=6.1,
 )
 CLIP_G = _file("clip_g.safetensors", "text_encoders", 1.3, _MIT, _SD35_REPOSITORY, "text_encoders/")
 SD3_VAE = OfficialFile(
@@ -133,7 +160,9 @@ SD3_VAE = OfficialFile(
     STABILITY,
     f"{_HUGGING_FACE}/stabilityai/stable-diffusion-3.5-large/resolve/main/vae/diffusion_pytorch_model.safetensors",
 )
-SDXL = _file("sd_xl_base_1.0.safetensors", "checkpoints", 6.9, RAIL, "stabilityai/stable-diffusion-xl-base-1.0")
+SDXL = _file(
+    "sd_xl_base_1.0.safetensors", "checkpoints", 6.9, RAIL, "stabilityai/stable-diffusion-xl-base-1.0", encoders_gib=2.1
+)
 
 OFFICIAL_FILES = (
     DEV,

@@ -62,8 +62,12 @@ class Texts:
     negative: str = ""  # what is not wanted, for families that read it apart
 
 
-def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Models:
-    """Loader nodes for what is not connected."""
+def load(graph: Builder, files: Loading, connected: Connected = _NOTHING, advice: str = "") -> Models:
+    """Loader nodes for what is not connected.
+
+    Args:
+        advice: what people are to read where the device runs out of memory; empty: what the host says.
+    """
     model, clip, vae = connected.model, connected.clip, connected.vae
     style_model, clip_vision = connected.style_model, connected.clip_vision
     if files.checkpoint:
@@ -76,6 +80,8 @@ def load(graph: Builder, files: Loading, connected: Connected = _NOTHING) -> Mod
         clip = _load_encoders(graph, encoders, traits(files.family).encoders)
     if files.vae and vae is None:
         vae = graph.node("VAELoader", vae_name=files.vae.name).out(0)
+    if advice and model is not None:
+        model = graph.node("DalleFluxMemoryAdvice", model=model, advice=advice).out(0)
     if files.redux:
         style_model = graph.node("StyleModelLoader", style_model_name=files.redux.name).out(0)
     if files.vision:

@@ -7,6 +7,7 @@ the internet, so nothing in them is believed: lengths are checked against the fi
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _MAX_HEADER = 16 * 2**20  # bytes; the longest of any model known stay below 2 M
 _MAX_TENSORS = 200_000
 _MAX_TEXT = 2**20  # bytes of one GGUF string that is kept
 _GGUF_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "BF16": 2, "F16": 2, "I16": 2}  # of one number; others take 1
 _GGUF_STRING, _GGUF_ARRAY = 8, 9
 
 
@@ -52,6 +54,14 @@ class Header:
         """A tensor's shape; empty if there is none."""
         tensor = self.tensors.get(name)
         return tensor.shape if tensor else ()
+
+    def bytes_of(self, prefix: str) -> int:
+        """Bytes of all tensors whose names begin with `prefix`; not of GGUF, whose tensors have sizes of their own."""
+        return sum(
+            math.prod(tensor.shape) * _BYTES.get(tensor.dtype, 1)
+            for name, tensor in self.tensors.items()
+            if name.startswith(prefix)
+        )
 
     def has(self, prefix: str) -> bool:
         """True if any tensor's name begins with `prefix`."""

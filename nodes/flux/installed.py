@@ -15,6 +15,7 @@ from ..errors import DalleFluxError
 from .families import Detector, Family, Identity, Part, traits
 from .families.family import base_name
 from .files import OfficialFile
+from .fitting import Device, Fit, fitting
 from .headers import BadWeights, read_header
 from .identify import identify
 
@@ -28,6 +29,11 @@ class Installed:
     identity: Identity
     size: int  # bytes
 
+    @property
+    def weights(self) -> int:
+        """Bytes that have to fit the device: of a checkpoint only its model's."""
+        return self.identity.weights or self.size
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -37,8 +43,14 @@ class Inventory:
     rejected: tuple[str, ...]  # one sentence each
 
     def find(self, part: Part, family: Family | None = None, official: Sequence[OfficialFile] = ()) -> Installed | None:
-        """The best file: official names in the order given, then the largest, so the least compressed."""
-        fitting = [
+        """The best file of its kind; None if there is none."""
+        return next(iter(self.ranked(part, family, official)), None)
+
+    def ranked(
+        self, part: Part, family: Family | None = None, official: Sequence[OfficialFile] = ()
+    ) -> list[Installed]:
+        """The best file first: official names in the order given, then the largest, so the least compressed."""
+        found = [
             file
             for file in self.usable
             if file.identity.part is part and (family is None or file.identity.family is family)
@@ -49,7 +61,7 @@ class Inventory:
             place = names.index(base_name(file.name)) if base_name(file.name) in names else len(names)
             return (file.identity.gguf, place, -file.size, file.name)
 
-        return min(fitting, key=rank, default=None)
+        return sorted(found, key=rank)
 
 
 class NothingInstalled(DalleFluxError):
@@ -72,6 +84,7 @@ class Loading:
     vision: Installed | None = None
     text_encoder: Installed | None = None  # of a family that reads with one
     clip_g: Installed | None = None
+    notes: tuple[str, ...] = ()  # what did not fit the device, one sentence each
 
     def as_info(self) -> dict[str, str]:
         """Part → folder/name, for `info`."""
@@ -165,22 +178,30 @@ def _identify_file(path: Path, name: str, size: int, changed_ns: int, detect: De
         return str(error)
 
 
-def choose(inventory: Inventory, families: Sequence[Family], *, clip: bool = True, vae: bool = True) -> Loading:
-    """The files for the first of `families` that is installed with all that it needs.
+def choose(
+    inventory: Inventory,
+    families: Sequence[Family],
+    *,
+    clip: bool = True,
+    vae: bool = True,
+    device: Device | None = None,
+) -> Loading:
+    """The files for the first of `families` that is installed with all that it needs; see `fitting` for which of them.
 
     Args:
         clip: False if text encoders come from elsewhere; the same for `vae`.
+        device: where it is drawn; None: whatever holds everything.
 
     Raises:
         NothingInstalled: says which files are needed, and what is wrong with those that are there.
     """
-    found = [(family, file) for family in families for file in _models(inventory, family)]
-    for family, file in found:
-        if not _lacking(inventory, file, family, clip=clip, vae=vae):
-            return _loading(inventory, file, family, clip=clip, vae=vae)
-    if found:
-        family = found[0][0]
-        lacking = _lacking(inventory, found[0][1], family, clip=clip, vae=vae)
+    found = {family: models for family in families if (models := _models(inventory, family))}
+    for family, models in found.items():
+        complete = [model for model in models if not _lacking(inventory, model, family, clip=clip, vae=vae)]
+        if model := fitting(complete, family, device):
+            return _loading(inventory, model, family, clip=clip, vae=vae, device=device)
+    for family, models in found.items():
+        lacking = _lacking(inventory, models[0], family, clip=clip, vae=vae)
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
     family = families[0]
     raise NothingInstalled(_missing(f"{family.value} is not installed", traits(family).official[:1], inventory, family))
@@ -195,7 +216,9 @@ def is_installed(inventory: Inventory, family: Family) -> bool:
     return True
 
 
-def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bool) -> Loading:
+def choose_encoders(
+    inventory: Inventory, family: Family, *, clip: bool, vae: bool, device: Device | None = None
+) -> Loading:
     """Text encoders and VAE for a model that comes from a socket.
 
     Raises:
@@ -207,7 +230,7 @@ def choose_encoders(inventory: Inventory, family: Family, *, clip: bool, vae: bo
         )
     if lacking := _lacking(inventory, None, family, clip=clip, vae=vae):
         raise NothingInstalled(_missing(f"{family.value} lacks a file", lacking, inventory, family))
-    return _loading(inventory, None, family, clip=clip, vae=vae)
+    return _loading(inventory, None, family, clip=clip, vae=vae, device=device)
 
 
 def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family: Family) -> Installed:
@@ -223,9 +246,9 @@ def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family
 
 
 def _models(inventory: Inventory, family: Family) -> list[Installed]:
-    """The best of each kind that holds this family's transformer, in the order in which they are to be used."""
-    found = [inventory.find(part, family, traits(family).official) for part in _MODELS]
-    return sorted((file for file in found if file), key=lambda file: file.identity.gguf)
+    """The files that hold this family's transformer, in the order in which they are to be used."""
+    found = [file for part in _MODELS for file in inventory.ranked(part, family, traits(family).official)]
+    return sorted(found, key=lambda file: file.identity.gguf)
 
 
 _MODELS = (Part.TRANSFORMER, Part.CHECKPOINT, Part.WITHOUT_ENCODERS)
@@ -250,21 +273,26 @@ def _lacking(
     return [official[0] for part, official in needed.items() if not inventory.find(part)]
 
 
-def _loading(inventory: Inventory, model: Installed | None, family: Family, *, clip: bool, vae: bool) -> Loading:
+def _loading(
+    inventory: Inventory, model: Fit | None, family: Family, *, clip: bool, vae: bool, device: Device | None
+) -> Loading:
+    file = model.file if model else None
     beside = {
-        part: inventory.find(part, official=official)
-        for part, official in _beside(model, family, clip=clip, vae=vae).items()
+        part: fitting(inventory.ranked(part, official=official), family, None if part in AUTOENCODERS else device)
+        for part, official in _beside(file, family, clip=clip, vae=vae).items()
     }
-    is_transformer = model is not None and model.identity.part is Part.TRANSFORMER
+    found = {part: fit.file for part, fit in beside.items() if fit}
+    is_transformer = file is not None and file.identity.part is Part.TRANSFORMER
     return Loading(
         family,
-        transformer=model if is_transformer else None,
-        checkpoint=None if is_transformer else model,
-        t5=beside.get(Part.T5),
-        clip_l=beside.get(Part.CLIP_L),
-        clip_g=beside.get(Part.CLIP_G),
-        text_encoder=next((file for part, file in beside.items() if part in _LANGUAGE_MODELS), None),
-        vae=next((file for part, file in beside.items() if part in AUTOENCODERS), None),
+        transformer=file if is_transformer else None,
+        checkpoint=None if is_transformer else file,
+        t5=found.get(Part.T5),
+        clip_l=found.get(Part.CLIP_L),
+        clip_g=found.get(Part.CLIP_G),
+        text_encoder=next((file for part, file in found.items() if part in _LANGUAGE_MODELS), None),
+        vae=next((file for part, file in found.items() if part in AUTOENCODERS), None),
+        notes=tuple(fit.note for fit in (model, *beside.values()) if fit and fit.note),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import DalleFluxError
 from . import files
 from .families import Family, Part, Varies, family_of_model, traits
+from .fitting import Device
 from .installed import (
     Inventory,
     Loading,
@@ -93,8 +94,8 @@ class HostTooOld(DalleFluxError):
     code = "comfyui_too_old"
 
 
-def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> Loading:
-    """What to load beside what is connected.
+def loading_for(installed: Inventory, wanted: Wanted, connected: Connected, device: Device | None = None) -> Loading:
+    """What to load beside what is connected, on a device that may not hold everything.
 
     Raises:
         NothingInstalled: a part is neither connected nor installed.
@@ -106,7 +107,7 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
     if connected.model is None:
         families = wanted.permitted(wanted.named())
         try:
-            loading = choose(installed, families, clip=clip, vae=vae)
+            loading = choose(installed, families, clip=clip, vae=vae, device=device)
         except NothingInstalled as error:
             able = [one for one in wanted.families if one not in (*families, *wanted.unknown)]
             others = [one for one in able if is_installed(installed, one)]
@@ -115,7 +116,7 @@ def loading_for(installed: Inventory, wanted: Wanted, connected: Connected) -> L
             raise NothingInstalled(f"{error} Or choose {others[0].value} in draw_with, which is installed.") from None
     else:
         (family,) = wanted.permitted([_checked_family(connected.model, wanted.named())])
-        loading = choose_encoders(installed, family, clip=clip, vae=vae)
+        loading = choose_encoders(installed, family, clip=clip, vae=vae, device=device)
     redux = wanted.needs_redux(loading.family)
     if redux and connected.style_model is None:
         loading = replace(loading, redux=choose_part(installed, Part.REDUX, files.REDUX, loading.family))

@@ -14,7 +14,15 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 
 from ..host import folders, running, schema
-from ..host.models import device_memory, knows_klein, model_files, transformer_config
+from ..host.models import (
+    device_memory,
+    is_gpu,
+    knows_klein,
+    memory_kept_free,
+    model_files,
+    tell_out_of_memory,
+    transformer_config,
+)
 from ..moderation.nodes import behind_picture_gate, hold_back_prompt, minimum_fingerprint, policy_input
 from ..prompts.nodes import Rewriter
 from ..prompts.targets import PromptMode
@@ -39,7 +47,8 @@ if TYPE_CHECKING:
 
     from ..info import Info
     from ..moderation.policy import Policy
-    from .installed import Inventory
+    from .fitting import Device
+    from .installed import Inventory, Loading
     from .loading import Wanted
 
 CATEGORY = f"{schema.CATEGORY}/FLUX"
@@ -221,7 +230,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
             await hold_back_prompt(prompt, policy)  # before it goes to the rewriter
         connected = Connected(model, clip, vae)
         wanted = _wanted(_DRAWING, draw_with)
-        loading = loading_for(_installed(), wanted, connected)
+        loading = loading_for(_installed(), wanted, connected, _device())
         settings = settings_for(size, quality, style, n, loading.family)
         request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
         used = PromptUsed(prompt, await texts(request, rewriter))
@@ -229,7 +238,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
-        models = graphs.load(graph, loading, connected)
+        models = graphs.load(graph, loading, connected, _advice(loading))
         batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[traits(loading.family).recipe].memory)
         images = graphs.text_to_images(graph, models, settings, used.texts, batches)
         info = local_info(
@@ -243,7 +252,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
             quality=quality,
             style=style,
             prompt_mode=prompt_mode,
-            notes=settings.notes,
+            notes=(*settings.notes, *loading.notes),
         )
         return _expanded(cls, graph, images, info, policy)
 
@@ -334,15 +343,17 @@ class DalleFluxLocalEdit(io.ComfyNode):
         edit = edits.edit_for(image[:MAX_REFERENCES, :, :, :3], mask, size)
         able = [family.value for family in edit.families]
         wanted = _wanted(edit.families, named if named in able else AUTO)
-        loading = loading_for(_installed(), wanted, connected)
+        loading = loading_for(_installed(), wanted, connected, _device())
         settings = edit.settings(quality, n, loading.family)
         used = PromptUsed(prompt, await texts(edit.request(prompt, loading.family)))
         await hold_back_prompt(prompt, policy, used.drawn)
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
-        images = edits.edited(graph, graphs.load(graph, loading, connected), edit, settings, used.texts, seeds)
-        notes = edit.notes(settings)
+        images = edits.edited(
+            graph, graphs.load(graph, loading, connected, _advice(loading)), edit, settings, used.texts, seeds
+        )
+        notes = [*edit.notes(settings), *loading.notes]
         if named not in (AUTO, *able):
             notes.append(f"{named} cannot do this edit, so {loading.family.value} did.")
         info = local_info(
@@ -437,15 +448,15 @@ class DalleFluxLocalVariation(io.ComfyNode):
         redux_weight(strength)  # a wrong one is told before anything else
         connected = Connected(model, clip, vae, style_model, clip_vision)
         wanted = _wanted(_VARYING, draw_with, redux=True)
-        loading = loading_for(_installed(), wanted, connected)
+        loading = loading_for(_installed(), wanted, connected, _device())
         settings = settings_for(size, QUALITIES[0], STYLES[0], n, loading.family)
         seeds = seeds_for(seed, n)
 
         graph = GraphBuilder()
-        models = graphs.load(graph, loading, connected)
+        models = graphs.load(graph, loading, connected, _advice(loading))
         batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[traits(loading.family).recipe].memory)
         images = varied(graph, models, settings, batches, image[:1, :, :, :3], strength)
-        notes = list(settings.notes)
+        notes = [*settings.notes, *loading.notes]
         if told := instruction(settings, strength):
             notes.append(f"{loading.family.value} was shown the picture and told, by strength: {told}")
         info = local_info(
@@ -525,6 +536,35 @@ class DalleFluxSettings(io.ComfyNode):
         return io.NodeOutput(latent, width, height, settings.steps, settings.guidance or HOST_GUIDANCE)
 
 
+class DalleFluxMemoryAdvice(io.ComfyNode):
+    """The nodes above put it behind their model where it is drawn on a GPU."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DalleFluxMemoryAdvice",
+            display_name="Out-of-Memory Advice",
+            category=CATEGORY,
+            description="Says what to do where the GPU runs out of memory while this model draws. The nodes that "
+            "draw on FLUX put it behind their model by themselves, and name a smaller file.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model, on its way to the sampler."),
+                io.String.Input(
+                    "advice",
+                    default="The GPU ran out of memory; use a smaller file of this model, a smaller size or fewer "
+                    "pictures.",
+                    tooltip="The message that a run ends with when memory runs out.",
+                ),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model.")],
+            **schema.schema_extras(search_aliases=["oom", "cuda out of memory", "vram"]),
+        )
+
+    @classmethod
+    def execute(cls, model: Any, advice: str) -> io.NodeOutput:
+        return io.NodeOutput(tell_out_of_memory(model, advice))
+
+
 def _empty_latent(width: int, height: int, n: int, family: Family) -> dict[str, torch.Tensor]:
     """LATENT of n empty pictures; width and height in pixels."""
     import comfy.model_management
@@ -551,6 +591,20 @@ def _installed() -> Inventory:
     from .installed import FOLDERS, take_inventory
 
     return take_inventory(model_files(FOLDERS), transformer_config)
+
+
+def _device() -> Device:
+    from .fitting import Device
+
+    return Device(device_memory(), memory_kept_free())
+
+
+def _advice(loading: Loading) -> str:
+    """What to read where a GPU runs out of memory; empty without one, where the system ends the host instead."""
+    from .fitting import advice
+
+    model = loading.transformer or loading.checkpoint
+    return advice(model, loading.family) if model and is_gpu() else ""
 
 
 def _wanted(families: tuple[Family, ...], draw_with: str = AUTO, *, redux: bool = False) -> Wanted:

@@ -50,6 +50,39 @@ def device_memory() -> int:
     return int(comfy.model_management.get_total_memory(comfy.model_management.get_torch_device()))
 
 
+def memory_kept_free() -> int:
+    """Bytes of it that the host does not fill with weights."""
+    import comfy.model_management
+
+    return int(comfy.model_management.minimum_inference_memory())
+
+
+def is_gpu() -> bool:
+    """Whether the device that samples has a memory of its own."""
+    import comfy.model_management
+
+    return comfy.model_management.get_torch_device().type != "cpu"
+
+
+def tell_out_of_memory(model: Any, advice: str) -> Any:
+    """A copy of a MODEL whose sampling ends with `advice` where the device runs out of memory.
+
+    It raises the host's own exception, so that the host frees the device as it always does.
+    """
+    import comfy.model_management as memory
+    from comfy.patcher_extension import WrappersMP
+
+    def sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return executor(*args, **kwargs)
+        except memory.OOM_EXCEPTION as error:
+            raise memory.OOM_EXCEPTION(advice) from error
+
+    copy = model.clone()
+    copy.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "dalle_flux", sample)
+    return copy
+
+
 def leave_device(clip: Any) -> None:
     """Move a CLIP's weights off the device that samples, so that what runs next finds it empty."""
     import comfy.model_management as memory

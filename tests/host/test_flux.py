@@ -422,3 +422,12 @@ def test_klein_draws_where_the_host_knows_it_and_else_says_which_does(comfyui):
     else:
         assert (info(run)["steps"], info(run)["guidance"]) == (4, 1.0)
         assert pictures(comfyui, run)[0].shape == (256, 256, 3)
+
+
+def test_a_device_that_runs_out_of_memory_is_told_what_to_do(comfyui):
+    graph = generate(model=["8", 0])
+    graph["6"] = node("UNETLoader", unet_name="flux1-schnell.safetensors", weight_dtype="default")
+    graph["7"] = node("StandInOutOfMemory", model=["6", 0])
+    graph["8"] = node("DalleFluxMemoryAdvice", model=["7", 0], advice="Use models/diffusion_models/smaller.gguf.")
+    assert "Use models/diffusion_models/smaller.gguf." in comfyui.run(graph).error
+    assert comfyui.run(generate(draw_with="FLUX.1-schnell", seed=95)).succeeded, "and the host is none the worse"

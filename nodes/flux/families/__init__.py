@@ -7,6 +7,7 @@ which of them the host's configuration of a loaded MODEL is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..headers import Header
@@ -34,7 +35,10 @@ def identify_model(header: Header, name: str, detect: Detector | None) -> Identi
         name: the file's name in lower case, with its sub-folder.
         detect: asked besides the rules here.
     """
-    return next((found for kind in _KINDS if (found := kind.identify(header, name, detect))), None)
+    found = next((found for kind in _KINDS if (found := kind.identify(header, name, detect))), None)
+    if found and found.part is not Part.TRANSFORMER:
+        return replace(found, weights=header.bytes_of("model.diffusion_model."))
+    return found
 
 
 def family_of_model(config: Mapping[str, Any]) -> Family | None:

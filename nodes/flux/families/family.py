@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -65,6 +65,7 @@ class Identity:
     part: Part
     family: Family | None = None  # of transformers and checkpoints; None: FLUX.1 Canny, pruned ones and the like
     gguf: bool = False
+    weights: int = field(default=0, compare=False)  # bytes of a checkpoint that are its model's; 0: the whole file
 
 
 class Edits(Enum):
@@ -105,6 +106,7 @@ class Traits:
     latent: tuple[int, int] = (16, 8)  # … of so many channels, each so many pixels along an edge
     trained: tuple[Size, ...] = ()  # the only sizes it draws; none: any within `pixels`
     pixels: tuple[int, int] = (MIN_RENDER_PIXELS, MAX_RENDER_PIXELS)  # least and most that it draws
+    smaller: tuple[OfficialFile, ...] = ()  # published beside them, for devices that do not hold those
     draws: bool = True  # from a text alone
     edits: Edits | None = None
     outpaints: bool = False

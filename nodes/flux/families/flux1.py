@@ -48,7 +48,13 @@ _KONTEXT_SIZES = on_its_side((
 
 TRAITS = {
     Family.DEV: Traits(
-        "FLUX.1-dev", (files.DEV, files.DEV_CHECKPOINT), _BESIDE, two_texts=True, guided=True, varies=Varies.REDUX
+        "FLUX.1-dev",
+        (files.DEV, files.DEV_CHECKPOINT),
+        _BESIDE,
+        two_texts=True,
+        guided=True,
+        smaller=(files.DEV_GGUF,),
+        varies=Varies.REDUX,
     ),
     Family.KREA: Traits(
         "FLUX.1-Krea-dev",
@@ -60,7 +66,12 @@ TRAITS = {
         looks_like=Family.DEV,
     ),
     Family.SCHNELL: Traits(
-        "FLUX.1-schnell", (files.SCHNELL, files.SCHNELL_CHECKPOINT), _BESIDE, two_texts=True, varies=Varies.REDUX
+        "FLUX.1-schnell",
+        (files.SCHNELL, files.SCHNELL_CHECKPOINT),
+        _BESIDE,
+        two_texts=True,
+        smaller=(files.SCHNELL_GGUF,),
+        varies=Varies.REDUX,
     ),
     Family.FILL: Traits(
         "FLUX.1-Fill-dev",

@@ -24,7 +24,25 @@ import torch
 from comfy.ldm.modules.diffusionmodules import model as autoencoders
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
-NODE_CLASS_MAPPINGS: dict[str, type] = {}
+
+class OutOfMemory:
+    """A node: the model that comes out of it does not fit any device."""
+
+    INPUT_TYPES = staticmethod(lambda: {"required": {"model": ("MODEL",)}})
+    RETURN_TYPES = ("MODEL",)
+    FUNCTION = "run"
+    CATEGORY = "tests"
+
+    def run(self, model: Any) -> tuple[Any]:
+        def draw(*_: Any, **__: Any) -> None:
+            raise torch.cuda.OutOfMemoryError("Allocation on device")
+
+        copy = model.clone()
+        copy.set_model_unet_function_wrapper(draw)
+        return (copy,)
+
+
+NODE_CLASS_MAPPINGS: dict[str, type] = {"StandInOutOfMemory": OutOfMemory}
 
 HIDDEN = 32
 SMALL_TRANSFORMERS = {

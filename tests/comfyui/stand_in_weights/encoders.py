@@ -127,7 +127,7 @@ def mistral(draw: Draw) -> Weights:
     marks[:5] = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"]
     marks[17:19] = ["[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"]
     tokens = {
-        "config": {"default_vocab_size": LANGUAGE_VOCABULARY},
+        "config": {"default_vocab_size": LANGUAGE_VOCABULARY, "default_num_special_tokens": len(marks)},
         "vocab": [{"rank": n, "token_bytes": base64.b64encode(bytes([n])).decode()} for n in range(256)],
         "special_tokens": [{"rank": rank, "token_str": mark} for rank, mark in enumerate(marks)],
     }
