@@ -6,10 +6,12 @@ import dataclasses
 import io
 import json
 import time
+from collections.abc import Mapping
 
 import pytest
 from PIL import Image
 from services import Fault, Services
+from services.hosted import HOSTED, HostedService
 
 from nodes.info import Info
 
@@ -20,25 +22,36 @@ def paid():
         yield running
 
 
-def name_the_studio(paid: Services):
-    """What puts the stand-in into the user's file before a ComfyUI starts."""
+@pytest.fixture(scope="module")
+def elsewhere():
+    """Two services that host FLUX, by their kind."""
+    with HOSTED["bfl"]() as bfl, HOSTED["fal"]() as fal:
+        yield {"bfl": bfl, "fal": fal}
+
+
+def name_the_studio(paid: Services, elsewhere: Mapping[str, HostedService] | None = None):
+    """What puts the stand-ins into the user's file before a ComfyUI starts."""
 
     def prepare(installation) -> None:
         folder = installation.base / "user" / "dalle_flux"
         folder.mkdir(parents=True)
         (folder / "endpoints.toml").write_text(
             f'[studio]\nbase_url = "{paid.base_url}"\napi_key = "{paid.key}"\nmax_parallel = 16\n'
-            'models = ["house-style"]\n', "utf-8"
+            'models = ["house-style"]\n'
+            + "".join(
+                f'[{kind}]\nkind = "{kind}"\nbase_url = "{one.base_url}"\napi_key = "{one.key}"\n'
+                for kind, one in (elsewhere or {}).items()
+            ), "utf-8"
         )  # fmt: skip
 
     return prepare
 
 
 @pytest.fixture(scope="module")
-def host(start_comfyui, paid):
-    """A ComfyUI of our own whose user named the stand-in `studio`."""
+def host(start_comfyui, paid, elsewhere):
+    """A ComfyUI of our own whose user named the stand-ins: `studio`, `bfl`, `fal`."""
 
-    return start_comfyui(prepare=name_the_studio(paid))
+    return start_comfyui(prepare=name_the_studio(paid, elsewhere))
 
 
 @pytest.fixture
@@ -74,9 +87,9 @@ def test_the_lists_offer_what_the_user_named(host):
         kind, more = node[name]
         return kind if isinstance(kind, list) else more["options"]
 
-    assert options("endpoint") == ["openai", "ollama", "studio"]
+    assert options("endpoint") == ["openai", "ollama", "studio", "bfl", "fal"]
     assert node["model"][1]["default"] == "gpt-image-2"
-    assert {"dall-e-3", "dall-e-2", "house-style"} < set(options("model"))
+    assert {"dall-e-3", "dall-e-2", "house-style", "flux-2-pro", "fal-ai/flux/dev"} < set(options("model"))
     assert "gpt-image-1" not in options("model")
 
 
@@ -117,6 +130,34 @@ def test_generate_edit_and_variation_run_in_one_graph_and_leave_traces(host, ser
     assert json.loads(ours.with_suffix(".json").read_text("utf-8")) == record
     assert json.loads(Image.open(ours).text["workflow"]) == {"nodes": []}
     assert json.loads(Image.open(ours).text["prompt"]).keys() == graph.keys()
+
+
+def test_two_hosted_services_draw_edit_and_vary_in_one_graph(host, services, elsewhere):
+    graph = {
+        "1": generate(111, endpoint="bfl", model="flux-dev", size="1792x1024", quality="hd", filename_prefix="hosted"),
+        "2": {"class_type": "DalleFluxEdit", "inputs": {
+            "image": ["1", 0], "prompt": "a hat", "endpoint": "fal", "model": "fal-ai/flux-2-pro",
+            "size": "1024x1024", "quality": "standard", "n": 1, "seed": 1}},
+        "3": {"class_type": "DalleFluxVariation", "inputs": {
+            "image": ["2", 0], "endpoint": "fal", "model": "fal-ai/flux/dev", "size": "512x512", "n": 2, "seed": 1}},
+        "4": {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}},
+        "7": show("1", 2),
+        "8": show("2", 2),
+        "9": show("3", 2),
+    }  # fmt: skip
+    elsewhere["fal"].take(0.3)  # long enough to be seen in the queue
+    run, events = host.run_watched(graph)
+    elsewhere["fal"].take(0.0)
+    assert run.succeeded, run.error
+    first, second, third = (info_of(run, key) for key in "789")
+    assert [one["kind"] for one in (first, second, third)] == ["bfl", "fal", "fal"]
+    assert (first["size"], first["prompt_mode"], first["sent"]["steps"]) == ("1792x1024", "convert", 50)
+    assert [picture["seed"] for picture in third["pictures"]] == [1, 2]
+    assert [len(one.bills) for one in elsewhere.values()] == [1, 3]
+    texts = [event["data"][4:].decode("utf-8", "replace") for event in events if event["type"] == "binary"]
+    assert any("before it in the queue" in text for text in texts)
+    (ours,) = (host.installation.base / "output").glob("hosted*.png")
+    assert Image.open(ours).size == (1792, 1024)
 
 
 @pytest.mark.parametrize("prefix", ["../../escaped", "/tmp/escaped", "x" * 300, "a\x00b"])
@@ -197,11 +238,21 @@ def test_generate_again_asks_again_although_nothing_changed(host, services):
         assert len(services.bills) == bills
 
 
-def test_after_a_power_cut_the_same_graph_is_answered_from_disk(host, services):
+def test_after_a_power_cut_the_same_graph_is_answered_from_disk_and_jobs_are_picked_up(host, services, elsewhere):
     graph = {"1": generate(701, n=2), "2": show("1", 2)}
     first = info_of(host.run(graph), "2")
+    fal = elsewhere["fal"]
+    fal.forget()
+    fal.plan(Fault.HOLD)
+    hosted = {"1": generate(702, endpoint="fal", model="fal-ai/flux/schnell"), "2": show("1", 2)}
+    host.queue(hosted)
+    while fal.looks < 2:
+        time.sleep(0.02)
     host.kill()
     host.start()
+    fal.release()
+    assert info_of(host.run(hosted), "2")["cached"]
+    assert len(fal.bills) == 1
     second = info_of(host.run(graph), "2")
     assert second["cached"]
     assert [picture["sha256"] for picture in second["pictures"]] == [picture["sha256"] for picture in first["pictures"]]
@@ -224,7 +275,7 @@ def test_a_host_that_keeps_no_metadata_gets_none(start_comfyui, paid):
     plain.stop()
 
 
-def test_the_key_is_nowhere(host, services):
+def test_the_keys_are_nowhere(host, services, elsewhere):
     """Last in the file: after everything above, errors and a wrong key included."""
     endpoints = host.installation.base / "user" / "dalle_flux" / "endpoints.toml"
     wrong = "sk-wrong-key-that-the-service-echoes-0123456789"
@@ -235,7 +286,7 @@ def test_the_key_is_nowhere(host, services):
     assert "does not accept the key" in run.error
     history = json.dumps(host.get("/history"))
     assert "HTTP Request" not in host.log  # nor is there a line for every request
-    for secret in (services.key, wrong):
+    for secret in (services.key, wrong, *(one.key for one in elsewhere.values())):
         assert secret not in host.log
         assert secret not in history
         for file in host.installation.base.rglob("*"):

@@ -13,6 +13,7 @@ from archive_client import take_in
 from chatgpt_exports import Export
 from comfyui.environment import PACK
 from services import Services
+from services.hosted import HOSTED
 from services.server import KEY
 
 WORKFLOWS = PACK / "workflows"
@@ -63,14 +64,15 @@ class _Llm(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def host(start_comfyui, tmp_path_factory) -> Iterator[Any]:
-    """A ComfyUI whose endpoints `openai` and `ollama` are stand-ins on loopback."""
+    """A ComfyUI whose endpoints `openai`, `bfl` and `ollama` are stand-ins on loopback."""
     llm = ThreadingHTTPServer(("127.0.0.1", 0), _Llm)
     threading.Thread(target=llm.serve_forever, daemon=True).start()
     state = tmp_path_factory.mktemp("state")
-    with Services() as images:
+    with Services() as images, HOSTED["bfl"]() as bfl:
         images.dalle_alive = True  # a compatible service that still makes variations
         (state / "endpoints.toml").write_text(
             f'[openai]\nbase_url = "{images.base_url}"\napi_key_env = "OPENAI_API_KEY"\n\n'
+            f'[bfl]\nkind = "bfl"\nbase_url = "{bfl.base_url}"\napi_key = "{bfl.key}"\n\n'
             f'[ollama]\nbase_url = "http://127.0.0.1:{llm.server_port}/v1"\n',
             "utf-8",
         )

@@ -478,6 +478,36 @@ def _endpoint_vs_local() -> None:
     d.column("Compare", sheet, save(d, sheet.out(), "endpoint-vs-local"))
 
 
+def _hosted() -> None:
+    d = drawing(
+        "hosted-vs-local-vs-dalle3",
+        "Hosted FLUX beside local FLUX beside an old DALL·E picture",
+        "Draws a DALL·E 3 prompt with FLUX.1-dev twice, at Black Forest Labs and on this machine, and sets both beside "
+        "the picture that DALL·E 3 made of it.\n\n"
+        "1. Write these two lines into your `endpoints.toml` and set the environment variable `BFL_API_KEY`:\n\n"
+        '   `[bfl]`\n\n   `kind = "bfl"`\n\n'
+        "2. Put the old prompt into **DALL·E 3 prompt** and its picture into **Your DALL·E 3 picture**.\n"
+        "3. Run. The hosted picture costs about 0.03 USD; the same run again costs nothing.\n\n"
+        "Other services and models: the help page of *DALL·E 3 Generate*. No card of 24 GB? Take the node **On this "
+        "machine** out.",
+    )
+    prompt = text(d)
+    original = picture(d, "Your DALL·E 3 picture")
+    d.column("Prompt", prompt, original)
+    hosted = d.node(
+        "DalleFluxGenerate", title="Hosted", box=(380, 460), prompt=prompt.out(), endpoint="bfl", model="flux-dev",
+        size="1024x1024", quality="standard", style="vivid", n=1, seed=42,
+    )  # fmt: skip
+    local = on_flux(d, prompt.out())
+    local.title = "On this machine"
+    d.column("Draw", hosted, local)
+    sheet = compare(
+        d, original.out(), hosted.out(), "DALL·E 3", "FLUX.1-dev, hosted", image_c=local.out(),
+        label_c="FLUX.1-dev, here", prompt=prompt.out(), info_b=hosted.out(2), info_c=local.out(2),
+    )  # fmt: skip
+    d.column("Compare", sheet, save(d, sheet.out(), "hosted-vs-local"))
+
+
 def _endpoint_edit() -> None:
     d = drawing(
         "endpoint-edit-and-variation",
@@ -514,6 +544,7 @@ _brand_style()
 _composition()
 _batch()
 _endpoint_vs_local()
+_hosted()
 _endpoint_edit()
 _schnell()
 _image_model()

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from nodes.endpoints import BadEndpointsFile, Endpoints, MissingKey, UnknownEndpoint
+from nodes.endpoints import HOSTED, BadEndpointsFile, Endpoints, MissingKey, UnknownEndpoint
 
 STUDIO = """
 [studio]
@@ -168,3 +168,19 @@ def test_limits_that_limit_nothing_are_refused(read, line):
 def test_azure_is_recognised_by_its_hosts_alone(read, host):
     assert read(f"[a]\nbase_url = 'https://{host}/openai/v1'").get("a").kind == "azure"
     assert read(f"[a]\nbase_url = 'https://evil.example/{host}/v1'").get("a").kind == "openai"
+
+
+@pytest.mark.parametrize("kind", HOSTED)
+def test_a_hosted_service_needs_no_more_than_its_kind(read, kind):
+    there = read(f'[there]\nkind = "{kind}"').get("there")
+    assert (there.base_url, there.api_key_env) == (HOSTED[kind].base_url, HOSTED[kind].api_key_env)
+    with pytest.raises(UnknownEndpoint, match=HOSTED[kind].api_key_env):
+        read("").get(kind)
+
+
+def test_the_usual_key_of_a_service_goes_to_its_own_address_only(read):
+    proxy = read('[proxy]\nkind = "bfl"\nbase_url = "https://proxy.example.com"').get("proxy")
+    assert (proxy.base_url, proxy.api_key_env) == ("https://proxy.example.com/v1", None)
+    assert read('[openai]\nkind = "fal"').get("openai").api_key_env == "FAL_KEY"
+    theirs = read('[openai]\nkind = "fal"\nbase_url = "https://proxy.example.com"').get("openai")
+    assert theirs.api_key_env is None

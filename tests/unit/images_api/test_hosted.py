@@ -8,11 +8,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from services import Fault
 from services.hosted import HOSTED
 
 from nodes.images_api import errors, provenance
-from nodes.images_api.hosted import AsInput, Work
+from nodes.images_api.hosted import AsInput, Pixels, Work
 from nodes.images_api.kinds import hosted_kind
 from nodes.images_api.provenance import records
 from nodes.pictures import to_pil
@@ -81,6 +83,18 @@ def test_the_help_page_lists_every_model_with_what_it_does_and_its_estimate():
 
 
 # ── DALL·E's knobs
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 16384), st.integers(1, 16384), st.sampled_from([
+    Pixels(32, 256, 1440), Pixels(16, 64, 4096, most_pixels=4 * 2**20), Pixels(16, 256, 2048, most_pixels=2 * 2**20),
+]))  # fmt: skip
+def test_any_size_comes_to_one_on_the_grid_and_within_the_limits(width, height, rule):
+    size = rule.choose(Size(width, height)).size
+    assert all(edge % rule.step == 0 and rule.least <= edge <= rule.most for edge in size)
+    assert size.width * size.height <= rule.most_pixels
+    if rule.choose(size).size != size:
+        raise AssertionError("what is allowed is asked for as it is")
 
 
 @pytest.mark.parametrize("size", ["1792x1024", "1024x1792", "1024x1024", "333x777"])

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodes.services.addresses import is_public
+from nodes.endpoints import Endpoint
+from nodes.services.addresses import Unsafe, check_own_address, is_public
+from nodes.services.client import WrongKind, open_client
 
 # IANA's registries of special-purpose addresses, multicast and what was given back; and what clouds keep for their own.
 SPECIAL = [
@@ -40,3 +42,39 @@ def test_a_private_address_cannot_hide_in_a_longer_one(inner, form):
 @pytest.mark.parametrize("address", ["8.8.8.8", "20.60.1.1", "2606:4700::1111", "2a00:1450::1", "192.0.1.1"])
 def test_the_open_internet_is_public(address):
     assert is_public(ipaddress.ip_address(address))
+
+
+BFL = Endpoint("bfl", "https://api.bfl.ai/v1", kind="bfl")
+OWN_PROXY = Endpoint("mine", "http://127.0.0.1:9000/v1", kind="bfl")
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://api.bfl.ai/v1/get_result?id=1", BFL),
+        ("https://api.us4.bfl.ai/v1/get_result?id=1", BFL),
+        ("https://API.EU.BFL.AI:443/v1/get_result?id=1", BFL),
+        ("http://127.0.0.1:9000/v1/get_result?id=1", OWN_PROXY),
+    ],
+)
+def test_the_key_goes_to_the_endpoint_and_to_the_documented_hosts_of_its_kind(url, endpoint):
+    assert check_own_address(url, endpoint, (".bfl.ai",)) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.bfl.ai/v1/get_result", "https://api.bfl.ai.evil.example/v1", "https://evilbfl.ai/v1", "",
+        "https://evil.example/.bfl.ai", "https://api.bfl.ai:8443/v1", "https://x:y@api.bfl.ai/v1", "https://bfl.ai@evil.io",
+        "https://evil.example\\@api.bfl.ai/v1", "file:///etc/passwd", "http://127.0.0.1:9000/v1", "https://[::1]/.bfl.ai",
+    ],
+)  # fmt: skip
+def test_the_key_goes_nowhere_else(url):
+    with pytest.raises(Unsafe):
+        check_own_address(url, BFL, (".bfl.ai",))
+
+
+@pytest.mark.parametrize("kind", ["bfl", "fal", "replicate", "stability"])
+def test_a_service_that_only_draws_is_not_asked_as_an_llm(kind):
+    with pytest.raises(WrongKind, match="draws pictures and does nothing else"):
+        open_client(Endpoint("there", "https://example.com", kind=kind), "gpt-5")
