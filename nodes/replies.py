@@ -86,24 +86,33 @@ async def answer(
 
 
 async def attachment(
-    request: web.Request, kind: str, name: str, lines: Callable[[], Iterator[str]], about: str
+    request: web.Request,
+    kind: str,
+    name: str,
+    pieces: Callable[[], Iterator[str] | Iterator[bytes]],
+    about: str,
+    statuses: Mapping[str, int] | None = None,
 ) -> web.StreamResponse:
-    """Send what `lines` yields as a file to download, piece by piece; an error before the first piece is told."""
+    """Send what `pieces` yields as a file to download, piece by piece; an error before the first piece is told.
+
+    Args:
+        about, statuses: as in `answer`.
+    """
     try:
-        pieces = await asyncio.to_thread(lines)
-        piece = await asyncio.to_thread(next, pieces, None)
+        rest: Iterator[str | bytes] = await asyncio.to_thread(pieces)
+        piece = await asyncio.to_thread(next, rest, None)
     except Exception as error:
-        return _told(error, about, {})
+        return _told(error, about, statuses or {})
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
-        "Content-Type": f"{kind}; charset=utf-8",
+        "Content-Type": f"{kind}; charset=utf-8" if kind != "application/zip" else kind,
         **PRIVATE,
     }
     reply = web.StreamResponse(headers=headers)
     await reply.prepare(request)
     while piece is not None:
-        await reply.write(piece.encode("utf-8", "surrogatepass"))
-        piece = await asyncio.to_thread(next, pieces, None)
+        await reply.write(piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece)
+        piece = await asyncio.to_thread(next, rest, None)
     await reply.write_eof()
     return reply
 

@@ -18,6 +18,11 @@ from .source import BROKEN, MOST_FILES, Entry, read
 
 MANIFEST = "export_manifest.json"
 FILE_NAMES = "conversation_asset_file_names.json"
+# Of an export, and about something else.
+OTHER_FILES = frozenset(
+    (MANIFEST, FILE_NAMES, "user.json", "message_feedback.json", "model_comparisons.json", "shared_conversations.json",
+     "ads.json")
+)  # fmt: skip
 _CONVERSATIONS = re.compile(r"conversations(-\d+)?\.json")
 _ASSET = re.compile(r"file[-_][A-Za-z0-9_]+")
 _UUID = re.compile(r"-[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")

@@ -7,6 +7,7 @@ known by its content.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import threading
 import time
@@ -16,9 +17,9 @@ from pathlib import Path
 
 from .. import json_text
 from ..state import State
-from . import chatgpt, items
+from . import chatgpt, embedded, items, records
 from .json_stream import CutShort, objects
-from .matching import File, Found, Mentions, Size
+from .matching import CONFIDENCE, File, Found, Mentions, Size
 from .mentions import Maker, Match, Mention
 from .picture_files import HEAD, Looks, format_of, look
 from .source import BROKEN, Entry, opened, read
@@ -98,14 +99,20 @@ def run(state: State, import_id: str, path: Path, progress: Progress) -> None:
                 writer.find(Finding("unreadable", one.name, one.why))
             pictures = list(_pictures(entries, writer, progress))
             progress.stage = "texts"
-            for mention in _read_texts(entries, writer, progress):
-                mentions.add(mention)
+            for entry, mention, data in _texts(entries, pictures, writer, progress):
+                progress.look()
+                if data is None:
+                    mentions.add(mention)
+                elif looks := look(data) if len(data) <= LARGEST_PICTURE else None:
+                    writer.add(_Row(state.keep(data), looks, len(data), entry.name, _inline(mention)))
+                else:
+                    writer.find(Finding("unreadable", entry.name, "its base64 is no picture", mention))
             progress.stage = "pictures"
             progress.total = sum(entry.size for entry in pictures)
             _keep(state, pictures, mentions, chatgpt.file_names(entries), writer, progress)
             for mention in mentions.unclaimed():
                 progress.look()
-                writer.find(Finding("missing", mention.asset or mention.file, "not in the export", mention))
+                writer.find(Finding("missing", mention.key, "named, and not there", mention))
         progress.stage = "done"
     finally:
         mentions.close()
@@ -126,25 +133,62 @@ def _pictures(entries: Sequence[Entry], writer: _Writer, progress: Progress) -> 
             yield entry
 
 
-def _read_texts(entries: Sequence[Entry], writer: _Writer, progress: Progress) -> Iterator[Mention]:
-    for entry in chatgpt.conversation_files(entries):
-        complaints = 0
+def _texts(
+    entries: Sequence[Entry], pictures: Sequence[Entry], writer: _Writer, progress: Progress
+) -> Iterator[tuple[Entry, Mention, bytes | None]]:
+    """All that files of any kind say: (file, what it says, the picture if that stands in the text itself)."""
+    conversations = {entry.name for entry in chatgpt.conversation_files(entries)}
+    told = {entry.name for entry in pictures}
+    by_stem = {entry.name.rsplit(".", 1)[0]: entry.name for entry in pictures}
+    for entry in entries:
+        progress.look()
+        ending = entry.name[entry.name.rfind(".") :].lower()
+        stem = entry.name[: len(entry.name) - len(ending)]
+        picture = by_stem.get(stem) or (stem if stem in told else "")
         try:
-            with entry.open() as file:
-                for number, data in enumerate(objects(file), start=1):
-                    progress.look()
-                    try:
-                        if data is None:
-                            raise json_text.BadJson("it is too long")
-                        yield from chatgpt.mentions(json_text.read(data, deepest=64, most_values=MOST_VALUES))
-                    except json_text.BadJson as error:
-                        complaints += 1
-                        if complaints <= _MOST_COMPLAINTS:
-                            writer.find(Finding("unreadable", f"{entry.name}, conversation {number}", str(error)))
-        except CutShort as error:
+            if entry.name in conversations:
+                yield from _told(entry, _conversations(entry), writer)
+            elif entry.name in told or entry.base in chatgpt.OTHER_FILES:
+                continue
+            elif picture and ending in (".json", ".txt"):
+                yield from _told(entry, records.beside(entry, picture), writer)
+            elif ending in records.JSON_ENDINGS:
+                yield from _told(entry, records.in_json(entry), writer)
+            elif ending == ".csv":
+                yield from _told(entry, records.in_csv(entry), writer)
+        except (CutShort, csv.Error) as error:
             writer.find(Finding("unreadable", entry.name, f"{error}; what stood before was read"))
         except BROKEN as error:
             writer.find(Finding("unreadable", entry.name, f"damaged: {error}; what stood before was read"))
+
+
+def _told(
+    entry: Entry, said: Iterator[records.Found | json_text.BadJson], writer: _Writer
+) -> Iterator[tuple[Entry, Mention, bytes | None]]:
+    complaints = 0
+    for one in said:
+        if not isinstance(one, json_text.BadJson):
+            yield entry, *one
+        elif (complaints := complaints + 1) <= _MOST_COMPLAINTS:
+            writer.find(Finding("unreadable", entry.name, f"a part of it was passed over: {one}"))
+
+
+def _conversations(entry: Entry) -> Iterator[records.Found | json_text.BadJson]:
+    with entry.open() as file:
+        for data in objects(file):
+            try:
+                if data is None:
+                    raise json_text.BadJson("it is too long")
+                conversation = json_text.read(data, most_values=MOST_VALUES)
+            except json_text.BadJson as error:
+                yield error
+                continue
+            for mention in chatgpt.mentions(conversation):
+                yield mention, None
+
+
+def _inline(mention: Mention) -> Found:
+    return Found(mention, Match.INLINE, CONFIDENCE[Match.INLINE])
 
 
 def _keep(
@@ -171,7 +215,9 @@ def _keep(
         mention = mentions.get(number) if number else Mention(maker=Maker.UNKNOWN)
         name = mention.name or next((names[one] for one in chatgpt.asset_ids(entry.name) if one in names), "")
         found = Found(_named(mention, name), match, confidence)
-        if match is Match.NONE:
+        if match is Match.NONE and (own := embedded.read(data)):
+            found = Found(_named(own, name), Match.EMBEDDED, CONFIDENCE[Match.EMBEDDED])
+        elif match is Match.NONE:
             writer.find(Finding("unmatched", entry.name, "no text speaks of it"))
         writer.add(_Row(state.keep(data), looks, len(data), entry.name, found))
 

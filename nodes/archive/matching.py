@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -98,8 +98,10 @@ class Mentions:
             pixels: width and height of the file at this place, read when it is asked for; None: no whole picture.
         """
         result = [(0, Match.NONE, 0.0)] * len(files)
+        bases = Counter(file.name.rsplit("/", 1)[-1] for file in files)
         for place, file in enumerate(files):
-            if number := self._by_key(file.name):
+            base = file.name.rsplit("/", 1)[-1]
+            if number := self._by_key(file.name) or (self._by_key(base) if bases[base] == 1 else 0):
                 result[place] = (number, Match.FILE, CONFIDENCE[Match.FILE])
             elif number := next(filter(None, map(self._by_key, asset_ids(file.name))), 0):
                 result[place] = (number, Match.ID, CONFIDENCE[Match.ID])
@@ -126,12 +128,6 @@ class Mentions:
         """What is spoken of and was not found."""
         for (body,) in self._database.execute("SELECT body FROM mentions WHERE NOT claimed ORDER BY number"):
             yield _mention(body)
-
-    def inline(self) -> Iterator[Mention]:
-        """Those whose picture is kept already."""
-        for (body,) in self._database.execute("SELECT body FROM mentions ORDER BY number"):
-            if '"sha256": ""' not in body:
-                yield _mention(body)
 
     def _by_key(self, key: str) -> int:
         row = self._database.execute("SELECT number FROM mentions WHERE key = ?", (key,)).fetchone()

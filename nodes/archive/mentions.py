@@ -39,12 +39,11 @@ class Match(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Mention:
-    """One picture as a text speaks of it. It is found by `asset`, `file`, `sha256`, else by `gen_ids` or its size."""
+    """One picture as a text speaks of it. It is found by `asset` or `file`, else by `gen_ids` or its size."""
 
     maker: Maker = Maker.UNKNOWN
     asset: str = ""  # the id that its file's name begins with
     file: str = ""  # its path in the source, with "/"
-    sha256: str = ""  # of a picture that stood in the record itself and is kept already
     gen_ids: tuple[str, ...] = ()
     size_bytes: int | None = None
     width: int | None = None  # px
@@ -59,7 +58,7 @@ class Mention:
     @property
     def key(self) -> str:
         """The same for two mentions of one picture."""
-        return self.asset or self.file or self.sha256
+        return self.asset or self.file
 
 
 _LONGEST = 100_000  # characters of a text that is kept

@@ -13,6 +13,12 @@
     GET    …/items/{id}                             one item, see `items.Item`
     GET    …/items/{id}/picture                     the original file, to the byte
 
+    GET    …/items/{id}/reproductions               {reproductions: [{picture, made, prompt, info, metrics}]}
+    GET    …/items/{id}/reproductions/{picture}     one of them, PNG
+    GET    …/items/{id}/thumbnail                   a small copy, WebP
+    GET    …/exports/{name}?query=                  items.csv, items.jsonl, audit.csv (with the rights), pictures.zip
+                                                    (the originals and all three)
+
 What goes wrong answers {error, code} with 400, 403, 404 or 500.
 """
 
@@ -27,7 +33,7 @@ from aiohttp import web
 
 from ..errors import DalleFluxError
 from ..host import folders, serving
-from ..replies import PRIVATE, BadRequest, answer, read_object, refuse, whole_number
+from ..replies import PRIVATE, BadRequest, answer, attachment, read_object, refuse, whole_number
 
 if TYPE_CHECKING:
     from .imports import Imports
@@ -151,6 +157,63 @@ async def picture(request: web.Request) -> web.StreamResponse:
         **PRIVATE,
     }
     return web.FileResponse(path, headers=headers)
+
+
+@routes.get(f"{ROOT}/items/{{id}}/reproductions")
+async def reproductions(request: web.Request) -> web.Response:
+    """The new pictures beside one item."""
+    from . import items
+    from .reproductions import of_item
+
+    def work() -> dict[str, Any]:
+        item = items.get(folders.state(), request.match_info["id"])
+        return {"reproductions": of_item(folders.state(), item.id)}
+
+    return await answer(work, _ABOUT, _STATUSES)
+
+
+@routes.get(f"{ROOT}/items/{{id}}/reproductions/{{picture}}")
+async def reproduction(request: web.Request) -> web.StreamResponse:
+    """One new picture."""
+    from .reproductions import of_item
+
+    state, wanted = folders.state(), request.match_info["picture"]
+    made = await asyncio.to_thread(of_item, state, request.match_info["id"])
+    if not any(one["picture"] == wanted for one in made) or not state.kept(wanted).is_file():
+        return refuse(404, "picture_gone", "There is no such picture beside this item; draw it again.")
+    return web.FileResponse(state.kept(wanted), headers={"Content-Type": "image/png", **PRIVATE})
+
+
+@routes.get(f"{ROOT}/items/{{id}}/thumbnail")
+async def thumbnail(request: web.Request) -> web.StreamResponse:
+    """A small copy of the picture; made when it is first asked for."""
+    from .thumbnails import thumbnail
+
+    state = folders.state()
+    try:
+        file = await asyncio.to_thread(thumbnail, state, request.match_info["id"])
+    except DalleFluxError as error:
+        status = 404 if error.code == "bad_picture" else _STATUSES.get(error.code, 500)
+        return refuse(status, error.code, str(error))
+    return web.FileResponse(file, headers={"Content-Type": "image/webp", **PRIVATE})
+
+
+@routes.get(f"{ROOT}/exports/{{name}}")
+async def export(request: web.Request) -> web.StreamResponse:
+    """What a search finds, as a file."""
+    from . import exports
+
+    state, name, query = folders.state(), request.match_info["name"], request.query.get("query", "")
+    if name == "pictures.zip":
+        return await attachment(
+            request, "application/zip", name, lambda: exports.pictures_zip(state, query), _ABOUT, _STATUSES
+        )
+    if name not in exports.TABLES:
+        return refuse(404, "no_such_export", f"There is no export {name[:40]!r}; ask for pictures.zip, "
+                      f"{', '.join(exports.TABLES)}.")  # fmt: skip
+    kind = "text/csv" if name.endswith(".csv") else "application/jsonl"
+    lines = exports.TABLES[name]
+    return await attachment(request, kind, name, lambda: lines(state, query), _ABOUT, _STATUSES)
 
 
 def _window(request: web.Request) -> tuple[int, int]:

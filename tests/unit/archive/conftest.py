@@ -18,7 +18,7 @@ class Archive:
     def __init__(self, root: Path):
         self.state = State(root / "state")
         self.input = root / "input"
-        self.input.mkdir()
+        self.input.mkdir(parents=True)
         self.imports = Imports(lambda: self.state, lambda path: self.input / path)
 
     def take(self, path: Path | str) -> dict[str, Any]:
