@@ -137,7 +137,8 @@ def search(state: State, query: str = "", offset: int = 0, limit: int = 50) -> P
     with state.database(ROOM, MIGRATIONS) as database:
         (total,) = database.execute(f"SELECT count(*) FROM archive_items WHERE {condition}", values).fetchone()
         rows = database.execute(
-            f"{_SELECT} WHERE {condition} ORDER BY created DESC, number DESC LIMIT ? OFFSET ?",
+            f"{_SELECT} WHERE number IN (SELECT number FROM archive_items WHERE {condition} "
+            "ORDER BY created DESC, number DESC LIMIT ? OFFSET ?) ORDER BY created DESC, number DESC",
             (*values, min(limit, MOST), offset),
         ).fetchall()
     return Page(total, [_item(row) for row in rows])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..host import folders, running, schema
+from ..host import folders, queue, running, schema
 
 if TYPE_CHECKING:
     import torch
@@ -117,11 +117,19 @@ class DalleFluxArchiveSave(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> float:
+        """The answer makes the host run this node each time: a picture that it still has may be new to the archive."""
+        queue.at_start()
+        return float("nan")
+
+    @classmethod
     async def execute(
         cls, images: torch.Tensor, item_id: str, prompt: str = "", info: str = "", metrics: str = ""
     ) -> io.NodeOutput:
         from .reproductions import store
 
-        state = folders.state()
-        await running.in_thread(lambda: store(state, item_id.strip(), images, prompt, info, metrics))
+        queue.at_start()
+        state, run = folders.state(), queue.running_prompt()
+        kept = await running.in_thread(lambda: store(state, item_id.strip(), images, prompt, info, metrics, run))
+        queue.deliver(kept)
         return io.NodeOutput(images, item_id)

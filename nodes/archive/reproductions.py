@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 _LONGEST = 4_000_000  # characters of an info or metrics
 
 
-def store(state: State, item_id: str, images: torch.Tensor, prompt: str, info: str, metrics: str) -> list[str]:
+def store(
+    state: State, item_id: str, images: torch.Tensor, prompt: str, info: str, metrics: str, run: str = ""
+) -> list[str]:
     """Store an IMAGE batch beside an item; what is there already is not stored again.
+
+    Args:
+        run: the id of the host's prompt. If a migration had it run, the item is done in the same transaction, so it
+            cannot be drawn twice, whenever the power goes.
 
     Returns:
         The SHA-256 of each picture's PNG, under which the state folder keeps it.
@@ -36,6 +42,11 @@ def store(state: State, item_id: str, images: torch.Tensor, prompt: str, info: s
                 "info = excluded.info, metrics = excluded.metrics",
                 (item.id, sha256, time.time(), *(_storable(text) for text in (prompt, info, metrics))),
             )
+        database.execute(
+            "UPDATE archive_migration_items SET state = 'done', pictures = ?, error = '', ended = ? "
+            "WHERE prompt = ? AND item = ? AND state = 'drawing'",
+            (json.dumps(kept), time.time(), run, item.id),
+        )
     return kept
 
 

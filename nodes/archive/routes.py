@@ -9,6 +9,8 @@
     GET    …/imports/{id}/findings?kind=&offset=&limit=
                                                     {findings: [{kind: missing|unmatched|unreadable, name, why, …}]}
     DELETE …/imports/{id}                           cancels
+    GET    …/uploads/{name}?total=                  {received, path}: bytes of a file that are here, and what to
+    PUT    …/uploads/{name}?total=&offset=          import when all are. PUT appends the body, application/octet-stream
     GET    …/items?query=&offset=&limit=            {total, items: […]}; see `searching` for the query
     GET    …/items/{id}                             one item, see `items.Item`
     GET    …/items/{id}/picture                     the original file, to the byte
@@ -16,6 +18,13 @@
     GET    …/items/{id}/reproductions               {reproductions: [{picture, made, prompt, info, metrics}]}
     GET    …/items/{id}/reproductions/{picture}     one of them, PNG
     GET    …/items/{id}/thumbnail                   a small copy, WebP
+    POST   …/migrations                             {query?, graph? (API format; else the shipped one), trial? = 10;
+                                                    0: all at once} → 202 {id}: draws the items again
+    GET    …/migrations                             {migrations: […]}, newest first
+    GET    …/migrations/{id}                        {id, query, state: running|paused|tried|done|cancelled, reason,
+                                                    total, held, waiting, drawing, done, failed, seconds_a_picture,
+                                                    seconds_left, failures, report: [files]}
+    POST   …/migrations/{id}                        {action: pause|resume|continue|cancel}
     GET    …/exports/{name}?query=                  items.csv, items.jsonl, audit.csv (with the rights), pictures.zip
                                                     (the originals and all three)
 
@@ -25,6 +34,9 @@ What goes wrong answers {error, code} with 400, 403, 404 or 500.
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,29 +44,54 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ..errors import DalleFluxError
-from ..host import folders, serving
-from ..replies import PRIVATE, BadRequest, answer, attachment, read_object, refuse, whole_number
+from ..host import folders, queue, serving
+from ..replies import BROKEN_BODY, PRIVATE, BadRequest, answer, attachment, read_object, refuse, whole_number
 
 if TYPE_CHECKING:
+    from ..state import State
     from .imports import Imports
+    from .migrating import Migrating
 
 ROOT = "/dalle-flux/archive"
 _LONGEST = 10_000  # bytes of a request
+_LONGEST_GRAPH = 2_000_000  # bytes of one with a workflow
 _ABOUT = "The archive"
 _SHOWN = 50  # items, where a request says nothing
 _STATUSES = {"forbidden_place": 403, "nothing_there": 404, "no_such_import": 404, "no_such_item": 404,
-             "bad_search": 400, "bad_source": 400}  # fmt: skip
+             "bad_search": 400, "bad_source": 400, "bad_upload": 400, "bad_migration": 400,
+             "no_such_migration": 404}  # fmt: skip
 routes = web.RouteTableDef()
+uploads = web.RouteTableDef()
+
+
+@cache
+def migrating() -> Migrating:
+    """This ComfyUI's migrations; made on first use, on the server's event loop."""
+    from .migrating import Migrating
+
+    return Migrating(folders.state, queue, _report)
+
+
+def _report(state: State, migration_id: str) -> list[Path]:
+    from .migration_report import write
+
+    folder, *_ = folders.output_place(f"dalle_flux/archive-{migration_id[:8]}/page", 0, 0)
+    return write(state, migration_id, Path(folder))
 
 
 def register() -> None:
     """Add the addresses to this host's server; called once, when the pack is loaded."""
     serving.serve(routes)
+    serving.serve(uploads, accepts=("application/octet-stream",))
     serving.at_start(_carry_on)
 
 
 async def _carry_on() -> None:
-    await asyncio.to_thread(lambda: imports().carry_on())
+    try:
+        await asyncio.to_thread(lambda: imports().carry_on())
+        await migrating().start()
+    except DalleFluxError as error:  # ComfyUI starts all the same; whoever asks for the archive is told
+        logging.getLogger(__name__).error("The DALL·E archive: %s", error)
 
 
 @cache
@@ -112,6 +149,38 @@ async def findings(request: web.Request) -> web.Response:
         return {"findings": imports().findings(import_id, kind, offset, limit)}
 
     return await answer(work, _ABOUT, _STATUSES)
+
+
+@uploads.get(f"{ROOT}/uploads/{{name}}")
+async def uploaded(request: web.Request) -> web.Response:
+    """How much of a file is here."""
+    from .uploads import received
+
+    return await _received(request, lambda name, total: received(folders.input_folder(), name, total))
+
+
+@uploads.put(f"{ROOT}/uploads/{{name}}")
+async def upload(request: web.Request) -> web.Response:
+    """Append a piece to a file."""
+    from .uploads import LARGEST_PIECE, add
+
+    offset = whole_number("offset", request.query.get("offset", "0"))
+    piece = bytearray()
+    try:
+        async for part in request.content.iter_chunked(2**18):
+            piece += part
+            if len(piece) > LARGEST_PIECE:
+                raise BadRequest(f"The piece is too long; at most {LARGEST_PIECE:,} bytes are taken at once.")
+    except BROKEN_BODY:
+        raise BadRequest("The request's body is not what its head says, so it cannot be read.") from None
+    return await _received(request, lambda name, total: add(folders.input_folder(), name, total, offset, bytes(piece)))
+
+
+async def _received(request: web.Request, work: Callable[[str, int], int]) -> web.Response:
+    from .uploads import FOLDER
+
+    name, total = request.match_info["name"], whole_number("total", request.query.get("total", ""))
+    return await answer(lambda: {"received": work(name, total), "path": f"{FOLDER}/{name}"}, _ABOUT, _STATUSES)
 
 
 @routes.get(f"{ROOT}/items")
@@ -196,6 +265,62 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
         status = 404 if error.code == "bad_picture" else _STATUSES.get(error.code, 500)
         return refuse(status, error.code, str(error))
     return web.FileResponse(file, headers={"Content-Type": "image/webp", **PRIVATE})
+
+
+@routes.post(f"{ROOT}/migrations")
+async def migrate(request: web.Request) -> web.Response:
+    """Begin to draw items again."""
+    from . import migration
+
+    body = await read_object(request, _LONGEST_GRAPH)
+    query, trial = body.get("query", "maker:dall-e-3"), body.get("trial", migration.TRIAL)
+    if not isinstance(query, str) or not isinstance(trial, int) or not 0 <= trial <= 1000:
+        raise BadRequest("A migration's `query` is a text, and its `trial` a number of pictures from 0 to 1000.")
+
+    def work() -> dict[str, Any]:
+        plan = migration.read_plan(body.get("graph"))
+        return {"id": migration.create(folders.state(), query, plan, trial)}
+
+    reply = await answer(work, _ABOUT, _STATUSES)
+    if reply.status == 200:
+        migrating().feed(json.loads(reply.text or "")["id"])
+        reply.set_status(202)
+    return reply
+
+
+@routes.get(f"{ROOT}/migrations")
+async def migrations(request: web.Request) -> web.Response:
+    """The newest migrations."""
+    from . import migration
+
+    return await answer(lambda: {"migrations": migration.every(folders.state())}, _ABOUT)
+
+
+@routes.get(f"{ROOT}/migrations/{{id}}")
+async def one_migration(request: web.Request) -> web.Response:
+    """How far a migration is."""
+    from . import migration
+
+    return await answer(lambda: migration.told(folders.state(), request.match_info["id"]), _ABOUT, _STATUSES)
+
+
+@routes.post(f"{ROOT}/migrations/{{id}}")
+async def change_migration(request: web.Request) -> web.Response:
+    """Pause a migration, carry on with it, or end it."""
+    from . import migration
+
+    migration_id, action = request.match_info["id"], (await read_object(request, _LONGEST)).get("action")
+
+    def work() -> dict[str, Any]:
+        migration.change(folders.state(), migration_id, str(action))
+        return migration.told(folders.state(), migration_id)
+
+    reply = await answer(work, _ABOUT, _STATUSES)
+    if reply.status == 200 and action == "cancel":
+        migrating().stop(migration_id)
+    elif reply.status == 200:
+        migrating().feed(migration_id)
+    return reply
 
 
 @routes.get(f"{ROOT}/exports/{{name}}")

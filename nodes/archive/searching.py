@@ -27,6 +27,7 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
 )
+_MATCHING = "number IN (SELECT rowid FROM archive_words WHERE archive_words MATCH ?)"
 Condition = tuple[str, list[Any]]
 
 
@@ -53,6 +54,7 @@ def parse(query: str) -> Condition:
         raise BadSearch(f"A search has at most {LONGEST} characters and {_MOST_PARTS} words; shorten it.")
     conditions: list[str] = []
     values: list[Any] = []
+    wanted: list[str] = []  # all in one question to the index, which is faster than one each
     for part in parts:
         minus, name, value = part[1], part[2], part[3]
         if name in _FILTERS and not value.startswith('"'):
@@ -61,11 +63,16 @@ def parse(query: str) -> Condition:
             phrase = " ".join(_WORD.findall(indexed(f"{name or ''} {value}")))
             if not phrase:
                 continue
-            star = "" if value.startswith('"') else "*"
-            condition = "number IN (SELECT rowid FROM archive_words WHERE archive_words MATCH ?)"
-            found = [f'"{phrase}"{star}']
+            quoted = f'"{phrase}"' + ("" if value.startswith('"') else "*")
+            if not minus:
+                wanted.append(quoted)
+                continue
+            condition, found = _MATCHING, [quoted]
         conditions.append(f"NOT ({condition})" if minus else f"({condition})")
         values += found
+    if wanted:
+        conditions.append(_MATCHING)
+        values.append(" ".join(wanted))
     return " AND ".join(conditions) or "1", values
 
 

@@ -72,4 +72,29 @@ MIGRATIONS = (
         UNIQUE (item, picture)
     );
 """,
+    """CREATE INDEX archive_items_filters ON archive_items (maker, match, width, height, created);
+    CREATE TABLE archive_migrations (
+        id TEXT PRIMARY KEY,
+        query TEXT NOT NULL,
+        graph TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL,
+        report TEXT NOT NULL DEFAULT '[]'
+    );
+    CREATE TABLE archive_migration_items (
+        migration TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        item TEXT NOT NULL,
+        state TEXT NOT NULL,
+        prompt TEXT,
+        pictures TEXT NOT NULL DEFAULT '[]',
+        error TEXT NOT NULL DEFAULT '',
+        began REAL,
+        ended REAL,
+        PRIMARY KEY (migration, item)
+    );
+    CREATE INDEX archive_migration_items_to_do ON archive_migration_items (migration, state, place);
+    CREATE INDEX archive_migration_items_by_prompt ON archive_migration_items (prompt);
+""",
 )

@@ -149,7 +149,7 @@ def worker_is_alive() -> bool:
 
 def at_start() -> None:
     """Called by nodes in the prompt's thread as early as they can, any number of times."""
-    run = _runs.get(_prompt_id())
+    run = _runs.get(running_prompt())
     if run is None:
         return
     if not run.listened:
@@ -162,7 +162,7 @@ def at_start() -> None:
 
 def deliver(result: Any) -> bool:
     """Hand the result of the prompt that is running to whoever waits for it; False if it is none of ours."""
-    run = _runs.get(_prompt_id())
+    run = _runs.get(running_prompt())
     if run is None:
         return False
     _on_loop(run.result, result)
@@ -222,7 +222,8 @@ async def _validated(graph: Mapping[str, Any], output_node: str, prompt_id: str)
     return copied, outputs
 
 
-def _prompt_id() -> str:
+def running_prompt() -> str:
+    """The id of the prompt that runs this node; an empty text outside of one."""
     context = get_executing_context()
     return context.prompt_id if context else ""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -95,3 +97,44 @@ def test_a_graph_runs_once_for_each_picture_and_stores_beside_it(comfyui, import
     graph["1"]["inputs"]["index"] = 999
     run = comfyui.run(graph)
     assert "lower it" in run.error
+
+
+def test_twenty_pictures_are_drawn_again_each_once_and_end_in_a_report(comfyui):
+    export = Export("2026", seed=20)
+    for number in range(20):
+        export.dalle3(size=(64 + number, 64), prompt=f"migrate{number} twenty")
+    take_in(comfyui, export, "twenty.zip")
+    graph = {
+        "1": {"class_type": "DalleFluxArchiveLoad", "inputs": {"query": "", "index": 0, "limit": 1}},
+        "2": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}},
+        "3": {"class_type": "DalleFluxCompare", "inputs": {
+            "image_a": ["1", 0], "image_b": ["2", 0], "label_a": "A", "label_b": "B", "align": "fit"}},
+        "4": {"class_type": "DalleFluxArchiveSave", "inputs": {
+            "images": ["2", 0], "item_id": ["1", 5], "prompt": ["1", 2], "metrics": ["3", 2]}},
+    }  # fmt: skip
+
+    def until(state: str) -> dict:
+        for _ in range(1200):
+            told = comfyui.get(f"{ROOT}/migrations/{begun['id']}")
+            if told["state"] == state:
+                return told
+            time.sleep(0.1)
+        raise TimeoutError(told)
+
+    begun = comfyui.post(f"{ROOT}/migrations", {"query": "twenty", "graph": graph, "trial": 3})
+    told = until("tried")
+    assert (told["done"], told["held"]) == (3, 17)
+    comfyui.post(f"{ROOT}/migrations/{begun['id']}", {"action": "continue"})
+    told = until("done")
+    assert (told["done"], told["failed"], told["total"]) == (20, 0, 20)
+    found = items(comfyui, "twenty is:reproduced", limit=99)
+    assert found["total"] == 20
+    assert {one["reproductions"] for one in found["items"]} == {1}
+    for _ in range(100):
+        if report := comfyui.get(f"{ROOT}/migrations/{begun['id']}")["report"]:
+            break
+        time.sleep(0.1)
+    page = Path(report[0]).read_text("utf-8")
+    assert page.count("<figure") == 40
+    assert page.count("ssim") >= 20
+    assert Path(report[-1]).read_bytes()[:4] == b"\x89PNG"

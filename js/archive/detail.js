@@ -1,0 +1,120 @@
+// @ts-check
+/**
+ * One picture: large, with both prompts and all that is known of it.
+ *
+ * @typedef {import("./asking.js").Item} Item
+ * @typedef {import("./asking.js").Reproduction} Reproduction
+ */
+import { button, element } from "../dom.js";
+import { Message, action } from "../images_api/parts.js";
+import { address, ask } from "./asking.js";
+import { compareWithFlux, useInWorkflow } from "./graph.js";
+
+const MATCHES = {
+  id: "by the file's id", gen_id: "by the generation's id", size: "by the file's length and size", file: "by its name",
+  inline: "it stood beside it", embedded: "it stood in the file", none: "no words were found",
+}; // prettier-ignore
+
+export class Detail {
+  /** @param {() => void} closed @param {(step: number) => void} turn to another picture */
+  constructor(closed, turn) {
+    this.closed = closed;
+    this.turn = turn;
+    this.message = new Message();
+    this.body = element("div", { class: "dfa-about" });
+    const bar = element("div", { class: "dfi-row" },
+      action("← All pictures", () => this.close()), element("span", { class: "dfi-grow" }),
+      button("The picture before", "‹", () => turn(-1), { class: "dfi-button" }),
+      button("The next picture", "›", () => turn(1), { class: "dfi-button" }),
+    ); // prettier-ignore
+    this.root = element("section", { class: "dfa-detail", "aria-label": "Picture", hidden: true, tabindex: -1 },
+      bar, this.message.root, this.body); // prettier-ignore
+    this.root.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  close() {
+    this.root.hidden = true;
+    this.closed();
+  }
+
+  /** @param {Item} item */
+  show(item) {
+    this.message.say("");
+    const open = element("a", { href: address(`/items/${item.id}/picture`), target: "_blank", rel: "noopener",
+      title: "Open the original" }, element("img", { src: address(`/items/${item.id}/picture`), alt: item.prompt })); // prettier-ignore
+    const actions = element("div", { class: "dfi-row" },
+      action("Use in workflow", () => this.#do(() => useInWorkflow(item))),
+      action("Compare with FLUX", () => this.#do(async () => {
+        await compareWithFlux(item);
+        return "Opened the workflow with this picture.";
+      })),
+    ); // prettier-ignore
+    const redrawn = element("div", { class: "dfa-redrawn" });
+    this.body.replaceChildren(open, actions, ...words("As you typed it", item.prompt),
+      ...words("As it was sent", item.revised_prompt), facts(item), redrawn); // prettier-ignore
+    this.root.hidden = false;
+    this.root.scrollTop = 0;
+    if (item.reproductions) this.#showRedrawn(item, redrawn);
+  }
+
+  /** @param {Item} item @param {HTMLElement} place */
+  async #showRedrawn(item, place) {
+    try {
+      /** @type {{reproductions: Reproduction[]}} */
+      const { reproductions } = await ask(`/items/${item.id}/reproductions`);
+      const shown = reproductions.map(({ picture, info, made }) => {
+        const href = address(`/items/${item.id}/reproductions/${picture}`);
+        const title = [info?.model, made?.slice(0, 10)].filter(Boolean).join(" · ");
+        return element("a", { href, target: "_blank", rel: "noopener", title }, element("img", { src: href, alt: title }));
+      });
+      place.replaceChildren(element("h2", { text: "Drawn again" }), element("div", { class: "dfa-strip" }, ...shown));
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+
+  /** @param {() => string | Promise<string>} work */
+  async #do(work) {
+    try {
+      this.message.say(await work());
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) this.turn(step);
+    else if (event.key === "Escape") this.close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** @param {string} title @param {string} text */
+function words(title, text) {
+  if (!text) return [];
+  const copy = action("Copy", async () => {
+    await navigator.clipboard?.writeText(text).catch(() => {});
+    copy.textContent = "Copied";
+  }, `Copy: ${title}`); // prettier-ignore
+  const head = element("div", { class: "dfi-row" }, element("h2", { class: "dfi-grow", text: title }), copy);
+  return [head, element("p", { class: "dfa-words", dir: "auto", text })];
+}
+
+/** @param {Item} item */
+function facts(item) {
+  const surely = item.match === "none" ? "" : ` (${Math.round(item.confidence * 100)} %)`;
+  const lines = {
+    "Made by": item.maker, Made: item.created?.replace("T", " ").replace("Z", " UTC"), Chat: item.conversation,
+    Size: `${item.size}, ${item.format}, ${(item.bytes / 1e6).toFixed(2)} MB`,
+    "Content credentials": item.has_c2pa ? "C2PA, untouched" : "none in the file",
+    "Words found": MATCHES[/** @type {keyof typeof MATCHES} */ (item.match)] + surely,
+    File: item.file, Called: item.name, ...item.facts,
+  }; // prettier-ignore
+  const rows = Object.entries(lines).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+  return element("dl", { class: "dfa-facts" },
+    ...rows.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { dir: "auto", text: String(value) })])); // prettier-ignore
+}

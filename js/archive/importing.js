@@ -1,0 +1,152 @@
+// @ts-check
+/**
+ * Taking in: files dropped onto the page, or a path; how far it is, and what was left over.
+ *
+ * @typedef {import("./asking.js").Import} Import
+ * @typedef {import("./asking.js").Finding} Finding
+ */
+import { element } from "../dom.js";
+import { Message, action, labelled, section } from "../images_api/parts.js";
+import { ask, upload } from "./asking.js";
+
+const LOOK = 700; // ms between looks at imports that run
+const STAGES = { waiting: "Waits", listing: "Looks what is there", texts: "Reads the texts", pictures: "Takes in the pictures" };
+const FILES = ".zip,.json,.jsonl,.csv,.png,.jpg,.jpeg,.webp,.gif";
+
+export class Importing {
+  /** @param {() => void} changed something came in */
+  constructor(changed) {
+    this.changed = changed;
+    this.isOpen = true;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.later = undefined;
+    this.message = new Message();
+    this.list = element("div", { class: "dfi-list" });
+    this.sending = element("div", { class: "dfi-list" });
+    this.files = element("input", { type: "file", multiple: true, accept: FILES, class: "dfa-hidden", "aria-label": "Files to import" });
+    this.files.addEventListener("change", () => this.take([...(this.files.files ?? [])]));
+    this.path = element("input", { class: "dfi-input dfi-grow", placeholder: "export.zip", spellcheck: false });
+    const onsubmit = (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      this.#begin(this.path.value.trim());
+    };
+    const start = element("button", { type: "submit", class: "dfi-button", text: "Import" });
+    const form = element("form", { onsubmit }, labelled("Or a path in ComfyUI's input folder",
+      element("div", { class: "dfi-row" }, this.path, start))); // prettier-ignore
+    const drop = element("div", { class: "dfa-drop" },
+      element("p", { text: "Drop your ChatGPT export here: the zip as it came. Logs, lists and pictures, too." }),
+      action("Choose files", () => this.files.click()), this.files); // prettier-ignore
+    this.root = section("Import", false, drop, this.sending, form, this.message.root, this.list);
+    this.look();
+  }
+
+  close() {
+    this.isOpen = false;
+    clearTimeout(this.later);
+  }
+
+  /** @param {File[]} files */
+  async take(files) {
+    this.root.open = true;
+    for (const file of files) {
+      const stop = new AbortController();
+      const bar = element("progress", { class: "dfi-progress", max: 1, value: 0 });
+      const entry = element("div", { class: "dfi-entry" }, element("span", { text: `Sends ${file.name}` }), bar,
+        action("Stop", () => stop.abort(), `Stop sending ${file.name}`)); // prettier-ignore
+      this.sending.append(entry);
+      try {
+        await this.#begin(await upload(file, (share) => (bar.value = share), stop.signal));
+      } catch (error) {
+        this.message.complain(error);
+      }
+      entry.remove();
+    }
+  }
+
+  /** @param {string} path */
+  async #begin(path) {
+    if (!path) return;
+    try {
+      await ask("/imports", "POST", { path });
+      this.message.say("");
+    } catch (error) {
+      this.message.complain(error);
+    }
+    await this.look();
+  }
+
+  /** Ask how the imports are, and again while one runs. */
+  async look() {
+    clearTimeout(this.later);
+    try {
+      /** @type {{imports: Import[]}} */
+      const { imports } = await ask("/imports");
+      this.#show(imports.slice(0, 8));
+      const runs = imports.some(({ state }) => state === "running");
+      if (runs || this.ran) this.changed();
+      this.ran = runs;
+      if (runs && this.isOpen) this.later = setTimeout(() => this.look(), LOOK);
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+
+  /** @param {Import[]} imports */
+  #show(imports) {
+    this.list.replaceChildren(...imports.map((one) => this.#entry(one)));
+  }
+
+  /** @param {Import} one */
+  #entry(one) {
+    const name = one.path.split("/").pop() ?? one.path;
+    const title = element("b", { text: name.replace(/^\d{10,}-\d+-/, "") });
+    const entry = element("div", { class: "dfi-entry", "data-state": one.state }, title);
+    if (one.state === "running") {
+      const bar = element("progress", { class: "dfi-progress", max: one.bytes_total || 1 });
+      if (one.bytes_total) bar.value = one.bytes_done;
+      const stage = STAGES[/** @type {keyof typeof STAGES} */ (one.stage)] ?? "";
+      entry.append(bar, element("p", { class: "dfi-faint", text: `${stage}. ${counts(one)}` }),
+        action("Cancel", () => this.#cancel(one), `Cancel the import of ${name}`)); // prettier-ignore
+      return entry;
+    }
+    const words = { done: "", failed: one.error ?? "It failed.", cancelled: "Cancelled; what came in stays. " }[one.state];
+    entry.append(element("p", { class: one.error ? "dfi-error" : "dfi-faint", text: `${words}${words && " "}${counts(one)}` }));
+    const rest = one.missing + one.unmatched + one.unreadable;
+    if (rest) {
+      const list = element("ul", { class: "dfa-findings" });
+      const details = element("details", {}, element("summary", { text: `What was left over (${rest})` }), list);
+      details.addEventListener("toggle", () => details.open && this.#findings(one, list), { once: true });
+      entry.append(details);
+    }
+    return entry;
+  }
+
+  /** @param {Import} one @param {HTMLElement} list */
+  async #findings(one, list) {
+    try {
+      /** @type {{findings: Finding[]}} */
+      const { findings } = await ask(`/imports/${one.id}/findings?limit=200`);
+      list.replaceChildren(...findings.map(({ kind, name, why, prompt, revised_prompt }) =>
+        element("li", { dir: "auto", text: [`${kind}: ${name}`, why, revised_prompt || prompt].filter(Boolean).join(" · ") }))); // prettier-ignore
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+
+  /** @param {Import} one */
+  async #cancel(one) {
+    try {
+      await ask(`/imports/${one.id}`, "DELETE");
+    } catch (error) {
+      this.message.complain(error);
+    }
+    await this.look();
+  }
+}
+
+/** @param {Import} one */
+function counts({ found, added, known, missing, unmatched, unreadable }) {
+  const parts = [`${found} found`, `${added} new`, known && `${known} known`, unmatched && `${unmatched} without words`,
+    missing && `${missing} missing`, unreadable && `${unreadable} unreadable`]; // prettier-ignore
+  return parts.filter(Boolean).join(", ");
+}
