@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,24 @@ class Archive:
 
 
 @pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder that waits for no disk, where the system has one: a process that is killed loses nothing in it."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path)
+
+
+@pytest.fixture
+def archive_in_memory(in_memory: Path) -> Archive:
+    return Archive(in_memory / "archive")
 
 
 @pytest.fixture

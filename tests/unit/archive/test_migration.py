@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import os
 import random
 import sqlite3
 import sys
@@ -87,7 +86,11 @@ class Queue:
 
 @pytest.fixture
 def filled(archive):
-    """Twelve pictures with words."""
+    return fill(archive)
+
+
+def fill(archive):
+    """Twelve pictures with words, and one without."""
     export = Export("2026", 3)
     for number in range(12):
         export.dalle3(size=(16 + number, 16))
@@ -252,8 +255,8 @@ def _migrate_in_a_child(root: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be forked there")
-def test_killed_anywhere_every_picture_is_drawn_once(filled, monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda handle: None)  # a kill is no power loss, and this waits for no disk
+def test_killed_anywhere_every_picture_is_drawn_once(archive_in_memory):
+    filled = fill(archive_in_memory)
     root, chance = filled.state.root.parent, random.Random(5)
     killed, ids = 0, []
     for seed in range(SEEDS):
