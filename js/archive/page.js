@@ -124,11 +124,13 @@ export class ArchivePage {
   /** @param {DragEvent} event */
   #drop(event) {
     this.body.classList.remove("dfa-over");
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (!files.length) return;
+    const dropped = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
+    if (!dropped.length) return;
     event.preventDefault();
     event.stopPropagation();
-    this.importing.take(files);
+    const isFolder = dropped.some((one) => one.webkitGetAsEntry?.()?.isDirectory);
+    if (isFolder) this.message.complain("A folder cannot be sent from here: drop its zip, or put it into ComfyUI's input folder.");
+    else this.importing.take([...(event.dataTransfer?.files ?? [])]);
   }
 }
 

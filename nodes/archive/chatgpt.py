@@ -96,7 +96,7 @@ def _mention(
     pointer = part.get("asset_pointer")
     if not isinstance(pointer, str):
         return None
-    asset = re.split(r"[?#]", pointer.split("://", 1)[-1], maxsplit=1)[0][:200]
+    asset = pointer.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0][:200]
     metadata = _object(part.get("metadata"))
     dalle, generation = _object(metadata.get("dalle")), _object(metadata.get("generation"))
     author = _object(message.get("author"))

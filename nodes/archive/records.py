@@ -39,6 +39,8 @@ _NAMES = {
 }
 _FACTS = ("model", "size", "quality", "style", "seed", "n", "user", "request_id", "id", "operation", "endpoint")
 
+_SECONDS = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?")  # since 1970, or milliseconds
+
 Found = tuple[Mention, bytes | None]  # the bytes, where the picture stands in the record itself
 
 
@@ -143,7 +145,7 @@ def maker_of(model: str, revised: str = "", *, is_api: bool = False) -> Maker:
         is_api: the name came from a request of OpenAI's Images API, where none meant DALL·E 2, and only DALL·E 3
             answered with a revised prompt (source: openai-python 1.109 `image_generate_params.py`).
     """
-    plain = re.sub("[^a-z0-9]", "", model.lower())
+    plain = "".join(filter(str.isalnum, model.lower()))
     if "dalle3" in plain:
         return Maker.DALLE3
     if "dalle2" in plain:
@@ -173,7 +175,7 @@ def _field(fields: Mapping[str, Any], name: str) -> str:
 def _time(fields: Mapping[str, Any]) -> float | None:
     for name in _NAMES["created"]:
         value = fields.get(name)
-        if isinstance(value, str) and re.fullmatch(r"\d{9,13}(\.\d+)?", value):
+        if isinstance(value, str) and _SECONDS.fullmatch(value):
             value = float(value)
         if isinstance(value, int | float):
             return moment(value / 1000 if value > 1e11 else value)

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from ..comparison.votes import as_json, votes
 from ..pictures import encode_png, to_pil
 from ..state import State
 from .items import get, iso
@@ -60,9 +61,16 @@ def of_item(state: State, item_id: str) -> list[dict[str, Any]]:
         {
             "picture": row["picture"], "made": iso(row["made"]), "prompt": row["prompt"], "info": _read(row["info"]),
             "metrics": _read(row["metrics"]),
+            "votes": _votes(state, _read(row["metrics"])),
         }
         for row in rows
     ]  # fmt: skip
+
+
+def _votes(state: State, metrics: object) -> list[dict[str, Any]]:
+    """How people judged the comparison whose metrics these are."""
+    comparison = metrics.get("comparison") if isinstance(metrics, dict) else None
+    return [as_json(vote) for vote in votes(state, comparison)] if isinstance(comparison, str) else []
 
 
 def _read(text: str) -> Any:

@@ -15,7 +15,7 @@
     GET    …/items/{id}                             one item, see `items.Item`
     GET    …/items/{id}/picture                     the original file, to the byte
 
-    GET    …/items/{id}/reproductions               {reproductions: [{picture, made, prompt, info, metrics}]}
+    GET    …/items/{id}/reproductions               {reproductions: [{picture, made, prompt, info, metrics, votes}]}
     GET    …/items/{id}/reproductions/{picture}     one of them, PNG
     GET    …/items/{id}/thumbnail                   a small copy, WebP
     POST   …/migrations                             {query?, graph? (API format; else the shipped one), trial? = 10;

@@ -23,6 +23,8 @@ LONGEST = 2000  # characters of a search
 _MOST_PARTS = 50
 _PART = re.compile(r'(-?)(?:([a-z]+):)?("[^"]*"?|\S+)')
 _WORD = re.compile(r"\w+")
+_SIZE = re.compile(r"([0-9]{1,6})x([0-9]{1,6})")
+_ID = re.compile("[0-9a-f]{4,64}")
 # Scripts without blanks between words: each sign is a word of its own, here and in the index.
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
@@ -91,7 +93,7 @@ def _one_of(column: str, value: str, known: list[str]) -> Condition:
 
 
 def _size(value: str) -> Condition:
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", value)
+    match = _SIZE.fullmatch(value)
     if not match:
         raise BadSearch(f"size:{value[:40]} is no size; write it like size:1024x1792.")
     return "width = ? AND height = ?", [int(match[1]), int(match[2])]
@@ -130,7 +132,7 @@ def _is(value: str) -> Condition:
 
 
 def _id(value: str) -> Condition:
-    if not re.fullmatch("[0-9a-f]{4,64}", value):
+    if not _ID.fullmatch(value):
         raise BadSearch(f"id:{value[:40]} is no beginning of an id, which has digits and the letters a to f.")
     return "id >= ? AND id < ?", [value, value + "g"]
 

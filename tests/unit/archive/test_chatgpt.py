@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 
 import pytest
 from chatgpt_exports import Export, ordinary, png, webp
@@ -202,3 +203,29 @@ def test_the_same_bytes_in_another_shape_are_another_picture(archive):
     archive.take(export.as_folder(archive.input / "e").name)
     words = {item.id: item.prompt for item in items.search(archive.state).items}
     assert [words[hashlib.sha256(one.data).hexdigest()] for one in (wide, high)] == [wide.prompt, high.prompt]
+
+
+def test_content_credentials_stay_in_the_picture_and_are_told(archive):
+    plain = png(4)
+    box = b"jumb....jumdc2pa\0"
+    chunk = len(box).to_bytes(4, "big") + b"caBX" + box + zlib.crc32(b"caBX" + box).to_bytes(4, "big")
+    signed = plain[:33] + chunk + plain[33:]
+    export = Export("2026")
+    export.dalle3(data=signed)
+    export.dalle3(data=png(5))
+    archive.take(export.as_zip(archive.input / "e.zip").name)
+    told = {item.id: item.has_c2pa for item in items.search(archive.state).items}
+    sha256 = hashlib.sha256(signed).hexdigest()
+    assert told.pop(sha256) is True
+    assert list(told.values()) == [False]
+    assert archive.state.kept(sha256).read_bytes() == signed
+
+
+def test_chinese_words_are_found(archive):
+    export = Export("2026")
+    export.dalle3(prompt="画一只红色的狐狸", revised_prompt="A red fox, Füchse, Ελλάδα")
+    export.dalle3(prompt="something else", revised_prompt="else")
+    archive.take(export.as_zip(archive.input / "e.zip").name)
+    for query in ("狐狸", "红色的", "fuchse", "ελλάδα", '"red fox"', "-else", "fox -something"):
+        assert only(archive, query).prompt.startswith("画"), query
+    assert items.search(archive.state, "色红").total == 0

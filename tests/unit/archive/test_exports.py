@@ -17,6 +17,8 @@ from nodes.archive.items import NoSuchItem
 from nodes.archive.reproductions import of_item, store
 from nodes.archive.rights import rights
 from nodes.archive.thumbnails import thumbnail
+from nodes.comparison.votes import read_vote
+from nodes.comparison.votes import store as cast
 from nodes.pictures import BadPicture
 
 
@@ -84,6 +86,10 @@ def test_new_pictures_stand_beside_the_old_ones_and_once(archive, export):
     assert [one["picture"] for one in made] == kept
     assert (made[0]["info"], made[0]["metrics"]) == ({"model": "FLUX.1-dev"}, "no json")
     assert items.get(archive.state, item.id).reproductions == 2
+    sides = [{"slot": slot, "label": slot, "width": 8, "height": 8} for slot in "ab"]
+    cast(archive.state, read_vote({"comparison": "c1", "pair": 1, "choice": "b", "sides": sides}))
+    store(archive.state, item.id, images[:1], "", "", '{"comparison": "c1"}')
+    assert [vote["choice"] for vote in of_item(archive.state, item.id)[0]["votes"]] == ["b"]
     (line,) = [json.loads(line) for line in exports.items_jsonl(archive.state, "is:reproduced")]
     assert len(line["reproductions"]) == 2
     with pytest.raises(NoSuchItem):
