@@ -32,9 +32,10 @@ async def comfy_entrypoint() -> ComfyExtension:
     from .moderation.routes import routes as moderation_record
     from .prompts.nodes import DalleFluxPrompt, DalleFluxRewriterEndpoint, DalleFluxRewriterLocal
     from .prompts.routes import routes as prompt_conversion
+    from .settings.routes import routes as settings_page
 
     await revive_old_graphs()
-    serving.serve(prompt_conversion, flux_files, moderation_record, votes)
+    serving.serve(prompt_conversion, flux_files, moderation_record, votes, settings_page)
     serve_images_api(alone=not join_fleet())
     serve_archive()
     return schema.extension(

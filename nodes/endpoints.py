@@ -178,6 +178,18 @@ class Endpoints:
             return cls(dict(BUILT_IN), {}, file)
         except OSError as error:
             raise BadEndpointsFile(f"{file} cannot be read ({error.strerror}); check its permissions.") from None
+        known = cls.of(data, file)
+        if known.webhooks or any(endpoint.stored_key for endpoint in known.by_name.values()):
+            _make_private(file)
+        return known
+
+    @classmethod
+    def of(cls, data: bytes, file: Path) -> Endpoints:
+        """What the user's file says if it holds `data`.
+
+        Raises:
+            BadEndpointsFile: as `read`.
+        """
         try:
             if len(data) > _MAX_FILE_BYTES:
                 raise ValueError("it is larger than 1 MB")
@@ -191,8 +203,6 @@ class Endpoints:
             named = {name: _endpoint(name, table) for name, table in tables.items()}
         except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
             raise BadEndpointsFile(f"{file} cannot be used: {error}; correct that line and run again.") from None
-        if webhooks or any(endpoint.stored_key for endpoint in named.values()):
-            _make_private(file)
         return cls({**BUILT_IN, **named}, settings, file, webhooks)
 
 

@@ -28,7 +28,7 @@ from .presence import SESSION, be_present, is_alive
 from .settings import TABLE, ServiceSettings
 
 # The tables are named after the room that alone paid for anything when they were made.
-_ROOM = "images_api"
+ROOM = "images_api"
 MIGRATIONS = (
     """
 CREATE TABLE images_api_calls (
@@ -140,7 +140,7 @@ class Ledger:
         Raises:
             BudgetReached: nothing is reserved.
         """
-        with self.state.database(_ROOM, MIGRATIONS) as rows:
+        with self.state.database(ROOM, MIGRATIONS) as rows:
             be_present(self.state.root)
             self._release_the_dead(rows)
             found = {} if again else {one.key: call for one in wanted if (call := self._found(rows, one.key))}
@@ -199,16 +199,16 @@ class Ledger:
 
     def row(self, call_id: int) -> dict[str, Any]:
         """A row as it stands, for provenance and for tests."""
-        with self.state.database(_ROOM, MIGRATIONS) as rows:
+        with self.state.database(ROOM, MIGRATIONS) as rows:
             return dict(rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call_id,)).fetchone())
 
     def call(self, call_id: int) -> Call:
-        with self.state.database(_ROOM, MIGRATIONS) as rows:
+        with self.state.database(ROOM, MIGRATIONS) as rows:
             return _call(rows.execute("SELECT * FROM images_api_calls WHERE id = ?", (call_id,)).fetchone())
 
     def spent(self, today: date) -> tuple[float, float]:
         """USD in this session and on `today`, what may have been billed included."""
-        with self.state.database(_ROOM, MIGRATIONS) as rows:
+        with self.state.database(ROOM, MIGRATIONS) as rows:
             return _spent(rows, today)
 
     def reply_file(self, call: Call) -> Path:
@@ -250,7 +250,7 @@ class Ledger:
 
     def _set(self, call: Call, *, state: CallState, attempts_more: int = 0, **columns: Any) -> Call:
         names = ", ".join(f"{name} = coalesce(:{name}, {name})" for name in columns)
-        with self.state.database(_ROOM, MIGRATIONS) as rows:
+        with self.state.database(ROOM, MIGRATIONS) as rows:
             rows.execute(
                 f"UPDATE images_api_calls SET state = :state, attempts = attempts + :more{', ' if names else ''}{names}"
                 " WHERE id = :id AND state != 'done'",
