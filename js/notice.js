@@ -47,6 +47,7 @@ export function take(node, name) {
   node.widgets?.splice(node.widgets.indexOf(widget), 1);
   widget.onRemove?.();
   widget.element?.remove();
+  if (node.widgets?.some((/** @type {any} */ other) => other.element?.dataset?.notice)) return; // another one needs the room
   if (node.dalleFluxHeightBefore) node.setSize?.([node.size[0], node.dalleFluxHeightBefore]);
   delete node.dalleFluxHeightBefore;
   app.graph.setDirtyCanvas(true, true);

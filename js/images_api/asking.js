@@ -19,8 +19,6 @@
  */
 import { api } from "../../../scripts/api.js";
 
-const ROOT = "/dalle_flux/endpoint";
-
 /** Why something was not done, in a sentence for people. */
 export class Refused extends Error {
   /** @param {string} sentence @param {string} [code] */
@@ -31,24 +29,28 @@ export class Refused extends Error {
 }
 
 /**
- * @param {string} path below the page's addresses
- * @param {"GET" | "POST" | "DELETE"} [method]
- * @param {object} [body]
- * @returns {Promise<any>} the answer
- * @throws {Refused}
+ * How a page asks the addresses below `root`.
+ *
+ * @param {string} root
+ * @returns {(path: string, method?: "GET" | "POST" | "DELETE", body?: object) => Promise<any>} the answer; rejected as
+ *   Refused
  */
-export async function ask(path, method = "GET", body) {
-  let reply, answer;
-  try {
-    const sent = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-    reply = await api.fetchApi(ROOT + path, { method, ...sent });
-    answer = await reply.json();
-  } catch {
-    throw new Refused("ComfyUI did not answer.");
-  }
-  if (!reply.ok) throw new Refused(answer.error, answer.code);
-  return answer;
+export function asker(root) {
+  return async (path, method = "GET", body) => {
+    let reply, answer;
+    try {
+      const sent = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+      reply = await api.fetchApi(root + path, { method, ...sent });
+      answer = await reply.json();
+    } catch {
+      throw new Refused("ComfyUI did not answer.");
+    }
+    if (!reply.ok) throw new Refused(answer.error, answer.code);
+    return answer;
+  };
 }
+
+export const ask = asker("/dalle_flux/endpoint");
 
 /** @param {unknown} error @returns {string} what people are told of it */
 export function sentence(error) {

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .environment import say
+from .environment import package, say
 from .server import ComfyUI, Run
 
 ARGUMENTS = [
@@ -80,6 +80,7 @@ _TRACES = """() => {
     globals: Object.keys(window).sort(), replaced: [...replaced(window), ...replaced(URL)].sort(),
   };
 }"""
+AXE = "axe-playwright-python==0.1.8"  # brings axe-core 4.12.1; only that file of it is used
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -239,6 +240,22 @@ class Canvas:
             node_type,
         )
         self.fit_view()
+
+    def barriers(self, selector: str) -> list[str]:
+        """What axe-core finds against WCAG 2.1 A and AA in one element and its shadow; nothing else is looked at."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate((package(AXE) / "axe_playwright_python" / "axe.min.js").read_text("utf-8"))
+        found = self.page.evaluate(
+            """async (selector) => {
+              const runOnly = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] };
+              const { violations } = await axe.run({ include: [[selector]] }, { runOnly });
+              delete window.axe;  // a test leaves no global behind
+              return violations.flatMap(({ id, nodes }) => nodes.map((node) =>
+                `${id}: ${node.target.flat().at(-1)} ${node.failureSummary}`));
+            }""",
+            selector,
+        )
+        return list(found)
 
     def unknown_nodes(self) -> list[str]:
         """Types of the nodes on the canvas that this ComfyUI does not have."""

@@ -135,7 +135,17 @@ def test_what_would_not_be_read_is_refused_with_the_readers_sentence_and_nothing
     assert text(state) == BY_HAND
 
 
-@pytest.mark.parametrize("wanted", [{"per_day_usd": -1}, {"per_day_usd": "a"}, {"minimum": "none"}, {"nothing": 1}, {"archive_folders": ["relative"]}, {"served": 1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"per_day_usd": -1},
+        {"per_day_usd": "a"},
+        {"minimum": "none"},
+        {"nothing": 1},
+        {"archive_folders": ["relative"]},
+        {"served": 1},
+    ],
+)
 def test_a_setting_that_makes_no_sense_is_refused(state, wanted):
     write(state)
     with pytest.raises(DalleFluxError):
