@@ -12,7 +12,7 @@ from typing import Any
 from . import files
 from .families import Edits, Family, Part, traits
 from .files import OfficialFile
-from .installed import AUTOENCODERS, Inventory, NothingInstalled, choose, choose_encoders
+from .installed import Inventory, NothingInstalled, choose, choose_encoders, models_of, needed_beside
 from .loading import Wanted
 from .settings import AUTO
 
@@ -100,7 +100,7 @@ def can_be_named(draw_with: str, families: Sequence[Family]) -> str:
 
 def _taken(installed: Inventory, families: Sequence[Family]) -> Family:
     """The first that is installed with all it needs, else that of which something is there, else the first."""
-    begun = [family for family in families if _models(installed, family)]
+    begun = [family for family in families if models_of(installed, family)]
     ready = [family for family in begun if _is_ready(installed, family, ())]
     return [*ready, *begun, *families][0]
 
@@ -118,27 +118,21 @@ def _is_ready(installed: Inventory, family: Family, connected: Collection[str]) 
 
 
 def _parts(installed: Inventory, family: Family, connected: Collection[str]) -> list[Needed]:
-    known = traits(family)
+    official = traits(family).official[0]
     needed = []
+    model = None
     if "model" not in connected:
-        there = _models(installed, family)
-        needed.append(Needed(known.official[0], there[0] if there else None))
-        if not there and known.official[0].folder == "checkpoints":  # it brings its own
-            return needed
-    for part, official in known.beside.items():
-        if ("vae" if part in AUTOENCODERS else "clip") not in connected:
-            needed.append(_needed(installed, part, official))
-    return needed
+        model = next(iter(models_of(installed, family)), None)
+        needed.append(Needed(official, f"{model.folder}/{model.name}" if model else None))
+        if not model and official.folder == "checkpoints":
+            return needed  # it brings the others
+    beside = needed_beside(model, family, clip="clip" not in connected, vae="vae" not in connected)
+    return needed + [_needed(installed, part, files) for part, files in beside.items()]
 
 
 def _needed(installed: Inventory, part: Part, official: Sequence[OfficialFile]) -> Needed:
     found = installed.find(part, official=official)
     return Needed(official[0], f"{found.folder}/{found.name}" if found else None)
-
-
-def _models(installed: Inventory, family: Family) -> list[str]:
-    """folder/name of each file that holds this family's model."""
-    return [f"{file.folder}/{file.name}" for file in installed.usable if file.identity.family is family]
 
 
 def _whole(family: Family) -> OfficialFile | None:

@@ -195,7 +195,7 @@ def choose(
     Raises:
         NothingInstalled: says which files are needed, and what is wrong with those that are there.
     """
-    found = {family: models for family in families if (models := _models(inventory, family))}
+    found = {family: models for family in families if (models := models_of(inventory, family))}
     for family, models in found.items():
         complete = [model for model in models if not _lacking(inventory, model, family, clip=clip, vae=vae)]
         if model := fitting(complete, family, device):
@@ -245,7 +245,7 @@ def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family
     return found
 
 
-def _models(inventory: Inventory, family: Family) -> list[Installed]:
+def models_of(inventory: Inventory, family: Family) -> list[Installed]:
     """The files that hold this family's transformer, in the order in which they are to be used."""
     found = [file for part in _MODELS for file in inventory.ranked(part, family, traits(family).official)]
     return sorted(found, key=lambda file: file.identity.gguf)
@@ -256,7 +256,9 @@ AUTOENCODERS = (Part.VAE, Part.FLUX2_VAE, Part.SD3_VAE)
 _LANGUAGE_MODELS = (Part.MISTRAL, Part.QWEN_4B, Part.QWEN_8B)
 
 
-def _beside(model: Installed | None, family: Family, *, clip: bool, vae: bool) -> dict[Part, tuple[OfficialFile, ...]]:
+def needed_beside(
+    model: Installed | None, family: Family, *, clip: bool, vae: bool
+) -> dict[Part, tuple[OfficialFile, ...]]:
     """What the model needs besides itself, of what is asked for; None: it comes from a socket."""
     part = model.identity.part if model else Part.TRANSFORMER
     clip = clip and part is not Part.CHECKPOINT
@@ -269,7 +271,7 @@ def _beside(model: Installed | None, family: Family, *, clip: bool, vae: bool) -
 def _lacking(
     inventory: Inventory, model: Installed | None, family: Family, *, clip: bool, vae: bool
 ) -> list[OfficialFile]:
-    needed = _beside(model, family, clip=clip, vae=vae)
+    needed = needed_beside(model, family, clip=clip, vae=vae)
     return [official[0] for part, official in needed.items() if not inventory.find(part)]
 
 
@@ -279,7 +281,7 @@ def _loading(
     file = model.file if model else None
     beside = {
         part: fitting(inventory.ranked(part, official=official), family, None if part in AUTOENCODERS else device)
-        for part, official in _beside(file, family, clip=clip, vae=vae).items()
+        for part, official in needed_beside(file, family, clip=clip, vae=vae).items()
     }
     found = {part: fit.file for part, fit in beside.items() if fit}
     is_transformer = file is not None and file.identity.part is Part.TRANSFORMER

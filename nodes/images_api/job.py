@@ -14,7 +14,8 @@ from enum import Enum
 
 from PIL import Image
 
-from ..errors import DalleFluxError
+from ..endpoints import MissingKey
+from ..errors import DalleFluxError, MissingPackage
 from ..services.client import LATE_S
 from ..services.failures import ServiceFailed
 from ..services.ledger import Call, CallState
@@ -302,6 +303,8 @@ class Job:
         """The state of a row whose request ended in `error`; None: as it is."""
         if self.sent_at is None and self.call.fresh:
             return CallState.UNSENT
+        if isinstance(error, (MissingKey, MissingPackage)):
+            return CallState.UNSENT  # the request could not even be made
         if not isinstance(error, ImagesApiError):
             return None
         if self.call.job and self.phase is not Phase.FETCHING:

@@ -102,7 +102,8 @@ def test_an_endpoint_gets_its_key_on_the_node_and_what_it_cost_is_shown(new_user
 
     page.evaluate("() => app.extensionManager.command.execute('dalletoflux.OpenSettings')")
     settings.get_by_text("Requests", exact=True).click()
-    settings.get_by_text("gpt-image-2, generations").wait_for()
+    settings.get_by_text("gpt-image-2, generations", exact=True).wait_for()
+    assert settings.get_by_text("gpt-image-2, generations").count() == 1
     assert settings.locator("svg rect").count() == 1
     page.screenshot(path=artefacts / "settings.png")
     assert new_user.barriers("[data-dalle-flux=settings]") == []

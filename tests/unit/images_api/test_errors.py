@@ -172,6 +172,7 @@ async def test_a_missing_key_names_the_variable(studio, services, monkeypatch):
     with pytest.raises(MissingKey, match="STUDIO_KEY is not set"):
         await make_pictures(plan, Sent(), studio.account, Watch())
     assert services.requests == []
+    assert studio.ledger.spent(date.today()) == (0.0, 0.0), "what could not be sent keeps nobody's budget"
 
 
 async def test_nobody_there_is_a_network_failure_and_not_billed(studio):
