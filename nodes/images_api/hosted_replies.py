@@ -11,7 +11,7 @@ from ..endpoints import Endpoint
 from ..services.addresses import Unsafe, check_own_address
 from ..services.exchange import Answer
 from ..services.failures import Meaning, ServiceFailed, of_reply, secret_of
-from ..services.scrub import scrub
+from ..services.scrub import request_id, scrub
 from .kinds import Standing
 
 _PERCENT = re.compile(r"(\d{1,3})%")
@@ -89,6 +89,11 @@ def _complaint(one: object) -> str:
     place = one.get("loc")
     where = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
     return f"{where}: {one.get('msg', '')}" if where else str(one.get("msg", ""))
+
+
+def job_id(said: object) -> str:
+    """The service's name for a job, as letters and signs that such names have."""
+    return request_id(said) or "nameless"
 
 
 def own_address(url: object, endpoint: Endpoint, hosts: Sequence[str]) -> str:

@@ -208,7 +208,9 @@ class Job:
         except asyncio.CancelledError:
             if isinstance(kind, AtOnce):
                 work.cancel()
-            await asyncio.wait([work], timeout=_LATE_TICKET_S)
+            done, _ = await asyncio.wait([work], timeout=_LATE_TICKET_S)
+            for one in done:  # what it failed by no longer matters to anybody
+                one.cancelled() or one.exception()
             work.cancel()
             raise
 

@@ -29,7 +29,10 @@ CATEGORY = f"{schema.CATEGORY}/Images API"
 SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", "512x512", "256x256"]
 QUALITIES = ["standard", "hd", "low", "medium", "high", "xhigh", "max", "auto"]
 STYLES = ["vivid", "natural"]
-ALIASES = ["dall-e", "dalle", "dall-e 3", "dall-e 2", "gpt image", "openai image", "images api", "OpenAIDalle3"]
+ALIASES = [
+    "dall-e", "dalle", "dall-e 3", "dall-e 2", "gpt image", "openai image", "images api", "OpenAIDalle3", "hosted flux",
+    "bfl", "fal", "replicate", "together", "stability",
+]  # fmt: skip
 
 
 class DalleFluxGenerate(io.ComfyNode):
@@ -39,8 +42,9 @@ class DalleFluxGenerate(io.ComfyNode):
             node_id="DalleFluxGenerate",
             display_name="DALL·E 3 Generate",
             category=CATEGORY,
-            description="Text to image at any endpoint that speaks OpenAI's Images API: OpenAI, Azure, a compatible "
-            "server. Nothing is paid for twice: the same request is answered from disk.",
+            description="Text to image at any endpoint that speaks OpenAI's Images API (OpenAI, Azure, a compatible "
+            "server) or hosts FLUX or Stable Diffusion (Black Forest Labs, fal, Replicate, Together, Stability). "
+            "Nothing is paid for twice: the same request is answered from disk.",
             inputs=[
                 _prompt("What the picture should show. A style is added as a sentence where the model has none."),
                 _endpoint(),
@@ -119,8 +123,9 @@ class DalleFluxEdit(io.ComfyNode):
             node_id="DalleFluxEdit",
             display_name="DALL·E Edit",
             category=CATEGORY,
-            description="Change pictures by prompt at any endpoint that speaks OpenAI's Images API. A mask says where; "
-            "GPT image models take up to 16 pictures in one batch and work without a mask.",
+            description="Change pictures by prompt at any endpoint that speaks OpenAI's Images API or hosts FLUX. A "
+            "mask says where; GPT image models take up to 16 pictures in one batch and work without a mask, and so do "
+            "Kontext and FLUX.2.",
             inputs=[
                 io.Image.Input("image", tooltip="The picture to change; a batch of up to 16 for GPT image models."),
                 io.Mask.Input("mask", optional=True, tooltip="1 = change. It belongs to the first picture."),
@@ -180,7 +185,8 @@ class DalleFluxVariation(io.ComfyNode):
             node_id="DalleFluxVariation",
             display_name="DALL·E Variation",
             category=CATEGORY,
-            description="Variations of a picture at an endpoint that still offers them. OpenAI and Azure no longer do.",
+            description="Variations of a picture at an endpoint that still offers them, or by hosted FLUX.1. OpenAI "
+            "and Azure no longer make any.",
             inputs=[
                 io.Image.Input("image", tooltip="The picture to vary; it is padded to a square for dall-e-2."),
                 _endpoint(),

@@ -350,11 +350,12 @@ def _estimate(
 
 def known_models(known: Endpoints) -> list[str]:
     """Names a node can offer besides the table's own, each once: those in the user's file, those of its services."""
-    from .kinds import hosted_kind
-
     names = [name for endpoint in known.by_name.values() for name in endpoint.models]
     kinds = dict.fromkeys(endpoint.kind for endpoint in known.by_name.values() if endpoint.kind in HOSTED)
-    names += [name for kind in kinds for name in hosted_kind(kind).models]
+    if kinds:
+        from .kinds import hosted_kind
+
+        names += [name for kind in kinds for name in hosted_kind(kind).models]
     try:
         own = ServiceSettings.read(known.settings)
     except BadEndpointsFile:  # which a run will say

@@ -31,6 +31,9 @@ _DENIED_6 = tuple(
 )
 
 
+_MOST_LETTERS = 2000  # of an address that is written down
+
+
 class Unsafe(Exception):
     """An address that must not be opened; the text says what it is, to follow "points to"."""
 
@@ -81,6 +84,8 @@ def check_own_address(url: str, endpoint: Endpoint, hosts: Sequence[str]) -> str
     Raises:
         Unsafe: anywhere else.
     """
+    if len(url) > _MOST_LETTERS:
+        raise Unsafe("an address that is longer than any")
     parts = check_address(url, endpoint)
     if is_own_origin(parts, endpoint):
         return url

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 from comfyui.environment import cache_folder
 from services import Fault
-from services.customer import ROOT, handed, order
+from services.customer import ROOT, handed, order, order_everywhere
+from services.hosted import HOSTED
 
 VERSIONS = ("1.109.1", "2.54.0")
 
@@ -41,6 +43,14 @@ def test_generate_edit_and_variation_with_an_older_client(services, tmp_path, pa
     )
     assert made["shape"] == [1, 1024, 1024, 3]
     assert len(services.bills) == 5
+
+
+def test_hosted_services_by_the_connections_of_an_older_client(tmp_path, packages):
+    with ExitStack() as stack:
+        services = [stack.enter_context(one()) for one in HOSTED.values()]
+        made = handed(order_everywhere(services, tmp_path, packages=packages, size="256x256"))
+        assert made["shape"] == [1, 256, 256, 3]
+        assert [len(one.bills) for one in services] == [1] * len(HOSTED)
 
 
 def test_errors_and_retries_with_an_older_client(services, tmp_path, packages):

@@ -50,10 +50,10 @@ def order(
 
 
 def order_everywhere(
-    services: Sequence[HostedService], state: Path, *, dies: str, **request: Any
+    services: Sequence[HostedService], state: Path, *, dies: str = "", packages: Path | None = None, **request: Any
 ) -> subprocess.CompletedProcess[str]:
     """The same at several hosted services at once; it dies when all of them have come to the step."""
-    return _started(_wanted(services, state, dies, request))
+    return _started(_wanted(services, state, dies, request), packages)
 
 
 def _wanted(services: Sequence[HostedService], state: Path, dies: str, request: Mapping[str, Any]) -> dict[str, Any]:

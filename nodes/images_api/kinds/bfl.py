@@ -16,10 +16,9 @@ from ...prompts.targets import Target
 from ...services.exchange import LOOK_S, exchange
 from ...services.failures import Meaning, ServiceFailed
 from ...services.reading import parse
-from ...services.scrub import request_id
 from ..arrival import Arrived, fetched
 from ..hosted import AsInput, Aspects, HostedModel, Pixels, Price, Use, Work, megapixel_ratios
-from ..hosted_replies import failed, forgotten, own_address, refused, told
+from ..hosted_replies import failed, forgotten, job_id, own_address, refused, told
 from ..inputs import Sent
 from ..plan import Plan
 from . import JobEnded, Reply, Standing, Ticket
@@ -113,16 +112,17 @@ class Bfl:
             endpoint, "POST", plan.address, _headers(endpoint), seconds=endpoint.timeout_s, json=body
         )
         said = told(answer, endpoint)
+        cents = said.get("cost")
         return Ticket(
-            id=str(said.get("id", "")),
-            status_url=own_address(said.get("polling_url"), endpoint, HOSTS),
-            told={"cost": said.get("cost")},
+            job_id(said.get("id")),
+            own_address(said.get("polling_url"), endpoint, HOSTS),
+            told={"cents": cents} if is_number(cents) else {},
         )
 
     async def look(self, endpoint: Endpoint, ticket: Ticket) -> Reply | Standing:
         url = own_address(ticket.status_url, endpoint, HOSTS)
         answer = await exchange(endpoint, "GET", url, _headers(endpoint), seconds=LOOK_S)
-        named = request_id(ticket.id)
+        named = ticket.id
         if answer.status == 404:
             raise JobEnded(forgotten(endpoint, named))
         said = told(answer, endpoint)
@@ -130,8 +130,8 @@ class Bfl:
             case "Ready":
                 return Reply(answer.body, named)
             case "Pending":
-                progress = said.get("progress")
-                fraction = min(max(float(progress), 0.0), 1.0) if isinstance(progress, int | float) else 0.0
+                progress: Any = said.get("progress")
+                fraction = min(max(float(progress), 0.0), 1.0) if is_number(progress) else 0.0
                 return Standing(f"drawing, {fraction:.0%}" if fraction else "waiting for its turn", fraction)
             case "Request Moderated":
                 raise JobEnded(refused(endpoint, "input", categories=_reasons(said), request_id=named))
@@ -150,8 +150,8 @@ class Bfl:
         said = parse(body)  # `look` read it before
         result = said.get("result") if isinstance(said, Mapping) else None
         result = result if isinstance(result, Mapping) else {}
-        cents = ticket.told.get("cost") if ticket else None
-        cost = float(cents or 0) / 100 if is_number(cents) else None
+        cents = ticket.told.get("cents") if ticket else None
+        cost = None if cents is None else cents / 100
         return await fetched(result.get("sample"), endpoint, result.get("prompt"), cost_usd=cost)
 
     async def shutdown_date(self, plan: Plan) -> date | None:

@@ -15,7 +15,6 @@ from ...prompts.targets import Target
 from ...services.exchange import LOOK_S, Answer, exchange
 from ...services.failures import Meaning, ServiceFailed
 from ...services.reading import parse
-from ...services.scrub import request_id
 from ..arrival import Arrived, fetched, held_back
 from ..hosted import AsInput, Aspects, HostedModel, Pixels, Price, Use, Work, megapixel_ratios
 from ..hosted_replies import (
@@ -25,6 +24,7 @@ from ..hosted_replies import (
     failed,
     failure,
     forgotten,
+    job_id,
     own_address,
     refused,
     told,
@@ -155,10 +155,10 @@ class Fal:
         status, result, cancel = (
             own_address(said.get(name), endpoint, HOSTS) for name in ("status_url", "response_url", "cancel_url")
         )
-        return Ticket(str(said.get("request_id", "")), status, result, cancel)
+        return Ticket(job_id(said.get("request_id")), status, result, cancel)
 
     async def look(self, endpoint: Endpoint, ticket: Ticket) -> Reply | Standing:
-        named = request_id(ticket.id)
+        named = ticket.id
         url = own_address(ticket.status_url, endpoint, HOSTS)
         answer = await exchange(endpoint, "GET", f"{url}?logs=1", bearer(endpoint, "Key"), seconds=LOOK_S)
         if answer.status == 404:
@@ -177,7 +177,7 @@ class Fal:
         raise ServiceFailed(Meaning.BAD_REPLY, endpoint, said="names a status that nobody knows", maybe_billed=True)
 
     async def _result(self, endpoint: Endpoint, ticket: Ticket) -> Reply:
-        named = request_id(ticket.id)
+        named = ticket.id
         url = own_address(ticket.result_url, endpoint, HOSTS)
         answer = await exchange(endpoint, "GET", url, bearer(endpoint, "Key"), seconds=LOOK_S)
         if answer.is_success:

@@ -16,11 +16,10 @@ from ...prompts.targets import Target
 from ...services.exchange import LOOK_S, exchange
 from ...services.failures import Meaning, ServiceFailed
 from ...services.reading import parse
-from ...services.scrub import request_id
 from ...sizes import Size
 from ..arrival import Arrived, fetched
 from ..hosted import AsInput, Aspects, HostedModel, Pixels, Price, Use, Work, megapixel_ratios
-from ..hosted_replies import bearer, drawing, failed, forgotten, own_address, refused, told, with_pictures
+from ..hosted_replies import bearer, drawing, failed, forgotten, job_id, own_address, refused, told, with_pictures
 from ..inputs import File, Sent
 from ..plan import Plan
 from . import JobEnded, Reply, Standing, Ticket
@@ -141,10 +140,10 @@ class Replicate:
         links = said.get("urls")
         links = links if isinstance(links, Mapping) else {}
         status, cancel = (own_address(links.get(name), endpoint, HOSTS) for name in ("get", "cancel"))
-        return Ticket(str(said.get("id", "")), status, cancel_url=cancel)
+        return Ticket(job_id(said.get("id")), status, cancel_url=cancel)
 
     async def look(self, endpoint: Endpoint, ticket: Ticket) -> Reply | Standing:
-        named = request_id(ticket.id)
+        named = ticket.id
         url = own_address(ticket.status_url, endpoint, HOSTS)
         answer = await exchange(endpoint, "GET", url, bearer(endpoint), seconds=LOOK_S)
         if answer.status == 404:

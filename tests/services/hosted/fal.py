@@ -131,7 +131,7 @@ class FalService(HostedService):
             return web.json_response({"status": "COMPLETED", "error": "see the response", "logs": []})
         if self.is_ready(task):
             return web.json_response({"status": "COMPLETED", "logs": [], "metrics": {"inference_time": 1.0}})
-        if task.looks == 1:
+        if task.looks == 1 or self.queued:
             return web.json_response({"status": "IN_QUEUE", "queue_position": 2}, status=202)
         logs = [{"message": " 43%|####      | 12/28", "level": "INFO"}] if request.query.get("logs") == "1" else None
         return web.json_response({"status": "IN_PROGRESS", "logs": logs}, status=202)

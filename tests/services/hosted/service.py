@@ -52,6 +52,7 @@ class HostedService(Services):
     """A running service; see `Services` for what tests say and ask.
 
     Switches:
+        queued: a job that is held stays in the queue, where the service has one.
         gone: names of models that the service no longer has.
     """
 
@@ -68,6 +69,7 @@ class HostedService(Services):
         self.tasks: dict[str, Task] = {}
         self.gone: set[str] = set()
         self.looks = 0
+        self.queued = False
         self.cancels: list[str] = []  # ids
 
     @property

@@ -44,7 +44,7 @@ class HostedStudio(Studio):
     ) -> Made:
         """One picture, unless told otherwise small and plain."""
         image = mask = None
-        plain: dict[str, Any] = {"size": "512x512", "quality": "standard"}
+        plain: dict[str, Any] = {"size": "256x256", "quality": "standard"}
         if work is not Work.DRAW:
             count = changes.pop("pictures", 1)
             image = torch.linspace(0, 1, 96 * 128 * 3).reshape(1, 96, 128, 3).repeat(count, 1, 1, 1)
