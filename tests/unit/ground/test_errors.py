@@ -14,6 +14,7 @@ import nodes
 from nodes.errors import DalleFluxError
 from nodes.prompts.bulk import find_file
 
+OF_THE_FLEET = {"ray"}  # nodes/fleet/requirements.txt
 HOSTILE = "a\x1b[2J\x1b]0;owned\x07\r\nERROR fake line\x9b31m\u202egnp.exe\ud800\0b"
 
 
@@ -21,7 +22,11 @@ def classes() -> list[type[DalleFluxError]]:
     """Every error of the pack that can be had without a host."""
     for module in pkgutil.walk_packages(nodes.__path__, "nodes."):
         if module.name.rsplit(".", 1)[-1] not in ("nodes", "routes") and ".host" not in module.name:
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if str(error.name).split(".")[0] not in OF_THE_FLEET:
+                    raise
     found, new = set(), {DalleFluxError}
     while new:
         found |= new
