@@ -1,8 +1,8 @@
 """Which of several installed files fits the device that draws, and what to do where memory runs out.
 
 The rule, for each part of a model by itself: the file that is taken anyway (official names first, then the largest,
-GGUF last) if nine tenths of its weights fit beside what one picture of a megapixel takes and what ComfyUI keeps free,
-since ComfyUI leaves a rest outside at little cost; else the next that does; and if none does the smallest, which
+GGUF and NF4 last) if nine tenths of its weights fit beside what one picture of a megapixel takes and what ComfyUI keeps
+free, since ComfyUI leaves a rest outside at little cost; else the next that does; and if none does the smallest, which
 ComfyUI then moves in and out in pieces.
 """
 

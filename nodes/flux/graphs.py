@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..recipes import FLUX2_SCHEDULER, HOST_GUIDANCE
 from .families import Negative, traits
-from .installed import Installed, Loading
+from .installed import NF4_LOADER, Installed, Loading
 from .loading import Connected
 from .noise import SeededNoise
 from .settings import Canvas, SamplingSettings
@@ -71,7 +71,8 @@ def load(graph: Builder, files: Loading, connected: Connected = _NOTHING, advice
     model, clip, vae = connected.model, connected.clip, connected.vae
     style_model, clip_vision = connected.style_model, connected.clip_vision
     if files.checkpoint:
-        whole = graph.node("CheckpointLoaderSimple", ckpt_name=files.checkpoint.name)
+        loader = NF4_LOADER if files.checkpoint.identity.nf4 else "CheckpointLoaderSimple"
+        whole = graph.node(loader, ckpt_name=files.checkpoint.name)
         model, clip, vae = (whole.out(at) if one is None else one for at, one in enumerate((model, clip, vae)))
     if files.transformer and model is None:
         model = _load_transformer(graph, files.transformer)

@@ -50,6 +50,11 @@ class Header:
         """True if the file is in GGUF."""
         return "general.architecture" in self.metadata
 
+    @property
+    def is_nf4(self) -> bool:
+        """True if bitsandbytes has packed its weights two to a byte."""
+        return any(".quant_state." in key for key in self.tensors)
+
     def shape(self, name: str) -> tuple[int, ...]:
         """A tensor's shape; empty if there is none."""
         tensor = self.tensors.get(name)

@@ -32,10 +32,10 @@ def identify(header: Header, name: str, detect: Detector | None = None) -> Ident
         detect: asked about transformers, besides the rules here.
     """
     lower = name.lower()
-    if any(".quant_state." in key for key in header.tensors):
-        return Identity(Part.NF4) if any("double_blocks.0.img_attn.qkv" in key for key in header.tensors) else None
     if model := identify_model(header, lower, detect):
         return model
+    if header.is_nf4:
+        return None  # of the other parts there are no loaders for it
     if _is_t5(header) and not _OTHER_T5.search(lower):
         return Identity(Part.T5, gguf=header.is_gguf)
     if header.is_gguf:

@@ -6,7 +6,7 @@ that is cut short or holds something else is not used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -59,7 +59,7 @@ class Inventory:
 
         def rank(file: Installed) -> tuple[bool, int, int, str]:
             place = names.index(base_name(file.name)) if base_name(file.name) in names else len(names)
-            return (file.identity.gguf, place, -file.size, file.name)
+            return (file.identity.is_last_choice, place, -file.size, file.name)
 
         return sorted(found, key=rank)
 
@@ -134,14 +134,18 @@ _NOT_CHOSEN = {
     "if it is FLUX.1's, rename it to ae.safetensors or connect it to `vae`.",
     Part.NF4: "is in NF4, which ComfyUI's own loaders do not read; connect its loader to `model`.",
 }
+NF4_LOADER = "CheckpointLoaderNF4"  # of the pack ComfyUI_bitsandbytes_NF4
 
 
-def take_inventory(listing: Iterable[tuple[str, str, Path]], detect: Detector | None = None) -> Inventory:
+def take_inventory(
+    listing: Iterable[tuple[str, str, Path]], detect: Detector | None = None, node_types: Container[str] = ()
+) -> Inventory:
     """Read the headers of all files listed.
 
     Args:
         listing: (folder, name as loaders take it, path) of each file.
         detect: the host's own detector of transformers.
+        node_types: those that the host has; some formats are read by nodes of other packs.
     """
     usable, rejected = [], []
     for folder, name, path in listing:
@@ -158,6 +162,8 @@ def take_inventory(listing: Iterable[tuple[str, str, Path]], detect: Detector | 
         elif found:
             if folder == "diffusion_models" and found.part in _MODELS and found.family and traits(found.family).beside:
                 found = replace(found, part=Part.TRANSFORMER)  # UNETLoader takes just the transformer out of it
+            if found.nf4 and NF4_LOADER not in node_types:
+                found = Identity(Part.NF4)
             if found.part in _NOT_CHOSEN:
                 rejected.append(f"{folder}/{name} {_NOT_CHOSEN[found.part]}")
             elif folder in _FOLDERS_OF[found.part]:
@@ -248,7 +254,7 @@ def choose_part(inventory: Inventory, part: Part, official: OfficialFile, family
 def models_of(inventory: Inventory, family: Family) -> list[Installed]:
     """The files that hold this family's transformer, in the order in which they are to be used."""
     found = [file for part in _MODELS for file in inventory.ranked(part, family, traits(family).official)]
-    return sorted(found, key=lambda file: file.identity.gguf)
+    return sorted(found, key=lambda file: file.identity.is_last_choice)
 
 
 _MODELS = (Part.TRANSFORMER, Part.CHECKPOINT, Part.WITHOUT_ENCODERS)

@@ -132,13 +132,16 @@ def _model(which: str) -> io.Input:
 
 def _clip() -> io.Input:
     return io.Clip.Input(
-        "clip", optional=True, extra_dict=_AS_LINK, tooltip="T5-XXL and CLIP-L. Leave open to use what is installed."
+        "clip",
+        optional=True,
+        extra_dict=_AS_LINK,
+        tooltip="The model's text encoders. Leave open to use what is installed.",
     )
 
 
 def _vae() -> io.Input:
     return io.Vae.Input(
-        "vae", optional=True, extra_dict=_AS_LINK, tooltip="FLUX.1's VAE. Leave open to use what is installed."
+        "vae", optional=True, extra_dict=_AS_LINK, tooltip="The model's VAE. Leave open to use what is installed."
     )
 
 
@@ -590,7 +593,7 @@ def files_needed(node: str, draw_with: str, connected: Collection[str]) -> dict[
 def _installed() -> Inventory:
     from .installed import FOLDERS, take_inventory
 
-    return take_inventory(model_files(FOLDERS), transformer_config)
+    return take_inventory(model_files(FOLDERS), transformer_config, running.node_types())
 
 
 def _device() -> Device:

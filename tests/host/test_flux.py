@@ -403,11 +403,28 @@ def test_sdxl_draws_by_name(comfyui):
     assert pictures(comfyui, drawn)[0].shape == (256, 256, 3)
 
 
-def test_sd35_draws_and_redraws_by_mask(comfyui, picture):
-    drawn = comfyui.run(generate(draw_with="SD3.5-medium", seed=91))
+def official_sd35(seed: int) -> dict[str, Any]:
+    """`sd3.5_simple_example.json` in API format, with medium, at 512x512 (tests/host/test_flux_templates.py)."""
+    name = "sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors"
+    return {
+        "1": node("CheckpointLoaderSimple", ckpt_name=name),
+        "2": node("CLIPTextEncode", clip=["1", 1], text=PROMPT),
+        "3": node("CLIPTextEncode", clip=["1", 1], text=""),
+        "4": node("EmptySD3LatentImage", width=512, height=512, batch_size=1),
+        "5": node("KSampler", model=["1", 0], positive=["2", 0], negative=["3", 0], latent_image=["4", 0], seed=seed,
+                  steps=20, cfg=4.01, sampler_name="euler", scheduler="sgm_uniform", denoise=1.0),
+        "6": node("VAEDecode", samples=["5", 0], vae=["1", 2]),
+        "7": node("SaveImage", images=["6", 0], filename_prefix="sd35"),
+    }  # fmt: skip
+
+
+def test_sd35_draws_the_very_pixels_of_its_official_graph_and_redraws_by_mask(comfyui, picture):
+    drawn = comfyui.run(generate(draw_with="SD3.5-medium", seed=91, size="512x512"))
+    official = pictures(comfyui, comfyui.run(official_sd35(91)))
+    assert np.abs(pictures(comfyui, drawn)[0] - official[0]).max() <= 1
+    assert official[0].std() > 5, "a flat picture would prove nothing"
     assert (info(drawn)["model"], info(drawn)["steps"], info(drawn)["guidance"]) == ("SD3.5-medium", 20, 4.01)
     assert info(drawn)["licence"]["commercial"] is False
-    assert pictures(comfyui, drawn)[0].shape == (256, 256, 3)
     redrawn = comfyui.run(edit(draw_with="SD3.5-medium", seed=91))
     (result,) = pictures(comfyui, redrawn)
     assert info(redrawn)["model"] == "SD3.5-medium"

@@ -35,7 +35,10 @@ def identify_model(header: Header, name: str, detect: Detector | None) -> Identi
         name: the file's name in lower case, with its sub-folder.
         detect: asked besides the rules here.
     """
-    found = next((found for kind in _KINDS if (found := kind.identify(header, name, detect))), None)
+    if header.is_nf4:
+        found = flux1.identify_nf4(header, name)
+    else:
+        found = next((found for kind in _KINDS if (found := kind.identify(header, name, detect))), None)
     if found and found.part is not Part.TRANSFORMER:
         return replace(found, weights=header.bytes_of("model.diffusion_model."))
     return found

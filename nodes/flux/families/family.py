@@ -55,7 +55,7 @@ class Part(Enum):
     QWEN_8B = "qwen 3 8B"
     FLUX2_VAE = "FLUX.2 vae"
     UNCLEAR = "autoencoder"  # FLUX.1's or Stable Diffusion 3's; chosen by nothing
-    NF4 = "transformer in NF4"  # the host's own loaders do not read it; chosen by nothing
+    NF4 = "transformer in NF4"  # no loader is known that takes it alone; chosen by nothing
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,13 @@ class Identity:
     part: Part
     family: Family | None = None  # of transformers and checkpoints; None: FLUX.1 Canny, pruned ones and the like
     gguf: bool = False
+    nf4: bool = False
     weights: int = field(default=0, compare=False)  # bytes of a checkpoint that are its model's; 0: the whole file
+
+    @property
+    def is_last_choice(self) -> bool:
+        """Compressed further than to fp8: it loses more, and takes another pack's loader."""
+        return self.gguf or self.nf4
 
 
 class Edits(Enum):

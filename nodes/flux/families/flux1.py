@@ -9,6 +9,7 @@ Graphs: ComfyUI's templates `flux_dev_full_text_to_image.json`, `flux_redux_mode
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,7 @@ from .family import (
 
 _PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
 _BLOCKS = (19, 1)  # double blocks of FLUX.1, and of stand-ins to try graphs with; pruned ones (lite, mini) are others
+_WIDTH = 3072
 _OTHER_SCHNELL = re.compile(r"de-?_?distill|undistill|openflux|libreflux")
 
 _BESIDE = {
@@ -103,7 +105,23 @@ def identify(header: Header, name: str, detect: Detector | None) -> Identity | N
         if _is_flux1(header, prefix) and host_takes_it_for(header, prefix, detect, "flux"):
             whole = all(header.has(part) for part in ("text_encoders.", "vae."))
             part = Part.CHECKPOINT if whole else Part.TRANSFORMER
-            return Identity(part, _family(header, prefix, base_name(name)), header.is_gguf)
+            channels = header.shape(f"{prefix}img_in.weight")[1] // 4
+            return Identity(part, _family(header, prefix, base_name(name), channels), header.is_gguf)
+    return None
+
+
+def identify_nf4(header: Header, name: str) -> Identity | None:
+    """The same in bitsandbytes' NF4, whose weights are packed two to a byte, so that only their number tells."""
+    for prefix in _PREFIXES:
+        if f"{prefix}double_blocks.0.img_attn.qkv.weight" not in header.tensors:
+            continue
+        whole = all(header.has(part) for part in ("text_encoders.", "vae."))
+        tensor = header.tensors.get(f"{prefix}img_in.weight")
+        if not whole or tensor is None or header.has(f"{prefix}distilled_guidance_layer."):
+            return Identity(Part.NF4)
+        numbers = math.prod(tensor.shape) * (2 if tensor.dtype == "U8" else 1)
+        family = _family(header, prefix, base_name(name), numbers // _WIDTH // 4)
+        return Identity(Part.CHECKPOINT, family, nf4=True) if family else Identity(Part.NF4)
     return None
 
 
@@ -127,9 +145,8 @@ def _is_flux1(header: Header, prefix: str) -> bool:
     )
 
 
-def _family(header: Header, prefix: str, name: str) -> Family | None:
+def _family(header: Header, prefix: str, name: str, channels: int) -> Family | None:
     blocks = {key[len(prefix) :].split(".")[1] for key in header.tensors if key.startswith(f"{prefix}double_blocks.")}
-    channels = header.shape(f"{prefix}img_in.weight")[1] // 4
     if len(blocks) not in _BLOCKS:
         return None
     if channels == 96:

@@ -106,3 +106,8 @@ def test_a_file_that_cannot_be_used_is_told_of_while_something_lacks(tmp_path):
     installed = take_inventory([("diffusion_models", "flux1-dev.safetensors", tmp_path / "flux1-dev.safetensors")])
     (sentence,) = checklist(installed, Wanted(DRAWING), ()).unusable
     assert "flux1-dev.safetensors" in sentence
+
+
+def test_a_model_whose_first_choice_is_one_file_with_everything_asks_for_that_file_only() -> None:
+    told = checklist(take_inventory([]), Wanted((Family.SD35_LARGE,), draw_with="SD3.5-large"), ())
+    assert [one.file for one in told.needed] == [files.SD35_LARGE]

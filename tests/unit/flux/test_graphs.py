@@ -128,6 +128,13 @@ def test_a_checkpoint_loads_all_three() -> None:
     assert [models.model[1], models.clip[1], models.vae[1]] == [0, 1, 2]
 
 
+def test_an_nf4_checkpoint_is_loaded_by_the_pack_that_brings_its_loader() -> None:
+    graph = Graph()
+    all_in_one = Installed("checkpoints", "nf4", Identity(Part.CHECKPOINT, Family.DEV, nf4=True), 1)
+    graphs.load(graph, Loading(Family.DEV, checkpoint=all_in_one))
+    assert graph.only("CheckpointLoaderNF4") == {"ckpt_name": "nf4"}
+
+
 def test_gguf_files_are_loaded_by_the_pack_that_brings_them() -> None:
     graph = Graph()
     files = Loading(Family.DEV, file(Part.TRANSFORMER, "m.gguf", gguf=True), None, file(Part.T5, "t", gguf=True),

@@ -311,3 +311,35 @@ def test_the_hosts_own_detector_has_a_say(tmp_path: Path, config: dict[str, str]
     header = read_header(zoo.safetensors(tmp_path / "a.safetensors", zoo.transformer()))
     found = identify(header, "a.safetensors", lambda shapes, prefix: config)
     assert (found is not None) == (config == {"image_model": "flux"})
+
+
+def nf4(**kind: int) -> zoo.Shapes:
+    """A checkpoint whose weights bitsandbytes has packed two to a byte."""
+    packed = {
+        f"model.diffusion_model.{name}": (shape[0] * shape[1] // 2, 1)
+        for name, shape in zoo.transformer(**kind).items()
+    }
+    return {**zoo.CHECKPOINT, **packed, "model.diffusion_model.x.weight.quant_state.bitsandbytes__nf4": (80,)}
+
+
+def test_nf4_checkpoints_count_where_their_loader_is_and_last_of_all(tmp_path: Path) -> None:
+    packed = zoo.safetensors(tmp_path / "checkpoints" / "dev-nf4.safetensors", nf4(), dtype="U8")
+    fill = zoo.safetensors(tmp_path / "checkpoints" / "fill.safetensors", nf4(channels=96), dtype="U8")
+    found = [("checkpoints", path.name, path) for path in (packed, fill)]
+    with pytest.raises(NothingInstalled, match=r"dev-nf4\.safetensors is in NF4"):
+        choose(take_inventory(found), [Family.DEV])
+    loader = {"CheckpointLoaderNF4"}
+    loading = choose(take_inventory(found, node_types=loader), [Family.DEV])
+    assert loading.as_info() == {"model": "checkpoints/dev-nf4.safetensors"}
+    assert loading.checkpoint is not None
+    assert loading.checkpoint.identity.nf4
+    filled = choose(take_inventory(found, node_types=loader), [Family.FILL])
+    assert filled.as_info() == {"model": "checkpoints/fill.safetensors"}
+    own = listing(tmp_path, checkpoints__other=zoo.CHECKPOINT)
+    better = choose(take_inventory([*found, *own], node_types=loader), [Family.DEV])
+    assert better.as_info() == {"model": "checkpoints/other.safetensors"}
+
+
+def test_a_text_encoder_in_nf4_is_no_text_encoder(tmp_path: Path) -> None:
+    path = zoo.safetensors(tmp_path / "t5.safetensors", {**zoo.T5, "x.weight.quant_state.bitsandbytes__nf4": (80,)})
+    assert identify(read_header(path), path.name) is None

@@ -44,3 +44,18 @@ def test_a_long_prompt_is_cut_to_what_clip_follows():
     done = for_sdxl(" ".join(f"Fox number {n} runs over the hill." for n in range(100)))
     assert done.report.tokens.t5xxl <= Target.SDXL.text_limit == 150
     assert done.t5xxl.startswith("Fox number 0 runs over the hill.")
+
+
+def test_sd35_reads_with_t5_and_takes_what_is_not_wanted_apart_too() -> None:
+    done = convert(ConversionRequest("A street in #0047AB, no people.", Style.NONE, "", Target.SD35))
+    assert done.report.negative == "people"
+    assert "#" not in done.t5xxl
+    assert Target.SD35.text_limit == 256
+    long = convert(ConversionRequest("A red house by the sea. " * 200, Style.NONE, "", Target.SD35))
+    assert long.report.tokens.t5xxl <= 256
+
+
+def test_klein_reads_hex_colours_and_knows_no_negative_prompt() -> None:
+    for target in (Target.FLUX2_KLEIN, Target.FLUX2_KLEIN_BASE):
+        done = convert(ConversionRequest("A street in #0047AB, no people.", Style.NONE, "", target))
+        assert ("#0047AB" in done.t5xxl, done.report.negative) == (True, "")
