@@ -37,7 +37,10 @@ else:
 
 FOLDER = Path(__file__).parent / "terms"
 ORDINARY = FOLDER / "ordinary.txt"
-LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja")
+LANGUAGES = (
+    *("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja"),
+    *("nl", "pl", "tr", "ko", "ar", "uk", "id", "vi", "sv", "cs"),  # plain forms only
+)
 _FIELDS = {
     "terms": {"rule", "category", "weight", "sets"},
     "sets": {"name"},

@@ -21,7 +21,8 @@ sys.path.insert(0, str(PACK))
 from nodes.moderation.lexicon import ORDINARY, load  # noqa: E402
 from nodes.moderation.reading import Reader, fold  # noqa: E402
 
-LANGUAGES = [
+# Chinese and Japanese part no words.
+LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "nl", "pl", "tr", "ko", "ar", "uk", "id", "vi", "sv", "cs")
     "en",
     "de",
     "fr",
