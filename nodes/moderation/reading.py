@@ -160,7 +160,7 @@ class Reader:
         inner = chunk.strip(_EDGES)
         if not inner.isascii():
             for candidate in _in_one_script(inner, mostly_latin):
-                if candidate.isalpha() and (found := self._known(candidate)):
+                if candidate.isalpha() and (found := self._known(candidate) or self._misspelt(candidate)):
                     return found
                 if MASK in candidate and (word := self._unmask(candidate)):
                     return [word]
@@ -171,7 +171,7 @@ class Reader:
             for candidate in _decodings(bare, inner):
                 if found := self._known(candidate):
                     return found
-        return self._known(inner) if inner.isalpha() else []
+        return self._known(inner) or self._misspelt(inner) if inner.isalpha() else []
 
     def _known(self, candidate: str) -> list[str]:
         if candidate in self._vocabulary or self._has_stem(candidate):
@@ -184,7 +184,10 @@ class Reader:
                 both = first in self._vocabulary and second in self._vocabulary
                 if both and (first in self._telling or second in self._telling):
                     return [first, second]
-        return [meant] if (meant := self._slips.meant(candidate)) else []
+        return []
+
+    def _misspelt(self, word: str) -> list[str]:
+        return [meant] if (meant := self._slips.meant(word)) else []
 
     def _has_stem(self, word: str) -> bool:
         return any(word[:length] in self._stems for length in range(5, min(len(word), 24) + 1))
@@ -208,6 +211,8 @@ class Reader:
 
     def _is_cut(self, pieces: list[str]) -> bool:
         joined = "".join(pieces)
+        if all(piece in self._vocabulary for piece in pieces):
+            return False  # they mean something side by side
         if joined in self.cut_words:
             return " ".join(pieces) not in self._ordinary
         if len(pieces) > 2 or joined[:5] not in self._stem_starts or f"{pieces[0]} *" in self._ordinary:

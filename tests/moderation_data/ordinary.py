@@ -23,24 +23,6 @@ from nodes.moderation.reading import Reader, fold  # noqa: E402
 
 # Chinese and Japanese part no words.
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "nl", "pl", "tr", "ko", "ar", "uk", "id", "vi", "sv", "cs")
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "pt",
-    "ru",
-    "nl",
-    "pl",
-    "tr",
-    "ko",
-    "ar",
-    "uk",
-    "id",
-    "vi",
-    "sv",
-    "cs",
-]  # zh and ja part no words
 LEAST = 1e-6  # share of a language's words
 PARTS = 3e-5  # … for each part of a pair
 HEAD = """\

@@ -1,0 +1,74 @@
+"""How much of what nobody wrote a rule for is stopped; floors by technique, by language, and for false alarms.
+
+The figures that were measured stand in js/docs/moderation.md. A floor lies a little below its figure.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from .unseen_sets import AUTHORS, KINDS, Line, lines, shares
+
+EVASIONS = {
+    "lookalikes": 0.7,
+    "mixed scripts": 0.9,
+    "fillers": 0.95,
+    "digits and symbols": 0.9,
+    "cut words": 0.75,
+    "misspelt": 0.75,
+    "markup": 0.95,
+    "slang": 0.85,
+    "paraphrase": 0.2,
+    "emoji": 0.85,
+    "romanised": 0.9,
+    "split sentences": 0.5,
+}
+PLAIN = 0.95
+TOGETHER = 0.8  # of all evasions
+FALSE_ALARMS = 0.03
+IN_ONE_CONTEXT = 0.1
+LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja")
+IN_ONE_LANGUAGE = 0.65
+
+
+def technique(line: Line) -> str:
+    return line.technique
+
+
+def language(line: Line) -> str:
+    return line.language
+
+
+def test_the_authors_share_no_line_and_every_technique_is_tried_in_several_languages():
+    by_author = [{line.prompt for kind in KINDS for line in lines(kind, author)} for author in AUTHORS]
+    assert not by_author[0] & by_author[1]
+    for author in AUTHORS:
+        assert {line.technique for line in lines("evasions", author)} == set(EVASIONS)
+    for one in EVASIONS:
+        tried = {line.language for line in lines("evasions", "b") if line.technique == one}
+        assert len(tried) >= 3, one
+
+
+def test_evasions_that_nobody_wrote_a_rule_for_are_stopped():
+    stopped = shares(lines("evasions", "b"), technique)
+    low = {name: share for name, share in stopped.items() if share.part < (EVASIONS | {"all": TOGETHER})[name]}
+    assert not low
+
+
+def test_every_language_is_read():
+    rows = lines("evasions", "b") + lines("plain", "b")
+    stopped = shares(rows, language)
+    assert not {name: stopped[name] for name in LANGUAGES if stopped[name].part < IN_ONE_LANGUAGE}
+
+
+def test_plain_forms_are_stopped_in_nineteen_languages():
+    stopped = shares(lines("plain", "b"), language)
+    assert len(stopped) == 6 + 2 + 10 + 1  # six of the nine without en, es and pt; those two; ten more; all
+    assert not {name: share for name, share in stopped.items() if share.part < (PLAIN if name == "all" else 0.75)}
+
+
+@pytest.mark.parametrize("author", AUTHORS)
+def test_what_only_looks_like_it_passes(author):
+    alarms = shares(lines("harmless", author), technique)
+    assert alarms["all"].part <= FALSE_ALARMS
+    assert not {name: share for name, share in alarms.items() if share.part > IN_ONE_CONTEXT}
