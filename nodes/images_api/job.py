@@ -305,8 +305,8 @@ class Job:
         """The state of a row whose request ended in `error`; None: as it is."""
         if self.sent_at is None and self.call.fresh:
             return CallState.UNSENT
-        if isinstance(error, (MissingKey, MissingPackage)):
-            return CallState.UNSENT  # the request could not even be made
+        if isinstance(error, (MissingKey, MissingPackage)):  # the request could not even be made, or nobody could look
+            return CallState.UNKNOWN if self.call.job else CallState.UNSENT
         if not isinstance(error, ImagesApiError):
             return None
         if self.call.job and self.phase is not Phase.FETCHING:

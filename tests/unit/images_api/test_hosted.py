@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services import Fault
 from services.hosted import HOSTED
 
+from nodes.endpoints import Endpoints, MissingKey
 from nodes.images_api import errors, provenance
 from nodes.images_api.hosted import AsInput, Pixels, Work
 from nodes.images_api.kinds import hosted_kind
@@ -231,16 +232,34 @@ async def test_an_address_that_expired_is_asked_for_anew(job_studio):
     assert len(job_studio.services.bills) == 1
 
 
-async def test_after_a_timeout_the_next_run_picks_the_job_up(job_studio):
+async def test_after_a_timeout_the_picture_that_came_is_there_for_the_next_run(job_studio):
     job_studio.fields["timeout_s"] = 0.1
     job_studio.services.plan(Fault.HOLD)
     with pytest.raises(errors.TimedOut):
         await job_studio.draw()
     job_studio.services.release()
     await job_studio.settled()
+    job_studio.fields["timeout_s"] = 60.0
     made = await job_studio.draw()
     assert made.info.cached
     assert len(job_studio.services.bills) == 1
+
+
+async def test_a_job_outlives_a_key_that_is_gone_for_a_while(job_studio, monkeypatch):
+    services, key = job_studio.services, job_studio.services.key
+    lines = f'[studio]\nkind = "{job_studio.kind}"\nbase_url = "{services.base_url}"\napi_key_env = "THE_KEY"\n'
+    job_studio.root.mkdir()
+    (job_studio.root / "endpoints.toml").write_text(lines, "utf-8")
+    monkeypatch.setattr(job_studio, "endpoints", lambda: Endpoints.read(job_studio.root / "endpoints.toml"))
+    monkeypatch.setenv("THE_KEY", key)
+    services.plan(Fault.HOLD)
+    watch = Watch(on_look=lambda: services.looks > 1 and monkeypatch.delenv("THE_KEY", raising=False))
+    with pytest.raises(MissingKey):
+        await job_studio.draw(watch=watch)
+    monkeypatch.setenv("THE_KEY", key)
+    services.release()
+    assert (await job_studio.draw()).info.cached
+    assert len(services.bills) == 1
 
 
 async def test_addresses_of_a_job_at_another_host_are_not_opened(job_studio):
