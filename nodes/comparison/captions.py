@@ -16,6 +16,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "seed": ("seed", "noise_seed"),
     "seconds": ("seconds", "elapsed_s", "duration_s", "time_s"),
     "cost": ("cost_usd", "cost", "price_usd"),
+    "first_cost": ("first_cost_usd",),  # when it was made, where it came from disk this time
     "size": ("size",),
     "quality": ("quality",),
     "style": ("style",),

@@ -46,6 +46,8 @@ class CompareRequest:
     captions: bool = True
     cell: int = 768  # px; width of a picture on the sheet
     measure: bool = True
+    title: str = ""  # of the sheet and the report
+    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def _sheet(request: CompareRequest, pairing: Pairing, matches: Sequence[Compared
             (picture,) = pictures.to_pil(side.images[index])
             cells.append(Cell(picture, tuple(line for line in lines if line), warning))
         rows.append(SheetRow(tuple(cells), _row_note(row, len(pairing.rows), matches)))
-    pages = draw_sheet([side.label for side in request.sides], rows, THEMES[request.theme], request.cell)
+    labels = [side.label for side in request.sides]
+    pages = draw_sheet(labels, rows, THEMES[request.theme], request.cell, request.title, request.notes)
     return pictures.to_tensor(pages)
 
 

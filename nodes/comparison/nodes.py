@@ -14,6 +14,7 @@ from .align import RULES, Align
 
 if TYPE_CHECKING:
     from .compare import Side
+    from .decision import Decision
 
 CATEGORY = f"{schema.CATEGORY}/Compare"
 SLOTS = "abcd"
@@ -72,6 +73,13 @@ class DalleFluxCompare(io.ComfyNode):
                     tooltip="What kind of picture this is, for example portrait or logo; the votes' summary groups by "
                     "it.",
                 ),
+                schema.advanced(io.String.Input(
+                    "title", default="", optional=True, tooltip="Heading of the sheet and the report."
+                )),
+                schema.advanced(io.String.Input(
+                    "notes", default="", optional=True,
+                    tooltip="Stands below the title: what was compared, for whom, under which conditions.",
+                )),
                 io.String.Input(
                     "prompt", default="", multiline=True, dynamic_prompts=False, optional=True, force_input=True,
                     tooltip="The prompt that all pictures were made from; stored with votes, used by CLIP adherence.",
@@ -122,6 +130,8 @@ class DalleFluxCompare(io.ComfyNode):
         measure: bool = True,
         html_report: bool = False,
         category: str = "",
+        title: str = "",
+        notes: str = "",
         prompt: str = "",
         info_a: str = "",
         info_b: str = "",
@@ -143,16 +153,21 @@ class DalleFluxCompare(io.ComfyNode):
             for slot, label, pictures, info in zip(SLOTS, labels, images, infos, strict=True)
             if pictures is not None
         ]
-        request = CompareRequest(sides, Align(align), theme, captions, cell_size, measure)
+        request = CompareRequest(sides, Align(align), theme, captions, cell_size, measure, title, notes)
         numbers, note = measurer()
         progress = running.Progress()
         done = await running.in_thread(lambda: compare(request, numbers, progress.at), progress)
         followed = _adherence(clip, clip_vision, prompt, sides)
-        notes = [sentence for sentence in (note, _clip_note(clip, clip_vision, prompt)) if sentence]
-        metrics = metrics_json(request, done, adherence=followed, notes=notes)
+        told = [sentence for sentence in (note, _clip_note(clip, clip_vision, prompt)) if sentence]
+        metrics = metrics_json(request, done, adherence=followed, notes=told)
         if html_report:
-            html = comparison_report(report_rows(request, done), metrics, prompt)
-            metrics["html_report"] = await running.in_thread(lambda: _write_report(html))
+
+            def write() -> str:
+                rows = report_rows(request, done)
+                page = comparison_report(rows, metrics, prompt, title.strip() or "Comparison", notes, _decision(sides))
+                return _write_report(page)
+
+            metrics["html_report"] = await running.in_thread(write)
         shown = payload(
             request, done, metrics, prompt=prompt, category=category, save=lambda batch: _previews(cls, batch)
         )
@@ -206,6 +221,18 @@ def _clip_note(clip: Any, clip_vision: Any, prompt: str) -> str:
     if (clip is None and clip_vision is None) or not missing:
         return ""
     return f"Prompt adherence was not measured: connect {' and '.join(missing)} too."
+
+
+def _decision(sides: list[Side]) -> Decision:
+    """What the report opens with: these pictures' captions, and all votes on these labels."""
+    from .decision import of_sides, refusals
+    from .votes import votes
+
+    state = folders.state()
+    cast = votes(state) if (state.root / "state.sqlite").is_file() else []
+    return of_sides(
+        [(side.label, [caption.facts for caption in side.captions]) for side in sides], cast, refusals(state)
+    )
 
 
 def _write_report(html: str) -> str:

@@ -73,7 +73,12 @@ def metrics_json(
 def _boxes(request: CompareRequest) -> list[str]:
     """What is said when the sheet's fonts lack letters of its labels and captions."""
     captions = [caption for side in request.sides for caption in side.captions] if request.captions else []
-    texts = [*(side.label for side in request.sides), *(f"{one.line} {one.prompt}" for one in captions)]
+    texts = [
+        request.title,
+        request.notes,
+        *(side.label for side in request.sides),
+        *(f"{one.line} {one.prompt}" for one in captions),
+    ]
     missing = lacking(" ".join(text[:MAX_CHARACTERS] for text in dict.fromkeys(texts)))
     more = " …" if len(missing) > _NAMED else ""
     return [BOXES.format(" ".join(missing[:_NAMED]) + more)] if missing else []

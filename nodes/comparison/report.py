@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from .decision import Decision
 from .summary import Tally
 from .votes import BAD, TIE, Vote
 
@@ -27,6 +28,7 @@ body { max-width: 1200px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: any
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; break-inside: avoid; }
 figure { flex: 1 1 260px; margin: 0; min-width: 0; }
+.notes { white-space: pre-wrap; }
 figure.chosen img { outline: 4px solid #2f9e62; outline-offset: -4px; }
 img { display: block; width: 100%; height: auto; border-radius: 4px; }
 .quiet, footer { opacity: .7; font-size: .9em; }
@@ -59,15 +61,24 @@ def jpeg(picture: Image.Image) -> bytes:
 
 
 def comparison_report(
-    rows: Sequence[Sequence[Figure]], metrics: Mapping[str, Any], prompt: str = "", title: str = "Comparison"
+    rows: Sequence[Sequence[Figure]],
+    metrics: Mapping[str, Any],
+    prompt: str = "",
+    title: str = "Comparison",
+    notes: str = "",
+    decision: Decision | None = None,
 ) -> str:
     """The report of one run.
 
     Args:
         rows: for each row the pictures and difference maps that belong together.
         metrics: the `metrics` output, parsed.
+        notes: the user's own words; stand below the title.
+        decision: stands before the pictures.
     """
-    parts = [f"<p dir='auto'><b>Prompt:</b> {escape(prompt)}</p>"] if prompt else []
+    parts = [_notes(notes), _opening(decision)]
+    if prompt:
+        parts.append(f"<p dir='auto'><b>Prompt:</b> {escape(prompt)}</p>")
     for number, row in enumerate(rows, start=1):
         heading = f"<h2>Pair {number} of {len(rows)}</h2>" if len(rows) > 1 else ""
         pairs = [pair for pair in metrics["pairs"] if pair["pair"] == number]
@@ -81,15 +92,21 @@ def comparison_report(
 
 
 def votes_report(
-    votes: Sequence[Vote], groups: Mapping[str, Sequence[Tally]], picture: Callable[[str], bytes | None]
+    votes: Sequence[Vote],
+    groups: Mapping[str, Sequence[Tally]],
+    picture: Callable[[str], bytes | None],
+    title: str = "Votes",
+    notes: str = "",
+    decision: Decision | None = None,
 ) -> str:
     """The report of all votes.
 
     Args:
         groups: heading → tallies.
         picture: gives the JPEG that was kept under a SHA-256, or None if it is gone.
+        notes, decision: as in `comparison_report`.
     """
-    parts = []
+    parts = [_notes(notes), _opening(decision)]
     for heading, tallies in groups.items():
         items = "".join(f"<li>{_grouped(tally)}</li>" for tally in tallies)
         if items:
@@ -114,7 +131,32 @@ def votes_report(
             f"{escape(', ' + vote.category) if vote.category else ''}</p>"
             f"<p dir='auto'>{escape(vote.prompt)}</p>{_figures(figures)}</section>"
         )
-    return _page("Votes", "".join(parts))
+    return _page(title, "".join(parts))
+
+
+def _notes(notes: str) -> str:
+    return f"<p class='notes' dir='auto'>{escape(notes.strip())}</p>" if notes.strip() else ""
+
+
+def _opening(decision: Decision | None) -> str:
+    """The numbers a decision needs, before any picture."""
+    if decision is None:
+        return ""
+    told = "".join(f"<li>{escape(tally.sentence)}</li>" for tally in decision.tallies)
+    head = "".join(f"<th dir='auto'>{escape(side.label)}</th>" for side in decision.sides)
+    names = ("Cost of a picture", "Time of a picture", "Refused by the service's policy")
+    columns = [side.rows() for side in decision.sides]
+    rows = "".join(
+        f"<tr><th>{name}</th>{''.join(f'<td>{escape(column[at])}</td>' for column in columns)}</tr>"
+        for at, name in enumerate(names)
+    )
+    return (
+        f"<section><h2>At a glance</h2>{f'<ul>{told}</ul>' if told else '<p>No votes on these yet.</p>'}"
+        f"<table><tr><th></th>{head}</tr>{rows}</table>"
+        "<p class='quiet'>Votes are all that were cast between these names. What was drawn on this machine costs no "
+        "service's money, and what its own gate held back stands in the gate's record. Refusals are those on record "
+        "here for the same models.</p></section>"
+    )
 
 
 def _grouped(tally: Tally) -> str:

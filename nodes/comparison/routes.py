@@ -4,7 +4,7 @@
 `POST   /dalle_flux/comparison/votes`                    one vote, see `votes.read_vote`; answers {vote: …}
 `DELETE /dalle_flux/comparison/votes?comparison=&pair=`  {withdrawn: true|false}
 `GET    /dalle_flux/comparison/summary?by=`              {groups: […]}, by "", style, size, category, model, quality
-`GET    /dalle_flux/comparison/votes.csv|.jsonl|.html`   all votes as a file
+`GET    /dalle_flux/comparison/votes.csv|.jsonl|.html`   all votes as a file; …html?title=&notes=
 
 What goes wrong answers {error, code} with 400 or 500.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = "/dalle_flux/comparison"
 _LONGEST = 256_000  # bytes of a request
+_LONGEST_NOTES = 8000  # characters
 _ABOUT = "The votes"
 _one_large_picture = threading.Lock()  # in memory at a time
 routes = web.RouteTableDef()
@@ -103,15 +104,19 @@ async def as_jsonl(request: web.Request) -> web.StreamResponse:
 @routes.get(f"{ROOT}/votes.html")
 async def as_html(request: web.Request) -> web.StreamResponse:
     """All votes as a printable report."""
+    from .decision import of_votes, refusals
     from .report import votes_report
     from .summary import tallies
     from .votes import votes
 
+    title, notes = (request.query.get(name, "")[:_LONGEST_NOTES].strip() for name in ("title", "notes"))
+
     def work() -> Iterator[str]:
         cast = votes(folders.state())
+        decision = of_votes(cast, refusals(folders.state()))
         headings = {"All votes": "", "By style": "style", "By size": "size", "By category": "category"}
         groups = {heading: tallies(cast, by) for heading, by in headings.items()}
-        return iter([votes_report(cast, groups, _kept)])
+        return iter([votes_report(cast, groups, _kept, title or "Votes", notes, decision)])
 
     return await attachment(request, "text/html", "votes.html", work, _ABOUT)
 

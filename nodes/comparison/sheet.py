@@ -12,6 +12,7 @@ from .lettering import Lettering, is_rtl
 
 MAX_PAGE_HEIGHT = 8192  # px; a longer sheet goes on on a further page
 MAX_CAPTION_LINES = 8
+MAX_NOTE_LINES = 6
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,15 @@ class _Measures:
         return self.label.line_height + 2 * self.gap
 
 
-def draw_sheet(labels: Sequence[str], rows: Sequence[SheetRow], theme: Theme, cell: int) -> list[Image.Image]:
+def draw_sheet(
+    labels: Sequence[str], rows: Sequence[SheetRow], theme: Theme, cell: int, title: str = "", notes: str = ""
+) -> list[Image.Image]:
     """Draw all rows.
 
     Args:
         labels: one a column.
         cell: width of a picture's place in px; a picture is fitted into it with its shape kept.
+        title, notes: stand above everything on the first page.
 
     Returns:
         Pages of one size, mode RGB; several only when one would be higher than `MAX_PAGE_HEIGHT`.
@@ -93,14 +97,15 @@ def draw_sheet(labels: Sequence[str], rows: Sequence[SheetRow], theme: Theme, ce
     measures = _Measures(cell, len(labels))
     drawn = [_draw_row(row, theme, measures) for row in rows]
     head = _draw_head(labels, theme, measures)
-    pages: list[list[Image.Image]] = [[]]
+    pages = [[*_draw_title(title, notes, theme, measures), head]]
+    is_new = True
     for strip in drawn:
-        height = head.height + sum(s.height for s in pages[-1]) + strip.height
-        if pages[-1] and height > MAX_PAGE_HEIGHT:
-            pages.append([])
+        if not is_new and sum(s.height for s in pages[-1]) + strip.height > MAX_PAGE_HEIGHT:
+            pages.append([head])
         pages[-1].append(strip)
-    heights = [head.height + sum(strip.height for strip in page) + measures.gap for page in pages]
-    return [_stack([head, *page], (measures.width, max(heights)), theme) for page in pages]
+        is_new = False
+    height = max(sum(strip.height for strip in page) for page in pages) + measures.gap
+    return [_stack(page, (measures.width, height), theme) for page in pages]
 
 
 def _stack(strips: Sequence[Image.Image], size: tuple[int, int], theme: Theme) -> Image.Image:
@@ -110,6 +115,26 @@ def _stack(strips: Sequence[Image.Image], size: tuple[int, int], theme: Theme) -
         page.paste(strip, (0, y))
         y += strip.height
     return page
+
+
+def _draw_title(title: str, notes: str, theme: Theme, m: _Measures) -> list[Image.Image]:
+    """A strip with both; none where nothing is to be said."""
+    room = m.width - 2 * m.gap
+    lines = [(m.label, line, theme.text) for line in m.label.wrap(" ".join(title.split()), room, 2) if line]
+    for paragraph in notes.splitlines():
+        left = MAX_NOTE_LINES + 2 - len(lines)
+        if paragraph.strip() and left > 0:
+            lines += [(m.small, line, theme.quiet) for line in m.small.wrap(paragraph, room, left)]
+    if not lines:
+        return []
+    strip = Image.new("RGB", (m.width, m.gap + sum(lettering.line_height for lettering, _, _ in lines)), theme.ground)
+    draw = ImageDraw.Draw(strip)
+    y = m.gap
+    for lettering, line, colour in lines:
+        x = m.width - m.gap - lettering.width(line) if is_rtl(line) else m.gap
+        lettering.draw(draw, (x, y), line, colour)
+        y += lettering.line_height
+    return [strip]
 
 
 def _draw_head(labels: Sequence[str], theme: Theme, m: _Measures) -> Image.Image:

@@ -630,6 +630,7 @@ def _expanded(
 ) -> io.NodeOutput:
     """The node's outputs, the pictures behind the moderation gate; the face says what draws, under which licence."""
     if info.licence:
-        running.show_text(node.hidden.unique_id, f"{info.model} · {info.licence['name']}: {info.licence['terms']}.")
+        drawn = f"{info.model} · {info.size} · seed {info.seed}"
+        running.show_text(node.hidden.unique_id, f"{drawn} · {info.licence['name']}: {info.licence['terms']}.")
     images = behind_picture_gate(graph, images, policy)
     return io.NodeOutput(images, info.revised_prompt or "", info.to_json(), expand=graph.finalize())

@@ -286,13 +286,14 @@ class _NodeWatch:
 
 
 def _summary(made: Made) -> str:
-    """The line that stays on the node: count, cost, time."""
+    """The line that stays on the node: count, cost, time; model, size, seed."""
     info = made.info
     count = len(info.pictures)
     cost = info.cost_usd
     money = "from disk" if info.cached else "price unknown" if cost is None else f"${cost:.3f}"
     about = "about " if info.cost_is_estimate and cost else ""
-    return f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info.seconds:.1f} s"
+    spent = f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info.seconds:.1f} s"
+    return f"{spent} · {info.model} · {info.pictures[0].size} · seed {info.seed}"
 
 
 async def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:

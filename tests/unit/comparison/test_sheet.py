@@ -177,3 +177,15 @@ def test_info_without_facts_gives_no_caption_and_no_error(info):
 def test_any_other_text_is_a_caption_as_it_is():
     (caption,) = captions("drawn by hand", 1)
     assert (caption.line, caption.prompt) == ("", "drawn by hand")
+
+
+def test_title_and_notes_stand_above_the_first_page_only():
+    rows = [SheetRow((Cell(Image.new("RGB", (64, 128), "#ff0000")),) * 2)] * 200
+    plain = draw_sheet(["A", "B"], rows, DARK, 64)
+    titled = draw_sheet(["A", "B"], rows, DARK, 64, "Is FLUX good enough?", "Ten prompts.\nOf our last campaign.")
+    lower = pixels_of(titled[0], (255, 0, 0))[:, 0].min() - pixels_of(plain[0], (255, 0, 0))[:, 0].min()
+    assert lower >= 3 * Lettering(11).line_height
+    assert pixels_of(titled[1], (255, 0, 0))[:, 0].min() == pixels_of(plain[1], (255, 0, 0))[:, 0].min()
+    assert len({page.size for page in titled}) == 1
+    assert titled[0].height <= MAX_PAGE_HEIGHT
+    assert sum(len(pixels_of(page, (255, 0, 0))) for page in titled) == 200 * 2 * 64 * 128

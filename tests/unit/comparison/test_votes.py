@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
+from nodes.comparison.decision import of_sides, of_votes, refusals
 from nodes.comparison.exports import COLUMNS, to_csv, to_jsonl
 from nodes.comparison.metrics import CAUTION
 from nodes.comparison.report import Figure, comparison_report, jpeg, votes_report
 from nodes.comparison.summary import tallies, wilson
 from nodes.comparison.votes import BadVote, read_vote, store, votes, withdraw
+from nodes.services.ledger import CallState, Ledger, Wanted
+from nodes.services.settings import ServiceSettings
 from nodes.state import State
 
 ATTACK = "</title><script>alert(1)</script><img src=x onerror=alert(1)>'\"&"
@@ -209,3 +212,41 @@ def test_the_comparison_report_shows_pictures_numbers_and_the_caution():
     assert CAUTION in page.text
     assert "0.5123" in page.text
     assert [tag for tag, _ in page.elements].count("img") == 1
+
+
+def test_a_report_opens_with_votes_cost_time_and_refusals_of_both_sides(state):
+    ledger = Ledger(state)
+    for number, error in enumerate(("", "", "refused_by_policy", "network_failure")):
+        wanted = Wanted(f"k{number}", "openai", "generations", "gpt-image-2", 0.05, "picture", "")
+        (call,) = ledger.claim([wanted], ServiceSettings(per_day_usd=None), again=True)
+        if error:
+            ledger.failed(call, CallState.UNSENT, error)
+        else:
+            ledger.settled(call, 0.05)
+    theirs = {"model": "gpt-image-2", "cost": "0.0", "first_cost": "0.05", "seconds": "8"}
+    for pair, (choice, sha256) in enumerate((("b", "1"), ("b", "1"), ("a", "2")), start=1):
+        body = cast(choice, pair=pair)
+        body["sides"][0] |= {"sha256": sha256 * 64, "facts": theirs}
+        body["sides"][1] |= {"sha256": f"{pair}f" * 32, "facts": {"model": "FLUX.1-dev"}}
+        store(state, read_vote(body))
+    decision = of_votes(votes(state), refusals(state))
+    page = check_harmless(votes_report(votes(state), {}, lambda _: None, ATTACK, f"first line\n{ATTACK}", decision))
+    before_votes = page.text.split("All 3 votes")[0]
+    for told in (
+        "win rate 67% (95 % interval", "$0.050", "8.0 s", "1 of 3 requests (33%)", "not known", "none on record",
+        "first line",
+    ):  # fmt: skip
+        assert told in before_votes
+    (dalle, flux) = decision.sides
+    assert (dalle.pictures, flux.pictures) == (2, 3), "a picture judged twice counts once"
+
+
+def test_one_run_is_told_with_all_votes_between_its_labels_and_no_others(state):
+    store(state, read_vote(cast("b")))
+    store(state, read_vote(cast("b", pair=2, labels=("DALL·E 3", "SDXL"))))
+    sides = [("DALL·E 3", [{"cost": "0.04"}, {}]), ("FLUX", [{"seconds": "x"}])]
+    decision = of_sides(sides, votes(state), {})
+    assert [tally.challenger for tally in decision.tallies] == ["FLUX"]
+    assert decision.sides[0].rows()[0] == "$0.040 (known of 1 of 2 pictures)"
+    assert decision.sides[1].rows() == ("not known", "not known", "none on record")
+    assert refusals(State(state.root / "nothing")) == {}
