@@ -36,13 +36,13 @@ class PromptUsed:
     @property
     def notes(self) -> tuple[str, ...]:
         """One sentence for each rule that changed the text, and what a person should know about it."""
-        report = self.conversion.report.as_dict()
-        changed = [f"The prompt was changed by the rule {one['rule']}: {one['reason']}" for one in report["rules"]]
-        warned = [one["message"] for one in report["warnings"]]
-        rewriting = report["rewriting"] or {}
-        if rewriting.get("outcome") == "fell_back":
-            warned.append(f"The rewriter's answer was not used ({'; '.join(rewriting['complaints'])}).")
-        return (*changed, *warned)
+        rewriting = self.conversion.report.as_dict()["rewriting"] or {}
+        if rewriting.get("outcome") != "fell_back":
+            return self.conversion.notes
+        return (
+            *self.conversion.notes,
+            f"The rewriter's answer was not used ({'; '.join(rewriting['complaints'])}).",
+        )
 
 
 def prompt_request(prompt: str, mode: PromptMode, style: str | None, size: str, family: Family) -> ConversionRequest:

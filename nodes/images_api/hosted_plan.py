@@ -28,7 +28,7 @@ from .errors import NotPossible
 from .hosted import AsInput, HostedModel, Use, Work
 from .kinds import HostedKind
 from .models import Model, ModelFamily
-from .plan import MAX_N, Ask, Hosting, Operation, Plan
+from .plan import Ask, Hosting, Operation, Plan, check_n, check_prompt
 
 _HD = ("hd", "high", "xhigh", "max")
 _STANDARD = ("standard", "low", "medium", "auto")
@@ -54,8 +54,7 @@ def plan_hosted(ask: Ask, endpoint: Endpoint, kind: HostedKind, settings: Servic
         BadSize: `size` is not WIDTHxHEIGHT.
     """
     row, notes = _row(ask, endpoint, kind, settings)
-    if not 1 <= ask.n <= MAX_N:
-        raise NotPossible(f"n is {ask.n} and must be 1 to {MAX_N}; queue the node again for more pictures.")
+    check_n(ask.n)
     use = _use(ask, row, kind)
     asked = parse_size(ask.size)
     inputs = list(ask.input_sizes)
@@ -171,14 +170,7 @@ def _prompt(ask: Ask, row: HostedModel, use: Use, notes: list[str]) -> tuple[str
         raise NotPossible(f"There is no style '{ask.style}'; choose vivid or natural.")
     if ask.prompt_mode not in (PromptMode.CONVERT.value, PromptMode.AS_IS.value):
         raise NotPossible(f"There is no prompt_mode '{ask.prompt_mode}'; choose convert or as is.")
-    if not ask.prompt.strip():
-        raise NotPossible("The prompt is empty; write what the picture should show.")
-    try:
-        ask.prompt.encode()
-    except UnicodeEncodeError:
-        raise NotPossible(
-            "The prompt holds half a character (a lone surrogate), so it is no text; write it anew."
-        ) from None
+    check_prompt(ask.prompt)
     text, mode = ask.prompt, None
     if row.target:
         # An instruction ("make the hat red") is no description; the rules are for descriptions.
@@ -187,9 +179,7 @@ def _prompt(ask: Ask, row: HostedModel, use: Use, notes: list[str]) -> tuple[str
         style = Style(ask.style) if ask.style else Style.NONE
         done = convert(ConversionRequest(ask.prompt, style, ask.size, row.target))
         text = done.text
-        told = done.report.as_dict()
-        notes += [f"The prompt was changed by the rule {one['rule']}: {one['reason']}" for one in told["rules"]]
-        notes += [one["message"] for one in told["warnings"]]
+        notes += done.notes
     if row.max_prompt and len(text) > row.max_prompt:
         raise NotPossible(
             f"The prompt has {len(text):,} characters and {row.name} reads {row.max_prompt:,}; shorten it."

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import threading
 import time
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
@@ -251,6 +247,7 @@ async def _run(
     from .inputs import sent_with
     from .making import make_pictures
     from .plan import make_plan
+    from .provenance import Traces
 
     if filename_prefix.strip():
         folders.output_place(filename_prefix, 1, 1)  # what it refuses is refused before anything is paid
@@ -264,7 +261,9 @@ async def _run(
     made = await make_pictures(plan, sent, account, _NodeWatch(node), again=again)
     running.show_text(node.hidden.unique_id, _summary(made))
     await hold_back_pictures(made.images, policy)
-    await _leave_traces(node, made, filename_prefix)
+    more = node.hidden.extra_pnginfo
+    traces = Traces(node.hidden.unique_id, node.hidden.prompt, more if isinstance(more, dict) else {})
+    await traces.leave(made.images, made.info, filename_prefix, folders.output_place, folders.keeps_metadata())
     return io.NodeOutput(made.images, made.revised_prompt, made.info.to_json())
 
 
@@ -294,45 +293,6 @@ def _summary(made: Made) -> str:
     about = "about " if info.cost_is_estimate and cost else ""
     spent = f"{count} picture{'s' if count > 1 else ''} · {about}{money} · {info.seconds:.1f} s"
     return f"{spent} · {info.model} · {info.pictures[0].size} · seed {info.seed}"
-
-
-async def _leave_traces(node: type[io.ComfyNode], made: Made, filename_prefix: str) -> None:
-    """Where the pictures come from: into what SaveImage writes for this run, and into files of our own if asked."""
-    from .provenance import PNG_KEYWORD, records
-
-    keep = folders.keeps_metadata()
-    found = records(made.info)
-    more = node.hidden.extra_pnginfo
-    more = more if isinstance(more, dict) else {}
-    if keep:
-        if not isinstance(more.get(PNG_KEYWORD), dict):
-            more[PNG_KEYWORD] = {}
-        more[PNG_KEYWORD][str(node.hidden.unique_id)] = found
-    if not filename_prefix.strip():
-        return
-    graph = {"prompt": node.hidden.prompt, **more}
-    text = {key: json.dumps(value) for key, value in graph.items() if key != PNG_KEYWORD}
-    await asyncio.to_thread(_save, made.images, found if keep else None, filename_prefix, text)
-
-
-_saving = threading.Lock()  # a number is free only until it is taken
-
-
-def _save(images: torch.Tensor, found: list[dict[str, Any]] | None, filename_prefix: str, text: dict[str, str]) -> None:
-    """`found` None: pictures and nothing else."""
-    from ..pictures import encode_png, to_pil
-    from ..state import write_file
-    from .provenance import save
-
-    opened = to_pil(images)
-    with _saving:
-        folder, name, counter = folders.output_place(filename_prefix, *opened[0].size)
-        for offset, picture in enumerate(opened):
-            file = Path(folder) / f"{name}_{counter + offset:05}_.png"
-            if found is None:
-                write_file(file, encode_png(picture))
-            else:
-                save(picture, found[offset], file, text)
 
 
 def _prompt(tooltip: str) -> io.String.Input:

@@ -199,8 +199,7 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: da
         check_known(ask.model, endpoint, {*settings.models, *settings.prices})
     if day := model.retired_on(where, today):
         raise retirement(model, ask.model, day, where)
-    if not 1 <= ask.n <= MAX_N:
-        raise NotPossible(f"n is {ask.n} and must be 1 to {MAX_N}; queue the node again for more pictures.")
+    check_n(ask.n)
     _check_operation(ask, model, where)
     notes: list[str] = []
     asked = parse_size(ask.size)
@@ -234,6 +233,24 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: da
         estimate_usd=_estimate(ask, model, size, parameters, partials, endpoint, settings),
         partial_images=partials,
     )
+
+
+def check_n(n: int) -> None:
+    """Raises NotPossible: nobody is to ask for so many pictures at once."""
+    if not 1 <= n <= MAX_N:
+        raise NotPossible(f"n is {n} and must be 1 to {MAX_N}; queue the node again for more pictures.")
+
+
+def check_prompt(prompt: str) -> None:
+    """Raises NotPossible: it is no text, or an empty one."""
+    if not prompt.strip():
+        raise NotPossible("The prompt is empty; write what the picture should show.")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        raise NotPossible(
+            "The prompt holds half a character (a lone surrogate), so it is no text; write it anew."
+        ) from None
 
 
 def _check_operation(ask: Ask, model: Model, where: str) -> None:
@@ -306,14 +323,7 @@ def _quality(ask: Ask, model: Model, notes: list[str]) -> str | None:
 
 def _prompt(ask: Ask, model: Model, notes: list[str]) -> str:
     prompt = ask.prompt
-    if not prompt.strip():
-        raise NotPossible("The prompt is empty; write what the picture should show.")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:
-        raise NotPossible(
-            "The prompt holds half a character (a lone surrogate), so it is no text; write it anew."
-        ) from None
+    check_prompt(prompt)
     if ask.style and ask.style not in STYLE_SENTENCES:
         raise NotPossible(f"There is no style '{ask.style}'; choose {' or '.join(STYLE_SENTENCES)}.")
     if ask.style and model.family is ModelFamily.GPT:

@@ -60,6 +60,13 @@ class Conversion:
         """The long text as people read it: the revised prompt."""
         return unescape(self.t5xxl)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each rule that changed the text, and what a person should know about it."""
+        told = self.report.as_dict()
+        changed = [f"The prompt was changed by the rule {one['rule']}: {one['reason']}" for one in told["rules"]]
+        return (*changed, *(one["message"] for one in told["warnings"]))
+
 
 def convert(request: ConversionRequest, tokenizers: Tokenizers = ESTIMATE) -> Conversion:
     """Convert by rules, or take the frozen texts where there are some.

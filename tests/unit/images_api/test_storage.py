@@ -244,3 +244,13 @@ async def test_what_a_dead_process_had_reserved_does_not_count(studio, services)
 def test_a_clock_set_back_does_not_empty_the_days_bill(studio):
     studio.ledger.mark_sent(studio.ledger.claim(studio.plan().wanted(Sent()), no_budget(), again=False)[0])
     assert studio.ledger.spent(date(2000, 1, 1))[1] == 0.016
+
+
+async def test_a_ledger_from_before_jobs_is_read_and_its_pictures_are_still_there(studio, services):
+    await studio.make()
+    with State(studio.root).database("test", ()) as rows:  # what an older version left
+        rows.execute("ALTER TABLE images_api_calls DROP COLUMN job")
+        rows.execute("UPDATE schema_version SET version = 1 WHERE room = 'images_api'")
+    assert (await studio.make()).info.cached
+    assert studio.ledger.row(1)["job"] is None
+    assert len(services.bills) == 1
