@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,10 @@ from PIL import Image
 
 PACK = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PACK))
-sys.path.insert(0, str(PACK / "tests" / "unit" / "moderation"))
+sys.path.insert(0, str(PACK / "tests" / "unit"))
 
-from labelled_set import found, measure, read, table  # noqa: E402
+from moderation.labelled_set import FOLDER, found, measure, read, table  # noqa: E402
+from moderation.unseen_sets import lines, shares  # noqa: E402
 
 from nodes.moderation import local_picture, local_text  # noqa: E402
 
@@ -88,6 +90,17 @@ def pictures() -> None:
     print(f"ratio local check / bare    | {ours / theirs:.2f}\n")
 
 
+def unseen() -> None:
+    for author in ("b", "c"):
+        for kind in ("evasions", "plain", "harmless"):
+            if not (FOLDER / "unseen" / f"{kind}_{author}.txt").is_file():
+                continue
+            for group in ("technique", "language"):
+                print(f"{kind}_{author}.txt, stopped by {group}")
+                for name, share in shares(lines(kind, author), attrgetter(group)).items():
+                    print(f"    {name:<45} {share.stopped:>4} of {share.lines}")
+
+
 def public_sets(benign: Path | None, openai: Path | None) -> None:
     if benign:
         rows = list(csv.DictReader(benign.read_text("utf-8").splitlines(), delimiter="\t"))
@@ -112,7 +125,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--benign", type=Path)
     arguments.add_argument("--openai", type=Path)
+    arguments.add_argument("--unseen", action="store_true", help="only the shares of labelled/unseen")
     given = arguments.parse_args()
+    if given.unseen:
+        unseen()
+        return
     prompts()
     pictures()
     for files in (("positive.txt", "disguised.txt", "negative.txt"), ("held_out.txt",)):

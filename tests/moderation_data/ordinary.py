@@ -23,7 +23,7 @@ from nodes.moderation.reading import Reader, fold  # noqa: E402
 
 # Chinese and Japanese part no words.
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "ru", "nl", "pl", "tr", "ko", "ar", "uk", "id", "vi", "sv", "cs")
-LEAST = 1e-6  # share of a language's words
+LEAST = 3e-7  # share of a language's words
 PARTS = 3e-5  # … for each part of a pair
 HEAD = """\
 # Everyday words one slip away from a listed one, and everyday pairs that together spell one: never taken for it.

@@ -1,6 +1,7 @@
-"""How much of what nobody wrote a rule for is stopped; floors by technique, by language, and for false alarms.
+"""How much of what no rule was written for is stopped; floors by technique, by language, and for false alarms.
 
-The figures that were measured stand in js/docs/moderation.md. A floor lies a little below its figure.
+The figures that were measured stand in js/docs/moderation.md; labelled/unseen/README.md says what each part is worth.
+A floor lies a little below its figure.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ EVASIONS = {
     "misspelt": 0.75,
     "markup": 0.95,
     "slang": 0.85,
-    "paraphrase": 0.2,
+    "paraphrase": 0.6,
     "emoji": 0.85,
     "romanised": 0.9,
-    "split sentences": 0.5,
+    "split sentences": 0.6,
 }
+SPELLING = ("lookalikes", "digits and symbols", "cut words", "misspelt")
 PLAIN = 0.95
 TOGETHER = 0.8  # of all evasions
 FALSE_ALARMS = 0.03
@@ -65,6 +67,11 @@ def test_plain_forms_are_stopped_in_nineteen_languages():
     stopped = shares(lines("plain", "b"), language)
     assert len(stopped) == 6 + 2 + 10 + 1  # six of the nine without en, es and pt; those two; ten more; all
     assert not {name: share for name, share in stopped.items() if share.part < (PLAIN if name == "all" else 0.75)}
+
+
+def test_spelling_tricks_written_after_the_rules_are_stopped_as_well():
+    rows = [line for line in lines("evasions", "c") if line.technique in SPELLING]
+    assert shares(rows, technique)["all"].part >= 0.8
 
 
 @pytest.mark.parametrize("author", AUTHORS)
