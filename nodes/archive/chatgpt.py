@@ -75,14 +75,27 @@ def mentions(conversation: object) -> Iterator[Mention]:
     mapping = _object(whole_one.get("mapping"))
     for node_id in mapping:
         message = _message(mapping, node_id)
-        content = _object(message.get("content"))
-        parts = content.get("parts")
-        if not isinstance(parts, list):
-            continue
-        pictures = [part for part in parts if _object(part).get("content_type") == "image_asset_pointer"]
+        parts = _object(message.get("content")).get("parts")
+        pictures = [
+            part
+            for part in (parts if isinstance(parts, list) else ())
+            if _object(part).get("content_type") == "image_asset_pointer"
+        ]
+        pictures += _of_programs(message)
         for place, part in enumerate(pictures):
             if found := _mention(whole_one, mapping, node_id, message, part, place):
                 yield found
+
+
+def _of_programs(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a program that ChatGPT ran has drawn, as the parts that other pictures stand in."""
+    result = _object(_object(message.get("metadata")).get("aggregate_result"))
+    shown = result.get("messages")
+    return [
+        {"asset_pointer": one["image_url"], "width": one.get("width"), "height": one.get("height")}
+        for one in (shown if isinstance(shown, list) else ())
+        if isinstance(one, dict) and one.get("message_type") == "image" and isinstance(one.get("image_url"), str)
+    ]
 
 
 def _mention(

@@ -85,7 +85,10 @@ class Imports:
         for row in unfinished:
             try:
                 if row["attempts"] >= _MOST_ATTEMPTS:
-                    raise NoSuchImport(f"ComfyUI ended {row['attempts']} times during this import; look into its log.")
+                    raise DalleFluxError(
+                        f"ComfyUI ended {row['attempts']} times during this import; look into its log, then import "
+                        "anew."
+                    )
                 self._begin(row["id"], self._find(row["path"]))
             except DalleFluxError as error:
                 self._end(row["id"], FAILED, str(error))

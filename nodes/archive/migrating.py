@@ -79,10 +79,9 @@ class Migrating:
                     failures = failures + 1 if failed else 0
                 if failures >= _MOST_FAILURES:
                     await self._pause(migration_id, f"{failures} pictures in a row could not be drawn.")
+                    failures = 0
             if await asyncio.to_thread(migration.end_stage, self._state(), migration_id):
-                files = await asyncio.to_thread(self._report, self._state(), migration_id)
-                names = [str(file) for file in files]
-                await asyncio.to_thread(migration.set_report, self._state(), migration_id, names)
+                await asyncio.to_thread(self._write_report, migration_id)
         except DalleFluxError as error:
             await self._pause(migration_id, str(error))
         except Exception as error:
@@ -90,6 +89,16 @@ class Migrating:
             await self._pause(
                 migration_id, f"This is a mistake in the pack ({type(error).__name__}); see ComfyUI's log."
             )
+        for run, item in runs.items():  # what an error left in the queue
+            await run.ended
+            await self._ended(migration_id, run, item)
+
+    def _write_report(self, migration_id: str) -> None:
+        try:
+            files, reason = [str(file) for file in self._report(self._state(), migration_id)], ""
+        except (DalleFluxError, OSError) as error:
+            files, reason = [], f"The report could not be written ({error}); all pictures are stored."
+        migration.set_report(self._state(), migration_id, files, reason)
 
     async def _begin(self, migration_id: str, plan: migration.Plan) -> tuple[Any, str] | None:
         run = self._queue.Run("DALL·E archive", previews=False)

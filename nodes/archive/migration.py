@@ -207,10 +207,12 @@ def change(state: State, migration: str, action: str, reason: str = "") -> None:
             )
 
 
-def set_report(state: State, migration: str, files: list[str]) -> None:
-    """Where the report lies."""
+def set_report(state: State, migration: str, files: list[str], reason: str) -> None:
+    """Where the report lies, or why there is none."""
     with state.database(ROOM, MIGRATIONS) as database:
-        database.execute("UPDATE archive_migrations SET report = ? WHERE id = ?", (json.dumps(files), migration))
+        database.execute(
+            "UPDATE archive_migrations SET report = ?, reason = ? WHERE id = ?", (json.dumps(files), reason, migration)
+        )
 
 
 def told(state: State, migration: str) -> dict[str, Any]:

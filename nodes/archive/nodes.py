@@ -57,12 +57,12 @@ class DalleFluxArchiveLoad(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def fingerprint_inputs(cls, query: str, index: int, limit: int) -> str:
-        """Changes when the archive does."""
+    def fingerprint_inputs(cls, query: str = "", index: int = 0, limit: int = 1) -> str:
+        """Changes when the archive does. What is connected is not here yet."""
         from . import items
 
         page = items.search(folders.state(), query, index, limit)
-        return repr([(item.id, item.prompt, item.revised_prompt) for item in page.items])
+        return repr((page.total, [(item.id, item.prompt, item.revised_prompt) for item in page.items]))
 
     @classmethod
     async def execute(cls, query: str, index: int, limit: int) -> io.NodeOutput:

@@ -91,12 +91,12 @@ def bring_in(root: Path) -> None:
     print(f"peak memory {int(peak) / 1024:.0f} MB, of which {int(before) / 1024:.0f} MB before it began")
 
 
-def find(root: Path) -> None:
+def fill(state: State, count: int) -> None:
+    """An archive of so many items, without their pictures."""
     chance = random.Random(3)
-    state = State(root / "many")
     looks = Looks("WEBP", 1024, 1024, False)
     rows = 0
-    while rows < MANY:
+    while rows < count:
         with state.database(ROOM, MIGRATIONS) as database:
             for _ in range(5000):
                 rows += 1
@@ -118,6 +118,12 @@ def find(root: Path) -> None:
                     Found(mention, Match.ID, 1.0),
                     "x",
                 )
+
+
+def find(root: Path) -> None:
+    chance = random.Random(4)
+    state = State(root / "many")
+    fill(state, MANY)
     words = [*SUBJECTS, *(style.split()[0] for style in STYLES)]
     kinds = {
         "rare words": lambda: f"word{chance.randrange(1000, 50_000)}",
@@ -126,7 +132,7 @@ def find(root: Path) -> None:
         "filters": lambda: "maker:gpt-image size:1024x1024",
         "everything, far down": lambda: "",
     }
-    print(f"search among {rows:,}, 60 items a page | median ms | p95 ms | found (median)")
+    print(f"search among {MANY:,}, 60 items a page | median ms | p95 ms | found (median)")
     for name, query in kinds.items():
         times, totals = [], []
         for _ in range(QUERIES // len(kinds)):

@@ -205,6 +205,21 @@ def test_the_same_bytes_in_another_shape_are_another_picture(archive):
     assert [words[hashlib.sha256(one.data).hexdigest()] for one in (wide, high)] == [wide.prompt, high.prompt]
 
 
+def test_a_diagram_that_a_program_drew_is_a_programs(archive):
+    export = Export("2023")
+    conversation = export.conversation()
+    export.dalle3(conversation)
+    for node in conversation["mapping"].values():
+        if (node["message"] or {}).get("author", {}).get("role") == "tool":
+            pointer = node["message"]["content"]["parts"][0]["asset_pointer"]
+            shown = {"message_type": "image", "image_url": pointer, "width": 24, "height": 16}
+            node["message"]["author"]["name"] = "python"
+            node["message"]["content"] = {"content_type": "execution_output", "text": ""}
+            node["message"]["metadata"]["aggregate_result"] = {"messages": [shown, {"message_type": "stream"}, 7]}
+    archive.take(export.as_zip(archive.input / "e.zip").name)
+    assert (only(archive).maker, only(archive).match) == ("code", "id")
+
+
 def test_content_credentials_stay_in_the_picture_and_are_told(archive):
     plain = png(4)
     box = b"jumb....jumdc2pa\0"

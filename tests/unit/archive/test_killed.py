@@ -17,6 +17,7 @@ from chatgpt_exports import ordinary
 from nodes import state as state_module
 from nodes.archive import importing, items
 from nodes.archive.imports import Imports
+from nodes.archive.tables import MIGRATIONS, ROOM
 from nodes.state import State
 
 SEEDS = 50
@@ -91,3 +92,46 @@ def test_killed_anywhere_it_ends_as_if_nothing_had_happened(in_memory, expected)
         with sqlite3.connect(state.root / "state.sqlite") as database:
             assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert cut_short >= SEEDS // 5, "the kills came too late to prove anything"
+
+
+def test_an_import_that_takes_comfyui_down_is_not_begun_for_ever(archive):
+    with archive.state.database(ROOM, MIGRATIONS) as database:
+        database.execute(
+            "INSERT INTO archive_imports (id, path, state, attempts, started) VALUES ('a', 'e.zip', 'running', 3, 1)"
+        )
+    archive.imports.carry_on()
+    told = archive.imports.get("a")
+    assert told["state"] == "failed"
+    assert "import anew" in told["error"]
+
+
+def test_an_import_whose_file_is_gone_fails_when_it_is_carried_on(archive):
+    with archive.state.database(ROOM, MIGRATIONS) as database:
+        database.execute(
+            "INSERT INTO archive_imports (id, path, state, attempts, started) VALUES ('a', 'gone.zip', 'running', 1, 1)"
+        )
+    archive.imports.carry_on()
+    archive.imports.wait("a")
+    assert archive.imports.get("a")["state"] == "failed"
+
+
+def test_a_cancelled_import_keeps_what_it_has(archive, monkeypatch):
+    export = ordinary("2026", turns=6)
+    path = export.as_zip(archive.input / "e.zip").name
+    begun = []
+    kept = State.keep
+
+    def keep(self: State, data: bytes) -> str:
+        if len(begun) == 1:
+            archive.imports.cancel(begun[0])
+        begun.append(next(iter(archive.imports._live)))
+        return kept(self, data)
+
+    monkeypatch.setattr(State, "keep", keep)
+    told = archive.take(path)
+    assert told["state"] == "cancelled"
+    assert 0 < told["added"] < sum(one.held for one in export.pictures)
+    assert items.search(archive.state).total == told["added"]
+    monkeypatch.undo()
+    told = archive.take(path)
+    assert (told["state"], told["found"]) == ("done", sum(one.held for one in export.pictures))

@@ -184,6 +184,42 @@ async def test_cancelling_takes_it_out_of_the_queue(filled):
         migration.change(filled.state, one, "resume")
 
 
+async def test_a_workflow_that_the_host_refuses_pauses_and_loses_nothing(filled):
+    queue = Queue(filled.state)
+    whole, one = begin(filled, queue)
+    put, count = queue.put, iter(range(99))
+
+    async def second_is_refused(run: Run, graph: dict, output_node: str) -> None:
+        if next(count) == 1:
+            raise DalleFluxError("no such node")
+        await put(run, graph, output_node)
+
+    queue.put = second_is_refused
+    whole.feed(one)
+    told = await until(filled, one, "paused")
+    assert told["reason"] == "no such node"
+    await asyncio.gather(*whole._feeding.values())
+    assert migration.told(filled.state, one)["drawing"] == 0
+    migration.change(filled.state, one, "resume")
+    whole.feed(one)
+    assert (await until(filled, one, "done"))["done"] == 12
+    assert set(queue.drawn.values()) == {1}
+
+
+async def test_a_report_that_cannot_be_written_costs_no_picture(filled):
+    def full(state: State, migration_id: str) -> list[Path]:
+        raise OSError("no space left")
+
+    one = migration.create(filled.state, "", migration.read_plan(None), 2)
+    whole = Migrating(lambda: filled.state, Queue(filled.state), full)
+    whole.feed(one)
+    await until(filled, one, "tried")
+    await asyncio.gather(*whole._feeding.values())
+    told = migration.told(filled.state, one)
+    assert (told["done"], told["report"]) == (2, [])
+    assert "no space left" in told["reason"]
+
+
 @pytest.mark.parametrize("graph", [{}, [], 7, {"1": 7}, {"1": {"class_type": migration.LOAD, "inputs": {}}}])
 def test_a_workflow_without_both_nodes_is_refused(graph):
     with pytest.raises(migration.BadMigration, match="archive-vs-flux"):
