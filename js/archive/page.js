@@ -50,6 +50,7 @@ export class ArchivePage {
     for (const field of [this.words, this.maker, this.shape, this.matched, this.redrawn, this.since, this.until]) {
       field.addEventListener("input", () => this.#soon());
     }
+    root.style.height = "100%"; // or the sidebar scrolls, and all pictures are in sight of the grid
     root.replaceChildren(enclosed("archive.css", this.body));
     this.#search();
   }

@@ -78,6 +78,8 @@ def test_the_keyboard_reaches_every_picture(canvas, panel):
     if canvas.comfyui.get(f"{ROOT}/items?query=keyboard29")["total"] == 0:
         take_in(canvas.comfyui, export("keyboard"), "keyboard.zip")
     search(panel, "keyboard owl maker:dall-e-3", "^30 pictures$")
+    fits = f"() => document.querySelector('{PAGE}').shadowRoot.querySelector('.dfa-grid').clientHeight < innerHeight"
+    assert canvas.page.evaluate(fits), "the grid itself scrolls, and draws only what is in sight"
     tiles(panel).first.focus()
     focused = f"() => document.querySelector('{PAGE}').shadowRoot.activeElement?.getAttribute('aria-label')"
     first = canvas.page.evaluate(focused)
