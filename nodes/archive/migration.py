@@ -205,6 +205,7 @@ def change(state: State, migration: str, action: str, reason: str = "") -> None:
                 "UPDATE archive_migration_items SET state = 'waiting' WHERE migration = ? AND state = ?",
                 (migration, again),
             )
+            database.execute("UPDATE archive_migrations SET report = '[]' WHERE id = ?", (migration,))
 
 
 def set_report(state: State, migration: str, files: list[str], reason: str) -> None:
