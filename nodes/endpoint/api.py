@@ -142,10 +142,10 @@ class Api:
         """A served picture. The address is the permission: it cannot be guessed, and ends."""
         service = self._service()
         try:
-            minutes = service.settings().url_minutes
+            minutes, folder = service.settings().url_minutes, service.local()
         except DalleFluxError:
-            minutes = 60
-        found = await asyncio.to_thread(service.served.find, request.match_info["name"], minutes)
+            minutes, folder = 60, service.served
+        found = await asyncio.to_thread(folder.find, request.match_info["name"], minutes)
         if found is None:
             return _failed(not_found("The file, or no longer: it"))
         return web.FileResponse(
@@ -229,6 +229,7 @@ class Api:
             try:
                 service = self._service()
                 caller = service.admission.admit(service.settings(), request.headers, request.remote)
+                request["client"] = caller.name
                 reply = await handler(request, caller)
             except ApiError as error:
                 reply = _failed(error)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ..moderation.policy import Policy
 
 _REMEMBERED = 1000  # finished orders, for the figures
+_PACE = 32  # of them, for the present pace
+_USUAL_S = 10.0  # before anything was drawn
 
 
 class Gate(Protocol):
@@ -90,6 +92,7 @@ class Job:
         self.state = "queued"  # in_progress, completed, failed, cancelled
         self.created, self.ended = time.time(), 0.0
         self.began = 0.0  # time.monotonic() when the host took it up
+        self.began_at = 0.0  # Unix time of that
         self.progress = 0.0  # 0 … 1
         self.seed = random.randrange(2**32) if order.seed is None else order.seed
         self.outcome: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
@@ -122,6 +125,7 @@ class Scheduler:
         self._not_begun: set[Job] = set()  # handed over, and not taken up yet
         self._tasks: set[asyncio.Task[None]] = set()
         self.live: dict[str, Job] = {}
+        self.on_end: Callable[[Job], None] = lambda job: None  # called with each job that is over
         self.finished: deque[tuple[float, int, float]] = deque(maxlen=_REMEMBERED)  # (when, pictures, seconds)
 
     def is_alive(self) -> bool:
@@ -176,14 +180,21 @@ class Scheduler:
         heavy = self._waiting.weight + job.weight > settings.max_waiting_mb * 2**20
         if not full and not heavy and (at_once is None or own < at_once):
             return
-        seconds = [spent for _, _, spent in self.finished]
-        usual = sum(seconds) / len(seconds) if seconds else 10.0
         ahead = own if at_once is not None and own >= at_once else 1
         raise too_many(
             f"{len(self._waiting)} requests wait already, {own} of them yours; try again later.",
-            retry_after_s=min(120.0, usual * ahead),
+            retry_after_s=min(120.0, self._pace() * ahead),
             code="queue_full",
         )
+
+    def _pace(self) -> float:
+        """Seconds from one order's end to the next one's, as things go now."""
+        recent = list(self.finished)[-_PACE:]
+        if not recent:
+            return _USUAL_S
+        alone = sum(spent for _, _, spent in recent) / len(recent)
+        between = (recent[-1][0] - recent[0][0]) / (len(recent) - 1) if len(recent) > 1 else alone
+        return min(alone, between)  # with pauses between them `between` is too long, with many hosts `alone`
 
     def pump(self) -> None:
         """Hand over jobs while there is room for them."""
@@ -215,7 +226,7 @@ class Scheduler:
     def begun(self, job: Job, when: float | None = None) -> None:
         """As `Turn` says."""
         if when is not None and not job.is_over:
-            job.state, job.began = "in_progress", job.began or when
+            job.state, job.began, job.began_at = "in_progress", job.began or when, job.began_at or time.time()
         self._not_begun.discard(job)
         self.pump()
 
@@ -234,6 +245,7 @@ class Scheduler:
         else:
             job.outcome.set_exception(error or Cancelled("The job was cancelled."))
             job.outcome.exception()  # seen, if nobody waits any more
+        self.on_end(job)
 
 
 # Errors of nodes, by the end of the class name that the host writes down → what the client did.

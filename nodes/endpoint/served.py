@@ -13,10 +13,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..state import State, write_file
+from ..state import write_file
 
 KINDS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "json": "application/json"}
-_NAME = re.compile(r"([A-Za-z0-9_-]{43})\.(png|jpg|webp|json)")
+NAME = re.compile(r"([A-Za-z0-9_-]{43})\.(png|jpg|webp|json)")
 _SWEEP_S = 60.0  # between looks for what has ended
 
 
@@ -32,8 +32,8 @@ class Found:
 class Served:
     """The folder of files that are served."""
 
-    def __init__(self, state: State):
-        self._root = state.root / "served"
+    def __init__(self, root: Path):
+        self._root = root
         self._swept = 0.0
 
     def put(self, data: bytes, extension: str, minutes: float) -> str:
@@ -45,7 +45,7 @@ class Served:
 
     def find(self, name: str, minutes: float) -> Found | None:
         """The file of this name, if it is one and its time is not over."""
-        match = _NAME.fullmatch(name)
+        match = NAME.fullmatch(name)
         if not match:
             return None
         path = self._path(name)

@@ -18,6 +18,7 @@ from ..errors import DalleFluxError
 from ..moderation.moderate import GateContext
 from ..state import State
 from .admission import Admission, Caller
+from .bucket import Bucket, BucketFailed
 from .contract import answers
 from .contract.answers import EXTENSIONS, Finished
 from .contract.errors import ApiError, cancelled, invalid, not_found, server_error, too_many, unknown_model
@@ -53,7 +54,8 @@ class ImagesService:
         self._endpoints = endpoints
         folder = state()
         self.publications = Publications(folder)
-        self.served = Served(folder)
+        self.served = Served(folder.root / "served")
+        self._bucket: Bucket | None = None  # the one that was used last
         self.store = JobStore(folder)
         self.admission = Admission()
         self.gate = EndpointGate(self.settings, GateContext(endpoints, folder))
@@ -169,9 +171,9 @@ class ImagesService:
 
         def keep() -> tuple[list[str], str | None]:
             extension = EXTENSIONS[order.output_format]
-            names = [self.served.put(file, extension, minutes) for file in finished.files] if pictures else []
-            info = self.served.put(finished.info.to_json().encode(), "json", minutes) if finished.info else None
-            return [f"{site}{FILES}/{name}" for name in names], f"{site}{FILES}/{info}" if info else None
+            kept = [self._keep(file, extension, minutes, site) for file in finished.files] if pictures else []
+            info = finished.info.to_json().encode() if finished.info else None
+            return kept, self._keep(info, "json", minutes, site) if info else None
 
         try:
             return await asyncio.to_thread(keep)
@@ -181,6 +183,29 @@ class ImagesService:
                 "or make room on the disk.",
                 retry=True,
             ) from None
+
+    def local(self) -> Served:
+        """The folder that pictures are served from on this machine."""
+        storage = self.settings().storage
+        return Served(storage.folder / "dalle-flux-served") if storage and storage.folder else self.served
+
+    def bucket(self) -> Bucket | None:
+        """The object store that pictures are served from, if there is one."""
+        storage = self.settings().storage
+        if storage is None or storage.folder:
+            return None
+        if self._bucket is None or (self._bucket.url, self._bucket.options) != (storage.url, dict(storage.options)):
+            self._bucket = Bucket(storage.url, storage.options)
+        return self._bucket
+
+    def _keep(self, data: bytes, extension: str, minutes: float, site: str) -> str:
+        """The address at which a file is served; on this machine while the bucket cannot be used."""
+        if bucket := self.bucket():
+            try:
+                return bucket.put(data, extension, minutes)
+            except BucketFailed as error:
+                _log.warning("Images API: %s; the picture is served from here", error)
+        return f"{site}{FILES}/{self.local().put(data, extension, minutes)}"
 
     async def job(self, job_id: str, caller: Caller) -> dict[str, Any]:
         """A kept job as `GET jobs/{id}` shows it.
@@ -326,8 +351,10 @@ class ImagesService:
         while True:
             try:
                 settings = self.settings()
-                await asyncio.to_thread(self.served.sweep, settings.url_minutes, now=True)
+                await asyncio.to_thread(self.local().sweep, settings.url_minutes, now=True)
                 await asyncio.to_thread(self.store.sweep, settings.job_hours)
+                if bucket := self.bucket():
+                    await asyncio.to_thread(bucket.sweep, settings.url_minutes)
             except (DalleFluxError, OSError) as error:
                 _log.warning("Images API: what is over could not be swept away: %s", error)
             await asyncio.sleep(_SWEEP_S)

@@ -8,6 +8,9 @@ max_waiting = 100                           # requests that may wait; more are a
 [settings.endpoint.keys.laptop]             # made by `python -m nodes.endpoint.keys add laptop`
 sha256 = "…"
 requests_per_minute = 30                    # each limit may be left out
+[settings.storage]
+url = "s3://bucket/pictures"                # where pictures are served from; left out: the state folder
+options = { endpoint = "https://minio.example.com", region = "eu-1" }   # obstore's; credentials by the environment
 [webhooks.mine]
 url = "https://example.com/hook"
 secret = "whsec_…"
@@ -20,13 +23,15 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ..endpoints import WEBHOOKS_TABLE, Check, check_table, is_number
 from ..errors import DalleFluxError
 
-TABLE = "endpoint"
+TABLE, STORAGE = "endpoint", "storage"
 # What apps ask for today, and what draws it.
 ALIASES: Mapping[str, str] = dict.fromkeys(
     (
@@ -35,6 +40,8 @@ ALIASES: Mapping[str, str] = dict.fromkeys(
     ),
     "dall-e-3",
 )  # fmt: skip
+SCHEMES = ("s3", "gs", "az", "abfs", "abfss")  # of buckets
+_SECRET_OPTION = re.compile("secret|token|password|access_key|account_key|private_key|credential")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SECRET_PREFIX = "whsec_"
 _SHORTEST_SECRET = 16  # bytes
@@ -73,6 +80,20 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class Storage:
+    """Where pictures are served from."""
+
+    url: str  # file:///folder, or a bucket: s3://, gs://, az://
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path | None:
+        """A folder of this machine; None: a bucket."""
+        parts = urlsplit(self.url)
+        return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+@dataclass(frozen=True)
 class EndpointSettings:
     """The whole table, with its defaults."""
 
@@ -90,6 +111,7 @@ class EndpointSettings:
     aliases: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    storage: Storage | None = None  # None: the state folder
 
     def draws_with(self, name: str) -> str:
         """The model behind a name; the name itself if nothing else is said."""
@@ -106,10 +128,12 @@ def settings_of(settings: Mapping[str, Any], webhooks: Mapping[str, Any]) -> End
     try:
         table = check_table(where, settings.get(TABLE, {}), _FIELDS)
         keys = {name: _key(f"{where}.keys.{name}", key) for name, key in table.pop("keys", {}).items()}
+        storage = settings.get(STORAGE)
+        store = None if storage is None else _storage(f"settings.{STORAGE}", storage)
         hooks = {name: _webhook(f"{WEBHOOKS_TABLE}.{name}", hook) for name, hook in webhooks.items()}
     except ValueError as error:
         raise BadEndpointSettings(f"endpoints.toml cannot be used: {error}; correct that line.") from None
-    return EndpointSettings(**table, keys=keys, webhooks=hooks)
+    return EndpointSettings(**table, keys=keys, webhooks=hooks, storage=store)
 
 
 def _key(where: str, table: object) -> Key:
@@ -127,6 +151,13 @@ def _webhook(where: str, table: object) -> Webhook:
     return Webhook(**fields)
 
 
+def _storage(where: str, table: object) -> Storage:
+    fields = check_table(where, table, _STORAGE)
+    if "url" not in fields:
+        raise ValueError(f"[{where}] has no url")
+    return Storage(**fields)
+
+
 def _whole(low: int, high: int = _MOST) -> Check:
     return (
         f"a whole number from {low} to {high}",
@@ -140,6 +171,16 @@ def _is_web_address(value: object) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and parts.port != 0
     except ValueError:
         return False
+
+
+def _is_store(value: object) -> bool:
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    if parts.scheme == "file":
+        return not parts.netloc and parts.path.startswith("/") and len(parts.path) > 1
+    return parts.scheme in SCHEMES and bool(parts.netloc) and "@" not in parts.netloc and not parts.query
 
 
 def _is_secret(value: object) -> bool:
@@ -178,6 +219,10 @@ _KEY: Mapping[str, Check] = {
     "pictures_per_day": _whole(1),
     "max_waiting": _whole(1),
     "models": ("a list of names", lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)),
+}
+_STORAGE: Mapping[str, Check] = {
+    "url": ("file:///folder, or a bucket at s3://, gs:// or az:// without a password in it", _is_store),
+    "options": ("names and texts", lambda value: _is_names(value) and not _SECRET_OPTION.search(" ".join(value))),
 }
 _WEBHOOK: Mapping[str, Check] = {
     "url": _WEB_ADDRESS,

@@ -6,21 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
-# Ray tells nobody that it is used here, and its proxies take no orders from clients' headers.
-VARIABLES = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "nodes.fleet.edge.middlewares",
-    "RAY_DISABLE_IMPORT_WARNING": "1",
-    "RAY_DEDUP_LOGS": "0",
-}
-PACK = Path(__file__).resolve().parents[2]
-STORE_BYTES = 256 * 2**20  # of shared memory; pictures on their way
+from . import local
 
 
 def main(arguments: list[str]) -> int:
@@ -35,15 +26,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--until-stdin-ends", action="store_true", help="end when standard input does, for scripts")
     parser.add_argument("more", nargs="*", help="after --: further arguments of ComfyUI")
     asked = parser.parse_args(arguments)
-    for name, value in VARIABLES.items():
-        os.environ.setdefault(name, value)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(PACK), *filter(None, [os.environ.get("PYTHONPATH")])])
-    import ray
-    from ray import serve
-    from ray.serve.config import HTTPOptions
-
+    local.prepare()
     from .app import fleet
-    from .comfyui import sweep
     from .settings import FleetSettings
 
     settings = FleetSettings(
@@ -56,22 +40,10 @@ def main(arguments: list[str]) -> int:
             signal.signal(getattr(signal, name), lambda *_: ended.set())
     if asked.until_stdin_ends:
         threading.Thread(target=_wait_for_stdin, args=[ended], daemon=True).start()
-    # Logical ones: on two cores, Ray would wait for room for its own processes.
-    ray.init(
-        address="local", num_cpus=max(8, os.cpu_count() or 1), include_dashboard=False, object_store_memory=STORE_BYTES,
-        _node_ip_address="127.0.0.1", log_to_driver=bool(os.environ.get("DALLE_FLUX_FLEET_LOGS")),
-    )  # fmt: skip
-    try:
-        serve.start(
-            http_options=HTTPOptions(host=asked.listen, port=asked.port), logging_config={"log_level": "WARNING"}
-        )
-        serve.run(fleet(settings), name="dalle-flux", route_prefix="/")
+    with local.running(fleet(settings), asked.listen, asked.port):
         print(f"Images API: http://{asked.listen}:{asked.port}/dalle-flux/v1", flush=True)
         while not ended.wait(0.5):
             pass
-    finally:
-        ray.shutdown()  # ends every process of it at once; the ComfyUIs end with those
-        sweep()
     return 0
 
 

@@ -5,7 +5,7 @@ The only file beside `router` and `__main__` that imports Ray.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from ray import serve
@@ -14,11 +14,12 @@ from ray.serve.config import AutoscalingConfig, RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
 from ..errors import DalleFluxError
-from . import router
+from . import router, routing
 from .bridge import Bridge
 from .drawer import Lost
 from .ingress import Ingress
 from .replica import Replica
+from .routing import Seen
 from .settings import FleetSettings
 
 INGRESS, REPLICA = "ImagesAPI", "ComfyUIReplica"  # as Serve lists them
@@ -34,20 +35,24 @@ class RayFleet:
     def __init__(self, handle: DeploymentHandle):
         self._handle = handle
 
-    @property
-    def running(self) -> int:
-        return router.running
+    def replicas(self) -> Sequence[Seen]:
+        """As `drawer.Fleet` says."""
+        return routing.known()
 
-    async def draw(self, task: bytes, weights: str) -> AsyncIterator[bytes]:
+    async def draw(self, task: bytes, weights: str) -> AsyncGenerator[bytes, None]:
         """As `drawer.Fleet` says."""
         reply = self._handle.options(stream=True, multiplexed_model_id=weights).draw.remote(task)
+        ended = False
         try:
             async for line in reply:
                 yield line
+            ended = True
         except RayActorError as error:
+            ended = True
             raise Lost(type(error).__name__) from None
         finally:
-            reply.cancel()
+            if not ended:
+                reply.cancel()
 
     async def check(self, graph: Mapping[str, Any]) -> None:
         """As `drawer.Fleet` says."""
@@ -75,36 +80,44 @@ class ImagesAPI:
 
 def fleet(args: FleetSettings) -> serve.Application:
     """Called by Serve with the `args` of the config."""
-    scaling: dict[str, Any] = {"num_replicas": args.replicas}
-    if args.max_replicas is not None:
+    return application(args, by_weights(args))
+
+
+def by_weights(settings: FleetSettings) -> RequestRouterConfig:
+    """How the fleet chooses replicas."""
+    return RequestRouterConfig(
+        request_router_class=router.WeightsRouter, request_router_kwargs={"patience_s": settings.patience_s},
+        initial_backoff_s=0.01, max_backoff_s=0.05,
+    )  # fmt: skip
+
+
+def application(
+    settings: FleetSettings, routing: RequestRouterConfig, replica: type[Replica] = Replica
+) -> serve.Application:
+    """One ingress and its replicas; benchmarks put other parts in."""
+    scaling: dict[str, Any] = {"num_replicas": settings.replicas}
+    if settings.max_replicas is not None:
         bounds = AutoscalingConfig(
-            min_replicas=args.replicas, max_replicas=args.max_replicas, target_ongoing_requests=1 + args.ahead / 2
+            min_replicas=settings.replicas,
+            max_replicas=settings.max_replicas,
+            target_ongoing_requests=1 + settings.ahead / 2,
         )
         scaling = {"autoscaling_config": bounds}
-    replicas = (
-        serve.deployment(Replica)
-        .options(
-            name=REPLICA,
-            **scaling,
-            max_ongoing_requests=1 + args.ahead,
-            graceful_shutdown_timeout_s=args.drain_s,
-            health_check_period_s=2.0,
-            ray_actor_options={"num_cpus": 0, "num_gpus": args.gpus},
-            request_router_config=RequestRouterConfig(
-                request_router_class=router.WeightsRouter,
-                request_router_kwargs={"patience_s": args.patience_s},
-                initial_backoff_s=0.01,
-                max_backoff_s=0.05,
-            ),
-        )
-        .bind(args)
+    replicas = serve.deployment(replica).options(
+        name=REPLICA,
+        **scaling,
+        max_ongoing_requests=1 + settings.ahead,
+        graceful_shutdown_timeout_s=settings.drain_s,
+        health_check_period_s=2.0,
+        ray_actor_options={"num_cpus": 0, "num_gpus": settings.gpus},
+        request_router_config=routing,
     )
     ingress = serve.deployment(ImagesAPI).options(
         name=INGRESS,
         num_replicas=1,
         max_ongoing_requests=100_000,
         health_check_period_s=2.0,
-        graceful_shutdown_timeout_s=args.drain_s,
+        graceful_shutdown_timeout_s=settings.drain_s,
         ray_actor_options={"num_cpus": 0},
     )
-    return ingress.bind(replicas, args)
+    return ingress.bind(replicas.bind(settings), settings)

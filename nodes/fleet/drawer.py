@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..endpoint.contract.answers import Finished
 from ..endpoint.contract.errors import server_error
 from ..endpoint.scheduler import Cancelled, Job, Turn
-from .routing import weights_of
+from .routing import Seen, weights_of
 from .wire import Event, Task
 
 _MOST_LOST = 5  # ComfyUIs that may die over one job before the job is held to be the reason
+_QUICK = 10_000  # bytes that are read on the event loop
 _log = logging.getLogger(__name__)
 
 
@@ -25,11 +27,10 @@ class Lost(Exception):
 class Fleet(Protocol):
     """The replicas."""
 
-    @property
-    def running(self) -> int:
-        """How many there are now."""
+    def replicas(self) -> Sequence[Seen]:
+        """Those that there are now."""
 
-    def draw(self, task: bytes, weights: str) -> AsyncIterator[bytes]:
+    def draw(self, task: bytes, weights: str) -> AsyncGenerator[bytes, None]:
         """Have one of them draw a `wire.Task`; yields lines of `wire.Event`. Closing it stops the drawing.
 
         Raises:
@@ -54,7 +55,7 @@ class FleetDrawer:
     @property
     def room(self) -> int:
         """Never none: the first job finds out whether there are replicas again."""
-        return max(1, self._room(self._fleet.running))
+        return max(1, self._room(len(self._fleet.replicas())))
 
     def is_alive(self) -> bool:
         """Serve starts what has died, so jobs may always wait."""
@@ -94,25 +95,27 @@ class FleetDrawer:
 
     async def _once(self, job: Job, turn: Turn, task: bytes, weights: str, sent: list[int]) -> Finished:
         """One attempt; previews that the client has are not wanted again."""
-        previews = 0
-        async for line in self._fleet.draw(task, weights):
-            event = Event.model_validate_json(line) if len(line) < 10_000 else await asyncio.to_thread(_read, line)
-            if event.finished is not None:
-                return event.finished
-            if event.failure is not None:
-                raise event.failure.error()
-            if event.lost is not None:
-                raise Lost(event.lost)
-            if event.begun:
-                turn.begun(job, time.monotonic())
-            if event.progress is not None:
-                job.progress = max(job.progress, event.progress)
-            if event.partial is not None:
-                previews += 1
-                if previews > sent[0]:
-                    sent[0] = previews
-                    job.partials.put_nowait(event.partial)
-        raise Lost("it said nothing more")
+        previews, finished = 0, None
+        async with contextlib.aclosing(self._fleet.draw(task, weights)) as said:
+            async for line in said:  # to its end, which frees the replica
+                event = Event.model_validate_json(line) if len(line) < _QUICK else await asyncio.to_thread(_read, line)
+                finished = event.finished or finished
+                if event.failure is not None:
+                    raise event.failure.error()
+                if event.lost is not None:
+                    raise Lost(event.lost)
+                if event.begun:
+                    turn.begun(job, time.monotonic())
+                if event.progress is not None:
+                    job.progress = max(job.progress, event.progress)
+                if event.partial is not None:
+                    previews += 1
+                    if previews > sent[0]:
+                        sent[0] = previews
+                        job.partials.put_nowait(event.partial)
+        if finished is None:
+            raise Lost("it said nothing more")
+        return finished
 
 
 def _read(line: bytes) -> Event:

@@ -16,6 +16,7 @@ from ..guard import Names, guarded
 from ..state import State
 from .bridge import true_client
 from .drawer import Fleet, FleetDrawer
+from .seen import Watch, to_stdout
 
 _LOOPBACK = "127.0.0.1"
 
@@ -38,7 +39,11 @@ class Ingress:
         """Listen on a free port; returns the URL."""
         bodies = ("application/json", "multipart/form-data")
         names = Names(_own_names, self._allowed_hosts)
-        app = web.Application(middlewares=[true_client], client_max_size=2**40)
+        to_stdout()
+        watch = Watch(self.service, self._fleet.replicas)
+        self.service.scheduler.on_end = watch.ended
+        app = web.Application(middlewares=[true_client, watch.requests], client_max_size=2**40)
+        app.add_routes(guarded(watch.routes(), names))
         app.add_routes(guarded(Api(lambda: self.service).routes(), names, accepts=bodies, refuse=refuse))
         app.add_routes(guarded(Admin(lambda: self.service, self._endpoints, self._fleet.check).routes(), names))
         self._runner = web.AppRunner(app, access_log=None)

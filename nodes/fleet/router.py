@@ -1,4 +1,7 @@
-"""`routing`, as Ray's request router API wants it (alpha; ray 2.60 `serve/_private/request_router`)."""
+"""`routing`, as Ray's request router API wants it (alpha; ray 2.60 `serve/_private/request_router`).
+
+Ray copies this module into the ingress, so what others are to see is not kept here.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from ray.serve._private.request_router.common import PendingRequest
 from ray.serve._private.request_router.replica_wrapper import RunningReplica
 from ray.serve._private.request_router.request_router import RequestRouter
 
+from . import routing
 from .routing import Seen, ranked
 
-running = 0  # replicas that this process knows of
+_WAY_S = 1.0  # after which a request that was chosen for must have been counted
 
 
 class WeightsRouter(RequestRouter):
@@ -20,6 +24,9 @@ class WeightsRouter(RequestRouter):
     def initialize_state(self, patience_s: float = 5.0) -> None:
         self._patience_s = patience_s
         self._held: dict[Any, tuple[str, float]] = {}  # replica → the weights it was asked for last, and when
+        # Request → the replica chosen for it, and when: on its way there, it is in nobody's count yet.
+        self._promised: dict[str, tuple[Any, float]] = {}
+        routing.known = lambda: [self.seen(one) for one in list(self.curr_replicas.values())]
 
     async def choose_replicas(
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
@@ -30,32 +37,36 @@ class WeightsRouter(RequestRouter):
         weights = pending_request.metadata.multiplexed_model_id
         if not weights:
             return [candidate_replicas]
+        request = pending_request.metadata.internal_request_id
+        self._promised.pop(request, None)
         by_id = {replica.replica_id.unique_id: replica for replica in candidate_replicas}
-        seen = [self._seen(replica) for replica in candidate_replicas]
+        seen = [self.seen(replica) for replica in candidate_replicas]
         others = {
             other.metadata.multiplexed_model_id
             for other in self._pending_requests_by_id.values()
             if other is not pending_request and not other.future.done()
         }
         patient = time.time() - pending_request.created_at < self._patience_s
-        return [[by_id[one] for one in rank] for rank in ranked(weights, seen, others - {weights}, patient=patient)]
+        ranks = ranked(weights, seen, others - {weights}, patient=patient)
+        if not ranks:
+            return []
+        best = by_id[ranks[0][0]]
+        self._promised[request] = (best.replica_id, time.monotonic())
+        return [[best]]
 
     def on_request_routed(self, pending_request: PendingRequest, replica_id: Any, result: Any) -> None:
         if weights := pending_request.metadata.multiplexed_model_id:
             self._held[replica_id] = (weights, time.monotonic())
+        self._promised.pop(pending_request.metadata.internal_request_id, None)
 
     def update_replicas(self, replicas: list[RunningReplica]) -> None:
-        global running
         super().update_replicas(replicas)
         self._held = {one: held for one, held in self._held.items() if one in self._replicas}
-        running = len(self._replicas)
 
-    def on_replica_actor_died(self, replica_id: Any) -> None:
-        global running
-        super().on_replica_actor_died(replica_id)
-        running = len(self._replicas)
-
-    def _seen(self, replica: RunningReplica) -> Seen:
+    def seen(self, replica: RunningReplica) -> Seen:
+        """One of them, as routing wants it."""
         held, since = self._held.get(replica.replica_id, (None, 0.0))
-        ongoing = self.replica_queue_len_cache.get(replica.replica_id) or 0
+        now = time.monotonic()
+        promised = sum(one == replica.replica_id and now - when < _WAY_S for one, when in self._promised.values())
+        ongoing = (self.replica_queue_len_cache.get(replica.replica_id) or 0) + promised
         return Seen(replica.replica_id.unique_id, held, since, ongoing, replica.max_ongoing_requests)

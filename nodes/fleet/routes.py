@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _SECRET_ENV, _SECRET_HEADER = "DALLE_FLUX_FLEET", "X-Dalle-Flux-Fleet"  # as in `settings`, which needs pydantic
 _LOOK_S = 0.1  # between looks at a job that is being drawn
+_STUCK_S = 300.0  # longer than weights take to load, which nothing interrupts
+_watching: set[asyncio.Task[None]] = set()  # runs that were cancelled
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -67,7 +69,19 @@ async def draw(request: web.Request) -> web.StreamResponse:
         if not drawing.done():
             job.outcome.cancel()
             drawer().cancel(job)
+            watching = asyncio.get_running_loop().create_task(_end_if_stuck(job))
+            _watching.add(watching)
+            watching.add_done_callback(_watching.discard)
     return reply
+
+
+async def _end_if_stuck(job: Job) -> None:
+    """A run that cannot be interrupted keeps the GPU from all others; a new ComfyUI takes less time."""
+    if job.run is not None:
+        await asyncio.wait([job.run.ended], timeout=_STUCK_S)
+        if not job.run.ended.done():
+            _log.error("Job %s was cancelled %.0f s ago and still runs; this ComfyUI ends", job.id, _STUCK_S)
+            os._exit(1)
 
 
 async def _tell(reply: web.StreamResponse, job: Job, sent: tuple[bool, float]) -> tuple[bool, float]:

@@ -6,7 +6,7 @@ Loading FLUX takes as long as drawing with it, so an idle GPU that holds what th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -25,6 +25,9 @@ class Seen:
     since: float  # when that was, in any unit that grows
     ongoing: int  # requests that it has
     slots: int  # that it may have
+
+
+known: Callable[[], list[Seen]] = list  # the replicas that the router of this process knows
 
 
 def weights_of(model: Model, order: Order) -> str:
@@ -48,11 +51,11 @@ def ranked(weights: str, replicas: Sequence[Seen], wanted: Collection[str], *, p
         patient: the request has not waited long yet.
     """
     idle = [one for one in replicas if not one.ongoing]
-    holders = [one.id for one in idle if one.held == weights]
+    holders = [one.id for one in sorted(idle, key=lambda one: one.since) if one.held == weights]
     cold = [one for one in idle if one.held != weights and not (patient and one.held in wanted)]
     count = {one.held: sum(other.held == one.held for other in replicas) for one in replicas}
     # First what holds nothing, then what another one holds as well, then what was asked for longest ago.
     cold.sort(key=lambda one: (one.held is not None, one.held in wanted, count[one.held] < 2, one.since))
     soon = [one for one in replicas if 0 < one.ongoing < one.slots and one.held == weights]
-    soon.sort(key=lambda one: one.ongoing)
+    soon.sort(key=lambda one: (one.ongoing, one.since))
     return [rank for rank in (holders, [one.id for one in cold[:1]], [one.id for one in soon[:1]]) if rank]

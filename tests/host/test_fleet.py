@@ -5,9 +5,11 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import openai
 import pytest
@@ -103,3 +105,37 @@ def test_a_replica_that_is_killed_takes_its_comfyui_with_it(host):
     os.kill(host.processes("replica")[0], signal.SIGKILL)
     until(lambda: len(before & set(comfyuis(host.installation.base))) == 1)
     assert client(host).images.generate(model="solid", prompt="x", size="64x64").data
+
+
+def test_it_can_be_watched_and_nothing_says_what_was_asked_for(host):
+    client(host).images.generate(model="solid", prompt="zanzibar at noon", size="64x64")
+    until(lambda: '"event": "job"' in host.log)
+    assert "zanzibar" not in host.log
+    seen = [urllib.request.urlopen(host.url + path).read().decode() for path in ("/metrics", "/dalle_flux/fleet")]
+    metrics, page = seen
+    assert re.search(r'dalle_flux_pictures_total{client="this machine",model="solid"} [1-9]', metrics)
+    drawn = (PACK / "nodes" / "fleet" / "grafana.json").read_text("utf-8")
+    assert [name for name in set(re.findall(r"dalle_flux_\w+", drawn)) if name not in metrics] == []
+    assert "1 of 2" in page or "0 of 2" in page
+    assert call(host, "GET", "/metrics", headers={"X-Forwarded-For": "10.0.0.7"})[0] == 403
+
+
+def test_the_examples_for_clusters_are_what_serve_takes():
+    """Parsed by Serve's own schema, and the application built, which is all that can be done without a cluster."""
+    code = """
+import sys, yaml
+from ray.serve.schema import ServeDeploySchema
+from nodes.fleet.app import fleet
+from nodes.fleet.settings import FleetSettings
+for text in (open("nodes/fleet/fleet.yaml").read(),
+             yaml.safe_load(open("nodes/fleet/kubernetes.yaml"))["spec"]["serveConfigV2"]):
+    (application,) = ServeDeploySchema.model_validate(yaml.safe_load(text)).applications
+    assert application.import_path == "nodes.fleet.app:fleet"
+    fleet(FleetSettings(**application.args))
+"""
+    try:
+        python = host_environment.fleet_python()
+    except host_environment.NoRay as why:
+        pytest.skip(str(why))
+    said = subprocess.run([str(python), "-c", code], cwd=PACK, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr

@@ -23,7 +23,7 @@ GRAPH = {
 
 
 def test_a_served_file_ends_and_its_name_is_nowhere_on_the_disk(tmp_path):
-    served = Served(State(tmp_path))
+    served = Served(tmp_path)
     name = served.put(b"picture", "png", 60)
     found = served.find(name, 60)
     assert found

@@ -181,6 +181,16 @@ async def test_no_more_wait_than_may_and_a_client_has_its_own_limit(scheduler, m
     assert int(caught.value.headers["Retry-After"]) > 0
 
 
+async def test_who_is_sent_away_is_told_the_present_pace(scheduler, model):
+    """Three hosts that take 30 s for an order end one every 10 s."""
+    scheduler.finished.extend((1000.0 + 10 * number, 1, 30.0) for number in range(6))
+    for _ in range(4):
+        await scheduler.accept(Job(order(), model, "a"))
+    with pytest.raises(ApiError) as caught:
+        await scheduler.accept(Job(order(), model, "b"))
+    assert caught.value.headers["Retry-After"] == "10"
+
+
 async def test_what_the_gate_refuses_never_waits(scheduler, host, model):
     for gpt, code in ((False, "content_policy_violation"), (True, "moderation_blocked")):
         asked = order(prompt="porn", model="gpt-image-1", size="1024x1024") if gpt else order(prompt="porn")

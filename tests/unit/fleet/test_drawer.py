@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import pytest
 
@@ -17,6 +17,7 @@ from nodes.endpoint.published import Publications
 from nodes.endpoint.scheduler import Job, Scheduler
 from nodes.endpoint.settings import EndpointSettings
 from nodes.fleet.drawer import FleetDrawer, Lost
+from nodes.fleet.routing import Seen
 from nodes.fleet.wire import Event, Failure, Task, lines
 from nodes.state import State
 
@@ -26,12 +27,10 @@ DONE = Finished((b"\x89PNG\xff",), "8x8", False, "a cat", 7, None, 0.1)
 class Replicas:
     """Each attempt is what the test says: events, or an exception, or a wait without end."""
 
-    running = 2
-
     def __init__(self, *attempts: list[Event | Exception | None]):
         self.attempts, self.tasks, self.closed = list(attempts), [], 0
 
-    async def draw(self, task: bytes, weights: str) -> AsyncIterator[bytes]:
+    async def draw(self, task: bytes, weights: str) -> AsyncGenerator[bytes, None]:
         self.tasks.append(Task.model_validate_json(task))
         try:
             for event in self.attempts.pop(0):
@@ -43,6 +42,9 @@ class Replicas:
                     yield event.line()
         finally:
             self.closed += 1
+
+    def replicas(self) -> list[Seen]:
+        return [Seen("a", None, 0.0, 0, 2)] * 2
 
     async def check(self, graph: object) -> None: ...
 
