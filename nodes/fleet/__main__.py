@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
             signal.signal(getattr(signal, name), lambda *_: ended.set())
     if asked.until_stdin_ends:
         threading.Thread(target=_wait_for_stdin, args=[ended], daemon=True).start()
-    with local.running(fleet(settings), asked.listen, asked.port):
+    with local.running(fleet(settings), asked.listen, asked.port, gpus=asked.gpus * asked.replicas):
         print(f"Images API: http://{asked.listen}:{asked.port}/dalle-flux/v1", flush=True)
         while not ended.wait(0.5):
             pass

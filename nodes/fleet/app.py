@@ -118,6 +118,6 @@ def application(
         max_ongoing_requests=100_000,
         health_check_period_s=2.0,
         graceful_shutdown_timeout_s=settings.drain_s,
-        ray_actor_options={"num_cpus": 0},
+        ray_actor_options={"num_cpus": 0, "resources": {settings.ingress_on: 0.001} if settings.ingress_on else {}},
     )
     return ingress.bind(replicas.bind(settings), settings)

@@ -27,8 +27,12 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def running(application: Any, host: str, port: int) -> Iterator[None]:
-    """Within, the application answers there."""
+def running(application: Any, host: str, port: int, *, gpus: float = 0.0) -> Iterator[None]:
+    """Within, the application answers there.
+
+    Args:
+        gpus: that all of it needs, together.
+    """
     import ray
     from ray import serve
     from ray.serve.config import HTTPOptions
@@ -41,6 +45,9 @@ def running(application: Any, host: str, port: int) -> Iterator[None]:
         _node_ip_address="127.0.0.1", log_to_driver=bool(os.environ.get("DALLE_FLUX_FLEET_LOGS")),
     )  # fmt: skip
     try:
+        there = ray.cluster_resources().get("GPU", 0.0)
+        if there < gpus:
+            raise SystemExit(f"The fleet needs {gpus:g} GPUs, and Ray finds {there:g} here; see --replicas and --gpus.")
         serve.start(http_options=HTTPOptions(host=host, port=port), logging_config={"log_level": "WARNING"})
         serve.run(application, name="dalle-flux", route_prefix="/")
         yield

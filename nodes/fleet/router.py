@@ -50,8 +50,9 @@ class WeightsRouter(RequestRouter):
         ranks = ranked(weights, seen, others - {weights}, patient=patient)
         if not ranks:
             return []
-        best = by_id[ranks[0][0]]
-        self._promised[request] = (best.replica_id, time.monotonic())
+        best, now = by_id[ranks[0][0]], time.monotonic()
+        fresh = {other: (one, when) for other, (one, when) in self._promised.items() if now - when < _WAY_S}
+        self._promised = {**fresh, request: (best.replica_id, now)}
         return [[best]]
 
     def on_request_routed(self, pending_request: PendingRequest, replica_id: Any, result: Any) -> None:
@@ -67,6 +68,7 @@ class WeightsRouter(RequestRouter):
         """One of them, as routing wants it."""
         held, since = self._held.get(replica.replica_id, (None, 0.0))
         now = time.monotonic()
-        promised = sum(one == replica.replica_id and now - when < _WAY_S for one, when in self._promised.values())
+        chosen = list(self._promised.values())  # a copy: others look from their own thread
+        promised = sum(one == replica.replica_id and now - when < _WAY_S for one, when in chosen)
         ongoing = (self.replica_queue_len_cache.get(replica.replica_id) or 0) + promised
         return Seen(replica.replica_id.unique_id, held, since, ongoing, replica.max_ongoing_requests)

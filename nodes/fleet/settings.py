@@ -23,6 +23,9 @@ class FleetSettings(BaseModel):
     arguments: list[str] = Field(default=[], description="further arguments of ComfyUI, such as --cpu")
     replicas: int = Field(default=1, ge=0, description="how many ComfyUIs; with max_replicas the least there are")
     max_replicas: int | None = Field(default=None, ge=1, description="set: Serve adds and removes ComfyUIs by load")
+    ingress_on: str | None = Field(
+        default=None, description="a custom resource of Ray; the ingress runs on a machine that has it, and the state"
+    )
     gpus: float = Field(default=1.0, ge=0, description="GPUs of one ComfyUI")
     start_limit_s: float = Field(default=600.0, gt=0, description="seconds until a ComfyUI must answer")
     hang_s: float = Field(default=60.0, gt=0, description="seconds without an answer after which a ComfyUI is ended")
