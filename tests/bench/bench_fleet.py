@@ -131,16 +131,15 @@ async def switching(url: str) -> tuple[int, float]:
 
     models = random.Random(7).choices(MODELS, k=100)
     async with aiohttp.ClientSession() as session:
-        left, switches = iter(models), 0
+        left, said = iter(models), []
 
         async def client() -> None:
-            nonlocal switches
             for model in left:
-                switches += (await ask(session, url, model))["data"][0]["revised_prompt"] == "switched"
+                said.append((await ask(session, url, model))["data"][0]["revised_prompt"])
 
         began = time.perf_counter()
         await asyncio.gather(*[client() for _ in range(8)])
-        return switches, time.perf_counter() - began
+        return said.count("switched"), time.perf_counter() - began
 
 
 def rays_own() -> Any:
