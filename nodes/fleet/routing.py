@@ -1,7 +1,7 @@
-"""Which ComfyUI draws what: one that holds the weights, else one whose weights nobody waits for.
+"""Which ComfyUI draws what: one that holds the weights or will soon be free, else one whose weights nobody waits for.
 
-Loading FLUX takes as long as drawing with it, so an idle GPU that holds what the next request wants is left alone for
-`patience_s`. Numbers: `tests/bench/bench_fleet.py`.
+Loading FLUX takes as long as drawing with it, so for `patience_s` a request waits for weights that are there, and
+leaves alone what others wait for. Numbers: `tests/bench/bench_fleet.py`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,12 @@ def ranked(weights: str, replicas: Sequence[Seen], wanted: Collection[str], *, p
     """
     idle = [one for one in replicas if not one.ongoing]
     holders = [one.id for one in sorted(idle, key=lambda one: one.since) if one.held == weights]
-    cold = [one for one in idle if one.held != weights and not (patient and one.held in wanted)]
+    is_held = any(one.held == weights for one in replicas)  # then somebody may be free soon
+
+    def may_load(one: Seen) -> bool:
+        return one.held is None or not patient or not (is_held or one.held in wanted)
+
+    cold = [one for one in idle if one.held != weights and may_load(one)]
     count = {one.held: sum(other.held == one.held for other in replicas) for one in replicas}
     # First what holds nothing, then what another one holds as well, then what was asked for longest ago.
     cold.sort(key=lambda one: (one.held is not None, one.held in wanted, count[one.held] < 2, one.since))

@@ -23,9 +23,12 @@ def seen(name: str, held: str | None, ongoing: int = 0, since: float = 0.0) -> S
 @pytest.mark.parametrize(
     ("replicas", "wanted", "patient", "expected"),
     [
-        pytest.param([seen("a", "x"), seen("b", "y")], [], True, [["b"], ["a"]], id="who holds them comes first"),
+        pytest.param([seen("a", "x"), seen("b", "y")], [], True, [["b"]], id="who holds them"),
         pytest.param([seen("a", "x"), seen("b", None)], [], True, [["b"]], id="an empty one before one to be emptied"),
         pytest.param([seen("a", "x", 1), seen("b", "z")], ["z"], True, [], id="what others wait for is left alone"),
+        pytest.param([seen("a", "y", 2), seen("b", "z")], [], True, [], id="who holds them is waited for"),
+        pytest.param([seen("a", "y", 2), seen("b", "z")], [], False, [["b"]], id="but not for long either"),
+        pytest.param([seen("a", "y", 2), seen("b", None)], [], True, [["b"]], id="an empty one need not wait"),
         pytest.param([seen("a", "x", 1), seen("b", "z")], ["z"], False, [["b"]], id="but not for long"),
         pytest.param([seen("a", "y", 1), seen("b", "z", 1)], [], True, [["a"]], id="soon free, and holds them"),
         pytest.param([seen("a", "y", 2), seen("b", "z", 1)], [], True, [], id="all are busy"),
