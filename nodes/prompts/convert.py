@@ -234,7 +234,7 @@ def _hint(request: ConversionRequest, context: RuleContext, t5xxl: str, tokenize
         return
     if "embedding:" in plain and _EMBEDDING.search(plain):
         context.warn("embedding", "ComfyUI takes “embedding:…” for the name of a file; there is no way to escape it.")
-    if request.target is Target.SDXL:
+    if not request.target.reads_with_t5:
         return
     if context.language not in READABLE_BY_T5:
         context.warn(

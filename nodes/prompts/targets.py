@@ -49,6 +49,11 @@ class Target(Enum):
         return self in (Target.FLUX2_DEV, Target.FLUX2_KLEIN, Target.FLUX2_KLEIN_BASE)
 
     @property
+    def reads_with_t5(self) -> bool:
+        """True if T5's alphabet is the limit; FLUX.2 reads with language models, SDXL with CLIP alone."""
+        return not (self.reads_hex or self is Target.SDXL)
+
+    @property
     def has_negative_prompt(self) -> bool:
         """True if what is not wanted can be said apart; else it is said as what is wanted instead."""
         return self in (Target.SD35, Target.SDXL)

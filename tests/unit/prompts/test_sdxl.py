@@ -59,3 +59,11 @@ def test_klein_reads_hex_colours_and_knows_no_negative_prompt() -> None:
     for target in (Target.FLUX2_KLEIN, Target.FLUX2_KLEIN_BASE):
         done = convert(ConversionRequest("A street in #0047AB, no people.", Style.NONE, "", target))
         assert ("#0047AB" in done.t5xxl, done.report.negative) == (True, "")
+
+
+def test_what_t5_cannot_read_is_told_only_where_t5_reads() -> None:
+    chinese = "一只狐狸在雪地里,阳光照在它的毛上。"
+    for target in (Target.DEV, Target.SD35):
+        assert convert(ConversionRequest(chinese, Style.NONE, "", target)).report.warnings
+    for target in (Target.FLUX2_DEV, Target.FLUX2_KLEIN):
+        assert not convert(ConversionRequest(chinese, Style.NONE, "", target)).report.warnings
