@@ -80,8 +80,8 @@ class Migrating:
                 if failures >= _MOST_FAILURES:
                     await self._pause(migration_id, f"{failures} pictures in a row could not be drawn.")
                     failures = 0
-            if await asyncio.to_thread(migration.end_stage, self._state(), migration_id):
-                await asyncio.to_thread(self._write_report, migration_id)
+            if await asyncio.to_thread(migration.is_through, self._state(), migration_id):
+                await asyncio.to_thread(self._end_stage, migration_id)
         except DalleFluxError as error:
             await self._pause(migration_id, str(error))
         except Exception as error:
@@ -93,12 +93,12 @@ class Migrating:
             await run.ended
             await self._ended(migration_id, run, item)
 
-    def _write_report(self, migration_id: str) -> None:
+    def _end_stage(self, migration_id: str) -> None:
         try:
             files, reason = [str(file) for file in self._report(self._state(), migration_id)], ""
         except (DalleFluxError, OSError) as error:
             files, reason = [], f"The report could not be written ({error}); all pictures are stored."
-        migration.set_report(self._state(), migration_id, files, reason)
+        migration.end_stage(self._state(), migration_id, files, reason)
 
     async def _begin(self, migration_id: str, plan: migration.Plan) -> tuple[Any, str] | None:
         run = self._queue.Run("DALL·E archive", previews=False)

@@ -166,16 +166,32 @@ def fail(state: State, migration: str, item: str, error: str) -> bool:
         return changed.rowcount > 0
 
 
-def end_stage(state: State, migration: str) -> str | None:
-    """Once nothing waits: the state it is in now, `tried` or `done`; None if it goes on or was stopped."""
+def is_through(state: State, migration: str) -> bool:
+    """Whether it runs and nothing waits any more."""
     with state.database(ROOM, MIGRATIONS) as database:
-        counts = _counts(database, migration)
-        row = database.execute("SELECT state FROM archive_migrations WHERE id = ?", (migration,)).fetchone()
-        if row["state"] != RUNNING or counts["waiting"] or counts["drawing"]:
-            return None
-        ended = TRIED if counts["held"] else DONE
-        database.execute("UPDATE archive_migrations SET state = ? WHERE id = ?", (ended, migration))
-        return ended
+        return _is_through(database, migration)
+
+
+def end_stage(state: State, migration: str, report: list[str], reason: str) -> None:
+    """The trial, or all, is through, unless it was stopped meanwhile.
+
+    Args:
+        report: where it lies.
+        reason: why there is none.
+    """
+    with state.database(ROOM, MIGRATIONS) as database:
+        if _is_through(database, migration):
+            ended = TRIED if _counts(database, migration)["held"] else DONE
+            database.execute(
+                "UPDATE archive_migrations SET state = ?, report = ?, reason = ? WHERE id = ?",
+                (ended, json.dumps(report), reason, migration),
+            )
+
+
+def _is_through(database: Any, migration: str) -> bool:
+    counts = _counts(database, migration)
+    row = database.execute("SELECT state FROM archive_migrations WHERE id = ?", (migration,)).fetchone()
+    return row["state"] == RUNNING and not counts["waiting"] and not counts["drawing"]
 
 
 def change(state: State, migration: str, action: str, reason: str = "") -> None:
@@ -206,14 +222,6 @@ def change(state: State, migration: str, action: str, reason: str = "") -> None:
                 (migration, again),
             )
             database.execute("UPDATE archive_migrations SET report = '[]' WHERE id = ?", (migration,))
-
-
-def set_report(state: State, migration: str, files: list[str], reason: str) -> None:
-    """Where the report lies, or why there is none."""
-    with state.database(ROOM, MIGRATIONS) as database:
-        database.execute(
-            "UPDATE archive_migrations SET report = ?, reason = ? WHERE id = ?", (json.dumps(files), reason, migration)
-        )
 
 
 def told(state: State, migration: str) -> dict[str, Any]:
