@@ -32,6 +32,8 @@ _SHAPES = ("1:1", "21:9", "16:9", "3:2", "4:3", "5:4", "4:5", "3:4", "2:3", "9:1
 _KONTEXT = Aspects(megapixel_ratios(*_SHAPES))
 _ULTRA = Aspects(megapixel_ratios(*_SHAPES, pixels=4 * 2**20))
 _PNG = {"output_format": "png"}
+# Nobody else is to rewrite the text that a gate has judged. Of klein it is not known whether it has that switch.
+_AS_SENT = {**_PNG, "prompt_upsampling": False}
 _STRICTNESS = ("safety_tolerance", 2, 6)  # 0 is strict; 2 is the default
 
 
@@ -39,7 +41,7 @@ def _flux1(name: str, price: float, **more: Any) -> HostedModel:
     draw = Use(f"/{name}", _FLUX1)
     vary = Use(f"/{name}", _FLUX1, image="image_prompt", most=1, more={"prompt": ""}, prompt="")
     uses = {Work.DRAW: draw, Work.VARY: vary}
-    return HostedModel(name, uses, Price(price), safety=_STRICTNESS, target=Target.DEV, more=_PNG, **more)
+    return HostedModel(name, uses, Price(price), safety=_STRICTNESS, target=Target.DEV, more=_AS_SENT, **more)
 
 
 def _flux2(name: str, first: float, mp: float, inputs: float, most: int = 8, **more: Any) -> HostedModel:
@@ -47,9 +49,16 @@ def _flux2(name: str, first: float, mp: float, inputs: float, most: int = 8, **m
         Work.DRAW: Use(f"/{name}", _FLUX2),
         Work.EDIT: Use(f"/{name}", _FLUX2, image="input_image", most=most),
     }
-    target = Target.FLUX2_KLEIN if "klein" in name else Target.FLUX2_DEV
-    price = Price(first_mp=first, mp=mp, input_mp=inputs)
-    return HostedModel(name, uses, price, safety=("safety_tolerance", 2, 5), target=target, more=_PNG, **more)
+    is_klein = "klein" in name
+    return HostedModel(
+        name,
+        uses,
+        Price(first_mp=first, mp=mp, input_mp=inputs),
+        safety=("safety_tolerance", 2, 5),
+        target=Target.FLUX2_KLEIN if is_klein else Target.FLUX2_DEV,
+        more=_PNG if is_klein else _AS_SENT,
+        **more,
+    )
 
 
 def _kontext(name: str, price: float) -> HostedModel:
@@ -58,7 +67,9 @@ def _kontext(name: str, price: float) -> HostedModel:
         Work.DRAW: Use(f"/{name}", _KONTEXT),
     }
     # With a picture more than 2 is refused (source: ComfyUI's request class).
-    return HostedModel(name, uses, Price(price), safety=("safety_tolerance", 2, 2), target=Target.KONTEXT, more=_PNG)
+    return HostedModel(
+        name, uses, Price(price), safety=("safety_tolerance", 2, 2), target=Target.KONTEXT, more=_AS_SENT
+    )
 
 
 _ROWS = (
@@ -78,7 +89,7 @@ _ROWS = (
         styles={"natural": {"raw": True}},
         safety=_STRICTNESS,
         target=Target.DEV,
-        more=_PNG,
+        more=_AS_SENT,
     ),
     _flux1("flux-dev", 0.025, steps=("steps", 28, 50), guidance=("guidance", 3.5, 2.5)),
     _kontext("flux-kontext-pro", 0.04),
@@ -91,7 +102,7 @@ _ROWS = (
         guidance=("guidance", 30.0, 30.0),
         safety=_STRICTNESS,
         target=Target.FILL,
-        more=_PNG,
+        more=_AS_SENT,
     ),
 )
 

@@ -39,6 +39,7 @@ def _flux2(pictures: int) -> dict[str, f.Check]:
     }  # fmt: skip
 
 
+_KLEIN = {name: one for name, one in _COMMON.items() if name != "prompt_upsampling"}
 MODELS: dict[str, dict[str, f.Check]] = {
     "flux-dev": _COMMON | _SIZE | _SIX | _DEV,
     "flux-pro-1.1": _COMMON | _SIZE | _SIX,
@@ -49,8 +50,8 @@ MODELS: dict[str, dict[str, f.Check]] = {
     "flux-2-pro": _COMMON | _flux2(8),
     "flux-2-max": _COMMON | _flux2(8),
     "flux-2-flex": _COMMON | _flux2(8) | {"steps": f.whole(1, 50), "guidance": f.number(1.5, 10)},
-    "flux-2-klein-4b": _COMMON | _flux2(4),
-    "flux-2-klein-9b": _COMMON | _flux2(4),
+    "flux-2-klein-4b": _KLEIN | _flux2(4),
+    "flux-2-klein-9b": _KLEIN | _flux2(4),
 }
 FLAT = {  # cents
     "flux-dev": 2.5, "flux-pro-1.1": 4, "flux-pro-1.1-ultra": 6, "flux-kontext-pro": 4, "flux-kontext-max": 8,
