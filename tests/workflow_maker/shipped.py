@@ -383,10 +383,14 @@ def _schnell() -> None:
         "licence (Apache-2.0) allows commercial use.",
     )
     model = d.node("UNETLoader", unet_name=files.SCHNELL.name, weight_dtype="default")
-    d.column("FLUX.1-schnell", model)
+    advised = d.node(
+        "DalleFluxMemoryAdvice", model=model.out(), advice="The GPU ran out of memory; lower n, or use the smaller "
+        f"{files.SCHNELL_GGUF.name} ({files.SCHNELL_GGUF.url}).",
+    )  # fmt: skip
+    d.column("FLUX.1-schnell", model, advised)
     node = d.node(
         "DalleFluxLocalGenerate", box=(380, 420), prompt=PROMPT, size="1024x1024", quality="standard", style="vivid",
-        n=4, seed=42, prompt_mode="convert", model=model.out(),
+        n=4, seed=42, prompt_mode="convert", model=advised.out(),
     )  # fmt: skip
     d.needs(files.CLIP_L, files.T5_FP16, files.VAE)
     d.column("Draw", node)
