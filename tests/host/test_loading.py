@@ -10,6 +10,7 @@ import pytest
 from comfyui import load_pack
 from comfyui.environment import PACK
 from comfyui.installation import copy_pack
+from translations import definitions, english
 
 LOCK = json.loads((Path(__file__).parent / "node_contract.json").read_text("utf-8"))
 HEAVY = {"openai", "pydantic", "requests", "onnxruntime", "nudenet", "skimage", "httpx", "httpx2", "cv2"}
@@ -47,6 +48,10 @@ def test_every_node_is_explained(ours):
             for socket, spec in info["input"].get(group, {}).items():
                 assert spec[1].get("tooltip"), f"{name}.{socket}"
         assert all(info["output_tooltips"]), name
+
+
+def test_translators_translate_what_the_nodes_say(ours):
+    assert definitions(ours) == english()["nodeDefs"], "run `python -m translations`, and translate what is new"
 
 
 def test_the_hosts_log_shows_no_complaint_about_this_pack(comfyui):
