@@ -93,7 +93,7 @@ def run(state: State, import_id: str, path: Path, progress: Progress) -> None:
     mentions = Mentions()
     try:
         progress.stage = "listing"
-        with opened(path) as (entries, refused):
+        with opened(path, state.root) as (entries, refused):
             writer.forget_findings()
             for one in refused:
                 writer.find(Finding("unreadable", one.name, one.why))
@@ -147,15 +147,15 @@ def _texts(
         picture = by_stem.get(stem) or (stem if stem in told else "")
         try:
             if entry.name in conversations:
-                yield from _told(entry, _conversations(entry), writer)
+                yield from _told(entry, _conversations(entry, progress), writer)
             elif entry.name in told or entry.base in chatgpt.OTHER_FILES:
                 continue
             elif picture and ending in (".json", ".txt"):
                 yield from _told(entry, records.beside(entry, picture), writer)
             elif ending in records.JSON_ENDINGS:
-                yield from _told(entry, records.in_json(entry), writer)
+                yield from _told(entry, records.in_json(entry, progress.look), writer)
             elif ending == ".csv":
-                yield from _told(entry, records.in_csv(entry), writer)
+                yield from _told(entry, records.in_csv(entry, progress.look), writer)
         except (CutShort, csv.Error) as error:
             writer.find(Finding("unreadable", entry.name, f"{error}; what stood before was read"))
         except BROKEN as error:
@@ -173,9 +173,9 @@ def _told(
             writer.find(Finding("unreadable", entry.name, f"a part of it was passed over: {one}"))
 
 
-def _conversations(entry: Entry) -> Iterator[records.Found | json_text.BadJson]:
+def _conversations(entry: Entry, progress: Progress) -> Iterator[records.Found | json_text.BadJson]:
     with entry.open() as file:
-        for data in objects(file):
+        for data in objects(file, look=progress.look):
             try:
                 if data is None:
                     raise json_text.BadJson("it is too long")

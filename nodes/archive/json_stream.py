@@ -7,7 +7,7 @@ that is too long is passed over. Each is handed on as bytes, for `json_text.read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 LONGEST = 32 * 2**20  # bytes of one object
@@ -20,8 +20,11 @@ class CutShort(ValueError):
     """The file ends in the middle, or before anything."""
 
 
-def objects(file: IO[bytes], longest: int = LONGEST) -> Iterator[bytes | None]:
+def objects(file: IO[bytes], longest: int = LONGEST, look: Callable[[], None] = lambda: None) -> Iterator[bytes | None]:
     """Each object; None for one of more than `longest` bytes.
+
+    Args:
+        look: called now and then, also where no object comes for gigabytes; may raise to end it.
 
     Raises:
         CutShort: after all that were whole.
@@ -34,6 +37,7 @@ def objects(file: IO[bytes], longest: int = LONGEST) -> Iterator[bytes | None]:
     in_string = False
     rest = b""
     while piece := file.read(_PIECE):
+        look()
         data = rest + piece
         rest = b""
         at = start = 0  # `start`: of what belongs to the object, in `data`

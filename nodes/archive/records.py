@@ -12,7 +12,7 @@ import csv
 import io
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -44,14 +44,17 @@ _SECONDS = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?")  # since 1970, or milliseco
 Found = tuple[Mention, bytes | None]  # the bytes, where the picture stands in the record itself
 
 
-def in_json(entry: Entry) -> Iterator[Found | json_text.BadJson]:
+def in_json(entry: Entry, look: Callable[[], None]) -> Iterator[Found | json_text.BadJson]:
     """What a file of JSON, or of JSON Lines, says; an error in place of a record that cannot be read.
+
+    Args:
+        look: called now and then; may raise to end it.
 
     Raises:
         CutShort, and any of BROKEN.
     """
     with entry.open() as file:
-        for data in objects(file):
+        for data in objects(file, look=look):
             try:
                 if data is None:
                     raise json_text.BadJson("it is too long")
@@ -62,8 +65,11 @@ def in_json(entry: Entry) -> Iterator[Found | json_text.BadJson]:
             yield from read(record, folder=posixpath.dirname(entry.name))
 
 
-def in_csv(entry: Entry) -> Iterator[Found]:
-    """What a CSV file with a header says; nothing if the header names neither prompt nor file.
+def in_csv(entry: Entry, look: Callable[[], None]) -> Iterator[Found]:
+    """What a CSV file with a header says; nothing if the header names no prompt.
+
+    Args:
+        look: called now and then; may raise to end it.
 
     Raises:
         csv.Error, and any of BROKEN.
@@ -76,6 +82,7 @@ def in_csv(entry: Entry) -> Iterator[Found]:
         if not set(names) & {*_NAMES["prompt"], *_NAMES["revised_prompt"]}:
             return
         for cells in csv.reader(lines, delimiter=delimiter):
+            look()
             record = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
             yield from read(record, folder=posixpath.dirname(entry.name))
 

@@ -58,14 +58,17 @@ class Refused:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[list[Entry], list[Refused]]]:
+def opened(path: Path, scratch: Path) -> Iterator[tuple[list[Entry], list[Refused]]]:
     """The files of a source, and what was left out of it; they can be opened while this is open.
+
+    Args:
+        scratch: a folder on a disk, where zips in zips are unpacked to; the system's own may be memory.
 
     Raises:
         BadSource: it is not there, is no whole zip, or holds more than can be taken in safely.
     """
     with ExitStack() as stack:
-        listing = _Listing(stack)
+        listing = _Listing(stack, scratch)
         try:
             if path.is_dir():
                 listing.walk(path)
@@ -99,11 +102,11 @@ def read(entry: Entry, longest: int) -> bytes | None:
 class _Listing:
     """The list of files while it is made."""
 
-    def __init__(self, stack: ExitStack):
+    def __init__(self, stack: ExitStack, scratch: Path):
         self.entries: list[Entry] = []
         self.refused: list[Refused] = []
         self.may_grow = 0  # bytes that zips may still unpack to, all together
-        self._stack = stack
+        self._stack, self._scratch = stack, scratch
 
     def add(self, name: str, size: int, open_it: Callable[[], IO[bytes]]) -> None:
         if len(self.entries) >= MOST_FILES:
@@ -150,7 +153,7 @@ class _Listing:
                 self.refuse(name, "a zip too deep inside other zips")
             else:
                 try:
-                    self.add_zip(_unpacked(archive, info), f"{name}/", depth + 1)
+                    self.add_zip(_unpacked(archive, info, self._scratch), f"{name}/", depth + 1)
                 except BROKEN as error:
                     self.refuse(name, f"damaged: {error}")
 
@@ -163,11 +166,11 @@ def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[],
     return lambda: archive.open(info)
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, scratch: Path) -> IO[bytes]:
     """A zip in a zip, as a nameless file of its own: parts of a zip cannot be read from anywhere but its end."""
-    if info.file_size > shutil.disk_usage(tempfile.gettempdir()).free - _FREE_SPACE:
+    if info.file_size > shutil.disk_usage(scratch).free - _FREE_SPACE:
         raise BadSource("The disk has no room to unpack it; unpack the outer zip elsewhere and import the folder.")
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the source
+    unpacked = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed with the source
     try:
         with archive.open(info) as packed:
             shutil.copyfileobj(packed, unpacked, 2**20)

@@ -268,6 +268,17 @@ def test_an_object_too_long_is_passed_over_without_being_kept():
     assert peak < 32 * 2**20, peak
 
 
+def test_an_endless_text_without_an_object_can_be_cancelled():
+    class Cancelled(Exception):
+        pass
+
+    def look() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        list(objects(io.BytesIO(b"[" * 2**20), look=look))
+
+
 # Where may be imported from
 
 
