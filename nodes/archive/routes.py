@@ -14,7 +14,6 @@
     GET    …/items?query=&offset=&limit=            {total, items: […]}; see `searching` for the query
     GET    …/items/{id}                             one item, see `items.Item`
     GET    …/items/{id}/picture                     the original file, to the byte
-
     GET    …/items/{id}/reproductions               {reproductions: [{picture, made, prompt, info, metrics, votes}]}
     GET    …/items/{id}/reproductions/{picture}     one of them, PNG
     GET    …/items/{id}/thumbnail                   a small copy, WebP
