@@ -55,7 +55,12 @@ HOSTED: Mapping[str, Home] = {
     "together": Home("https://api.together.ai/v1", "TOGETHER_API_KEY"),
     "stability": Home("https://api.stability.ai/v2beta", "STABILITY_API_KEY", path="/v2beta"),
 }
-KINDS = ("openai", "azure", *HOSTED)
+# Kinds that judge texts and do nothing else.
+JUDGING: Mapping[str, Home] = {
+    "google": Home("https://language.googleapis.com/v2", "GOOGLE_API_KEY", path="/v2"),
+}
+_HOMES = {**HOSTED, **JUDGING}
+KINDS = ("openai", "azure", *_HOMES)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MAX_FILE_BYTES = 1_000_000
 _LONGEST_S = 86_400  # seconds that a request may be given
@@ -158,8 +163,8 @@ class Endpoints:
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         table = name if _NAME.fullmatch(name) else "my-endpoint"
         lines = 'base_url = "https://…/v1" / api_key_env = "NAME_OF_YOUR_VARIABLE"'
-        if name in HOSTED:
-            lines = f'kind = "{name}", and set the environment variable {HOSTED[name].api_key_env} to your key'
+        if name in _HOMES:
+            lines = f'kind = "{name}", and set the environment variable {_HOMES[name].api_key_env} to your key'
         raise UnknownEndpoint(
             f"This workflow wants the endpoint {name[:64]!r}, which you have not set up{hint}; if you trust it, add "
             f"to {self.file} the lines: [{table}] / {lines}."
@@ -276,7 +281,7 @@ def _endpoint(name: str, table: object) -> Endpoint:
     kind = fields.pop("kind", None)
     if kind is not None and kind not in KINDS:
         raise ValueError(f"[{name}] kind must be one of {', '.join(KINDS)}")
-    home = HOSTED.get(kind or "")
+    home = _HOMES.get(kind or "")
     known: Home | Endpoint | None = BUILT_IN.get(name)
     if home:  # its key goes to its own address only
         known = None if "base_url" in fields else home

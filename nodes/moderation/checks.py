@@ -37,7 +37,11 @@ def text_checks(policy: Policy, endpoints: Callable[[], Endpoints]) -> list[Chec
     asked: dict[tuple[str, ...], Check[str]] = {}
     for one in policy.both:
         for name in one.text_checks:
-            where = {"openai": (one.endpoint, one.model), "llm guard": (one.guard_endpoint, one.guard_model)}
+            where = {
+                "openai": (one.endpoint, one.model),
+                "llm guard": (one.guard_endpoint, one.guard_model),
+                "google": (one.google_endpoint, ""),
+            }
             asked.setdefault((name, *where.get(name, ("", ""))), _text_check(name, one, endpoints))
     if not any(name == LOCAL for name, *_ in asked):
         return [*asked.values(), LateCheck(LOCAL, _only_minors)]
@@ -58,6 +62,7 @@ def picture_checks(policy: Policy, endpoints: Callable[[], Endpoints]) -> list[C
 
 
 def _text_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -> LateCheck[str]:
+    from .google_check import GoogleCheck
     from .llm_guard import LlmGuardCheck
     from .openai_check import OpenAICheck
 
@@ -67,10 +72,16 @@ def _text_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -
     def llm_guard(text: str) -> Verdict:
         return LlmGuardCheck(endpoints().get(policy.guard_endpoint), policy.guard_model, account).check(text)
 
+    def google(text: str) -> Verdict:
+        return GoogleCheck(endpoints().get(policy.google_endpoint), account).check(text)
+
     def account() -> Account:
         return Account.of(endpoints())
 
-    return LateCheck(name, {LOCAL: _local, "openai": openai, "llm guard": llm_guard}[name])
+    asks: dict[str, Callable[[str], Verdict]] = {
+        LOCAL: _local, "openai": openai, "llm guard": llm_guard, "google": google,
+    }  # fmt: skip
+    return LateCheck(name, asks[name])
 
 
 def _picture_check(name: str, policy: Policy, endpoints: Callable[[], Endpoints]) -> LateCheck[Image.Image]:

@@ -59,7 +59,7 @@ class Failure:
 class Verdict:
     """One check's answer about one prompt or picture."""
 
-    check: str  # "local", "openai", "llm guard"
+    check: str  # "local", "openai", "llm guard", "google"
     version: str  # of the rules, the model or the package
     judges: frozenset[Category]  # what it can judge at all; about the rest it says nothing
     scores: Mapping[Category, float] = field(default_factory=dict)  # 0…1; a judged category left out scores 0

@@ -65,7 +65,8 @@ class DalleFluxModerationPolicy(io.ComfyNode):
                     options=choices(TEXT_CHECKS),
                     default="local",
                     tooltip="Who checks prompts. Several: the strictest wins. local: word lists, offline. openai: "
-                    "omni-moderation. llm guard: Llama Guard, ShieldGemma, gpt-oss-safeguard.",
+                    "omni-moderation. llm guard: Llama Guard, ShieldGemma, gpt-oss-safeguard. google: your endpoint "
+                    "'google', of that kind.",
                 ),
                 io.Combo.Input(
                     "image_check",

@@ -75,10 +75,10 @@ PRESETS: Mapping[Preset, Mapping[Category, CategoryRule]] = {
     Preset.LOG_ONLY: _rules(Action.OFF, 0.5, sexual_minors=_MINORS),
 }
 
-TEXT_CHECKS = ("local", "openai", "llm guard")
+TEXT_CHECKS = ("local", "openai", "llm guard", "google")
 IMAGE_CHECKS = ("local", "openai")
 IF_INSTALLED = "local if installed"  # the local picture check where its package is there; a hint where it is not
-SERVICES = ("openai", "llm guard")  # checks that send what they judge to a named endpoint
+SERVICES = ("openai", "llm guard", "google")  # checks that send what they judge to a named endpoint
 NO_CHECK = "none"
 
 
@@ -103,6 +103,7 @@ class Policy:
     model: str = "omni-moderation-latest"
     guard_endpoint: str = "ollama"  # named endpoint of the check "llm guard"
     guard_model: str = "llama-guard3"
+    google_endpoint: str = "google"  # named endpoint of the check "google"
     minimum: Policy | None = None  # the user's own, which holds as well
 
     @classmethod
@@ -161,6 +162,7 @@ class Policy:
             "model": self.model,
             "guard_endpoint": self.guard_endpoint,
             "guard_model": self.guard_model,
+            "google_endpoint": self.google_endpoint,
             "categories": {
                 c.value: {"action": self.rules[c].action.value, "threshold": self.threshold(c)} for c in Category
             },

@@ -89,6 +89,16 @@ _MINIMUM: Mapping[str, Check] = {
     "on_error": _one_of([choice.value for choice in OnError]),
     "threshold": ("a number", is_number),
     **dict.fromkeys(
-        ("text_check", "image_check", "endpoint", "model", "guard_endpoint", "guard_model", "categories"), _TEXT
+        (
+            "text_check",
+            "image_check",
+            "endpoint",
+            "model",
+            "guard_endpoint",
+            "guard_model",
+            "google_endpoint",
+            "categories",
+        ),
+        _TEXT,
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -40,15 +40,20 @@ def ask(
     """
     client = open_client(endpoint, model)  # the first one loads a large package, which is not the endpoint's time
     try:
-        return wait_for(_asked(client, endpoint, question), seconds, check_cancelled)
+        return wait_for(patiently(lambda: _once(client, endpoint, question)), seconds, check_cancelled)
     except TimeoutError:
         raise ServiceFailed(Meaning.TIMED_OUT, endpoint, maybe_billed=True) from None
 
 
-async def _asked(client: Client, endpoint: Endpoint, question: Question) -> Any:
+async def patiently(once: Callable[[], Awaitable[Any]]) -> Any:
+    """What `once` gives; what was surely not billed is asked again.
+
+    Raises:
+        ServiceFailed: of the last attempt.
+    """
     for pause in (*_BACKOFF_S, None):
         try:
-            return await _once(client, endpoint, question)
+            return await once()
         except ServiceFailed as failure:
             wait = failure.wait_s if failure.wait_s is not None else pause
             if pause is None or wait is None or wait > _LONGEST_WAIT_S or not failure.may_be_sent_again:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ..endpoints import Endpoint
+from ..endpoints import JUDGING, Endpoint
 from ..errors import DalleFluxError, MissingPackage
 from .loop import THREAD
 
@@ -26,7 +26,7 @@ _SPEAK_OPENAI = ("openai", "azure", "together")  # kinds; Together's images diff
 
 
 class WrongKind(DalleFluxError):
-    """The endpoint draws pictures by a protocol of its own and has no LLMs. Nothing was sent."""
+    """The endpoint draws pictures or judges texts by a protocol of its own and has no LLMs. Nothing was sent."""
 
     code = "wrong_kind"
 
@@ -50,8 +50,9 @@ def open_client(endpoint: Endpoint, model: str) -> Client:
         WrongKind: the endpoint speaks another protocol.
     """
     if endpoint.kind not in _SPEAK_OPENAI:
+        does = "judges texts" if endpoint.kind in JUDGING else "draws pictures"
         raise WrongKind(
-            f"Endpoint '{endpoint.name}' is of the kind {endpoint.kind}, which draws pictures and does nothing else; "
+            f"Endpoint '{endpoint.name}' is of the kind {endpoint.kind}, which {does} and does nothing else; "
             "choose an endpoint that speaks OpenAI's API."
         )
     openai = _package(endpoint)
