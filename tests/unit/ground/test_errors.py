@@ -14,7 +14,6 @@ import nodes
 from nodes.errors import DalleFluxError
 from nodes.prompts.bulk import find_file
 
-OF_THE_FLEET = {"ray"}  # nodes/fleet/requirements.txt
 HOSTILE = "a\x1b[2J\x1b]0;owned\x07\r\nERROR fake line\x9b31m\u202egnp.exe\ud800\0b"
 
 
@@ -24,8 +23,8 @@ def classes() -> list[type[DalleFluxError]]:
         if module.name.rsplit(".", 1)[-1] not in ("nodes", "routes") and ".host" not in module.name:
             try:
                 importlib.import_module(module.name)
-            except ModuleNotFoundError as error:
-                if str(error.name).split(".")[0] not in OF_THE_FLEET:
+            except ModuleNotFoundError:
+                if ".fleet." not in module.name:  # it has requirements of its own, which are not installed here
                     raise
     found, new = set(), {DalleFluxError}
     while new:
