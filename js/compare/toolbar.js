@@ -3,17 +3,17 @@
 import { button, element } from "../dom.js";
 
 /**
- * Mode → sign on its button, name, key.
- * @type {Record<string, [string, string, string]>}
+ * Mode → sign on its button, name, key, word beside the sign where there is room.
+ * @type {Record<string, [string, string, string, string]>}
  */
 export const MODES = {
-  slider: ["◧", "Slider, left and right", "1"],
-  "slider-h": ["⬒", "Slider, above and below", "2"],
-  side: ["▯▯", "Side by side", "3"],
-  overlay: ["◍", "Overlay with opacity", "4"],
-  blink: ["⇄", "Blink", "5"],
-  difference: ["Δ", "Difference heat map", "6"],
-  grid: ["▦", "All pictures", "7"],
+  slider: ["◧", "Slider, left and right", "1", "Slider"],
+  "slider-h": ["⬒", "Slider, above and below", "2", "Up and down"],
+  side: ["▯▯", "Side by side", "3", "Side by side"],
+  overlay: ["◍", "Overlay with opacity", "4", "Overlay"],
+  blink: ["⇄", "Blink", "5", "Blink"],
+  difference: ["Δ", "Difference heat map", "6", "Difference"],
+  grid: ["▦", "All pictures", "7", "All"],
 };
 const ZOOM_STEP = 1.5;
 
@@ -30,8 +30,8 @@ export class Toolbar {
     this.menu = menu;
     /** @type {ViewState | null} */
     this.state = null; // before it was first shown
-    const modes = Object.entries(MODES).map(([mode, [sign, name, key]]) =>
-      button(`${name} (key ${key})`, sign, () => commands.set({ mode }), { role: "radio", "data-mode": mode }),
+    const modes = Object.entries(MODES).map(([mode, [sign, name, key, word]]) =>
+      worded(word, button(`${name} (key ${key})`, sign, () => commands.set({ mode }), { role: "radio", "data-mode": mode })),
     );
     this.modes = element("div", { class: "dfc-group", role: "radiogroup", "aria-label": "View" }, ...modes);
     this.left = this.#choice("left", "First picture");
@@ -56,12 +56,12 @@ export class Toolbar {
       oninput: () => commands.fade(Number(this.opacity.value) / 100),
     }); // prettier-ignore
     this.toggles = group(
-      button("Labels (L)", "A", () => this.#toggle("labels"), { "data-toggle": "labels" }),
-      button("Captions (C)", "≡", () => this.#toggle("captions"), { "data-toggle": "captions" }),
-      button("Numbers (N)", "#", () => this.#panel("numbers"), { "data-panel": "numbers" }),
-      button("Judge (J)", "★", () => this.#panel("judge"), { "data-panel": "judge" }),
+      worded("Labels", button("Labels (L)", "A", () => this.#toggle("labels"), { "data-toggle": "labels" })),
+      worded("Captions", button("Captions (C)", "≡", () => this.#toggle("captions"), { "data-toggle": "captions" })),
+      worded("Numbers", button("Numbers (N)", "#", () => this.#panel("numbers"), { "data-panel": "numbers" })),
+      worded("Judge", button("Judge (J)", "★", () => this.#panel("judge"), { "data-panel": "judge" })),
     );
-    const tools = group(menu, button("Full screen (F)", "⤢", commands.fullscreen));
+    const tools = group(menu, worded("Full screen", button("Full screen (F)", "⤢", commands.fullscreen)));
     this.root = element(
       "div",
       { class: "dfc-bar", role: "toolbar", "aria-label": "Comparison" },
@@ -135,6 +135,12 @@ export class Toolbar {
   #panel(panel) {
     this.commands.set({ panel: this.state?.panel === panel ? "" : panel });
   }
+}
+
+/** A button with a word that shows where there is room; its tooltip names the key. @param {string} word @param {HTMLElement} made */
+function worded(word, made) {
+  made.append(element("span", { class: "dfc-word", "aria-hidden": "true", text: word }));
+  return made;
 }
 
 /** @param {...HTMLElement} children */
