@@ -1,6 +1,6 @@
 """The Serve application: `serve run nodes.fleet.app:fleet …`, or `import_path: nodes.fleet.app:fleet` in a config.
 
-The only file beside `router` and `__main__` that imports Ray.
+The only file beside `router` and `local` that imports Ray.
 """
 
 from __future__ import annotations

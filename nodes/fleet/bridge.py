@@ -18,6 +18,7 @@ from yarl import URL
 
 from .edge import OURS, Receive, Scope, Send
 
+_LINGER_S = 30.0  # for a body that nobody reads
 CLIENT_HEADER = "X-Dalle-Flux-Client"  # the address of the one who asks
 # Of one connection only (RFC 9110, 7.6.1), or ours.
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"proxy-connection",
@@ -87,7 +88,9 @@ class Bridge:
             await send({"type": "http.response.start", "status": reply.status, "headers": [*raw, OURS]})
             async for piece in reply.content.iter_any():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+        if has_body:
+            await body.drain()
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _Body:
@@ -96,6 +99,7 @@ class _Body:
     def __init__(self, receive: Receive):
         self._receive = receive
         self._listening: asyncio.Future[None] | None = None
+        self._whole = False
         self.left = asyncio.Event()
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -107,7 +111,19 @@ class _Body:
             yield message.get("body", b"")
             if not message.get("more_body"):
                 break
+        self._whole = True
         self.listen()
+
+    async def drain(self) -> None:
+        """Read what nobody wanted: clients that are still sending see an answer only then."""
+
+        async def read() -> None:
+            async for _ in self.pieces():
+                pass
+
+        if not self._whole:
+            with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                await asyncio.wait_for(read(), _LINGER_S)
 
     def listen(self) -> None:
         if self._listening is None:

@@ -22,6 +22,7 @@ from host.test_images_api_served import (
     test_n_pictures_in_every_format_and_the_number_of_runs_does_not_show,
     test_published_workflows_have_versions_and_can_be_tried_and_removed,
     test_what_an_idempotency_key_was_answered_is_answered_again,
+    test_whatever_goes_wrong_is_told_in_json,
     user_file,
 )
 from host.test_images_api_served_clients import check
@@ -32,6 +33,7 @@ __all__ = [
     "test_n_pictures_in_every_format_and_the_number_of_runs_does_not_show",
     "test_published_workflows_have_versions_and_can_be_tried_and_removed",
     "test_what_an_idempotency_key_was_answered_is_answered_again",
+    "test_whatever_goes_wrong_is_told_in_json",
     "user_file",
 ]
 

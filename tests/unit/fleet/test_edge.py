@@ -99,6 +99,9 @@ async def bridge():
             {"path": request.path_qs, "from": request.remote, "bytes": len(body), "key": request.headers.get("api-key")}
         )
 
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=413)
+
     async def wait(request: web.Request) -> web.Response:
         while request.transport is not None and not request.transport.is_closing():
             await asyncio.sleep(0.01)
@@ -107,6 +110,7 @@ async def bridge():
 
     app = web.Application(middlewares=[true_client])
     app.router.add_post("/wait", wait)
+    app.router.add_post("/refuse", refuse)
     app.router.add_post("/{tail:.*}", echo)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -123,6 +127,28 @@ async def test_the_bridge_passes_on_what_came_and_from_whom(bridge):
     status, headers, body = await ask(bridge[0], path="/a%20b", headers=headers, body=b"x" * 300_000)
     assert (status, headers[OURS[0]]) == (200, OURS[1])
     assert json.loads(body) == {"path": "/a%20b?a=b%20c", "from": "10.0.0.7", "bytes": 300_000, "key": "df-x"}
+
+
+async def test_a_body_that_is_refused_unread_is_read_before_the_end(bridge):
+    """Else the client, which reads the answer after it has sent all, would see a broken connection."""
+    pieces, sent = [b"x" * 2**20] * 40, []
+
+    async def receive() -> Any:
+        assert pieces
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    async def send(message: Any) -> None:
+        sent.append((message.get("status"), message.get("more_body"), len(pieces)))
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/refuse",
+        "headers": [(b"content-length", b"%d" % (40 * 2**20))],
+    }
+    await bridge[0](scope, receive, send)
+    assert sent[0][0] == 413
+    assert sent[-1] == (None, None, 0)
 
 
 async def test_a_client_that_leaves_is_gone_behind_the_bridge_too(bridge):
