@@ -5,6 +5,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { allNodes } from "./graphs.js";
+import { fold } from "./widgets.js";
 
 /**
  * @typedef {(name: string) => string} Value the value of an input, as text
@@ -24,22 +25,6 @@ const RULES = {
   DalleFluxGenerate: { moderation: (value) => value("model").includes("gpt-image") },
   DalleFluxCompare: { label_c: (_, connected) => connected("image_c"), label_d: (_, connected) => connected("image_d") },
 };
-
-/** @typedef {{computeSize: any, computeLayoutSize: any}} Sizes @type {WeakMap<object, Sizes>} */
-const before = new WeakMap();
-
-/** @param {any} widget @param {boolean} away */
-function fold(widget, away) {
-  if (!before.has(widget)) {
-    before.set(widget, { computeSize: widget.computeSize, computeLayoutSize: widget.computeLayoutSize });
-  }
-  widget.hidden = away;
-  widget.options = { ...widget.options, hidden: away };
-  if (away) {
-    widget.computeSize = () => [0, -4]; // older canvases leave room for hidden widgets, and 4 px between two
-    widget.computeLayoutSize = () => ({ minHeight: 0, maxHeight: 0, minWidth: 0 });
-  } else Object.assign(widget, before.get(widget));
-}
 
 /** @param {GraphNode} node */
 function look(node) {

@@ -9,6 +9,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { element, enclosed } from "./dom.js";
+import { fold } from "./widgets.js";
 
 const NODE = "DalleFluxPrompt";
 const OUTPUT = "dalle_flux_prompt";
@@ -150,19 +151,10 @@ const widget = (node, name) => node.widgets?.find((one) => one.name === name);
 /** @param {GraphNode} node @param {string} name */
 const isWired = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
 
-/** Keep a widget's value in the workflow without drawing it: the face is how it is edited. @param {Widget} [one] */
-function hide(one) {
-  if (!one) return;
-  one.hidden = true;
-  one.options = { ...one.options, hidden: true };
-  one.computeSize = () => [0, -4]; // older canvases leave room for hidden widgets, and 4 px between two
-  one.computeLayoutSize = () => ({ minHeight: 0, maxHeight: 0, minWidth: 0 });
-}
-
 /** Put the face on a new node. @param {GraphNode & {dalleFluxPrompt?: PromptFace}} node */
 function attach(node) {
   const frozen = widget(node, "frozen");
-  hide(frozen);
+  if (frozen) fold(frozen, true); // the face is how it is edited
   let key = ""; // of the prompt that is shown, as the host answered it
   let seen = ""; // the fields that the face last asked about
   let asking = 0; // number of the newest question; older answers are dropped

@@ -151,6 +151,16 @@ def test_what_is_private_is_kept_by_no_cache(server, addresses):
             assert headers["X-Content-Type-Options"] == "nosniff", path
 
 
+@pytest.mark.parametrize("headers", [{"Host": "192.168.1.20:8188"}, {"X_Forwarded_For": "192.168.1.30"}], ids=str)
+def test_settings_are_for_the_person_at_this_machine(server, addresses, headers):
+    ours = [(method, path) for method, path in addresses if "/dalle_flux/settings" in path]
+    assert len(ours) >= 2 * 6
+    for method, path in ours:
+        reply = ask(server, method, filled(path), body_for(method), **headers)
+        assert reply.status == 403, (method, path)
+        assert method == "HEAD" or told(reply)["code"] == "not_from_here", (method, path)
+
+
 NUMBERS = some.sampled_from(["0", "-1", "9" * 9, str(2**63), str(10**22), "9" * 500, "1e9", "nan", "१", "1_0", " 1 "])
 ODD = some.text(alphabet=some.characters(codec=None), max_size=30) | NUMBERS
 NAMES = ("before", "limit", "outcome", "comparison", "pair", "by", "id")
