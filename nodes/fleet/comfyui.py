@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import secrets
 import shutil
@@ -23,8 +22,8 @@ from .settings import FleetSettings, child_variables
 HEALTH = "/dalle-flux/v1/health"
 _LOOK_S = 0.2  # between looks at the process
 _ASK_S = 5.0  # between questions whether it is well
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy of the environment's
 _PREFIX = "dalle-flux-fleet-"
-_log = logging.getLogger(__name__)
 
 
 class ComfyUIFailed(DalleFluxError):
@@ -85,7 +84,7 @@ class ComfyUI:
     def is_well(self, limit_s: float = 10.0) -> bool:
         """Whether it answers, and the thread that runs prompts is alive."""
         try:
-            with urllib.request.urlopen(self.url + HEALTH, timeout=limit_s) as reply:
+            with _DIRECT.open(self.url + HEALTH, timeout=limit_s) as reply:
                 return json.load(reply).get("status") == "ok"
         except (OSError, ValueError):
             return False

@@ -52,7 +52,8 @@ def start(tmp_path):
         comfyui.stop()
 
 
-def test_it_is_waited_for_has_folders_of_its_own_and_leaves_none(start):
+def test_it_is_waited_for_has_folders_of_its_own_and_leaves_none(start, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # asked directly all the same
     one, _ = start()
     two, _ = start()
     assert one.is_well()
