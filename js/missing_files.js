@@ -33,7 +33,7 @@ const TEXT = {
   download: "Download",
   copy: "Copy link",
   copied: "Copied",
-  instead: "Or this one file, which does for all of them:",
+  instead: "Or this one file in place of model, text encoders and VAE:",
   again: "Look again",
   fetch: "Fetch with ComfyUI…",
   fetchOne: "Fetch",

@@ -44,7 +44,7 @@ class Checklist:
 
     model: str  # that would draw
     needed: tuple[Needed, ...]
-    instead: OfficialFile | None  # one file that does for all of them
+    instead: OfficialFile | None  # one file that does for model, text encoders and VAE
     unusable: tuple[str, ...]  # a sentence for each file that is there and cannot be used; none where nothing lacks
 
     def as_json(self) -> dict[str, Any]:
@@ -137,6 +137,5 @@ def _needed(installed: Inventory, part: Part, official: Sequence[OfficialFile]) 
 
 def _whole(family: Family) -> OfficialFile | None:
     """A published file that holds text encoders and VAE, too, where the first choice does not."""
-    if not traits(family).beside:
-        return None
-    return next((file for file in traits(family).official if file.folder == "checkpoints"), None)
+    first, *others = traits(family).official
+    return next((file for file in others if file.folder == "checkpoints" != first.folder), None)

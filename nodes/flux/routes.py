@@ -2,7 +2,7 @@
 
 `GET /dalle_flux/flux/checklist?node=DalleFluxLocalGenerate&draw_with=auto&connected=model,clip` answers
 {model, complete, files: [{name, folder, size_gib, licence: {name, url, terms, commercial}, url, found}], instead,
-unusable}: which files a run would need, and under which name each is there; `instead` is one file that does for all.
+unusable}: which files a run would need, and under which name each is there; `instead` is one file for model, text encoders, VAE.
 What no run could do answers 400 with {error, code}. Folders are looked through anew each time.
 """
 

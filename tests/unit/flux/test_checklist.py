@@ -111,3 +111,9 @@ def test_a_file_that_cannot_be_used_is_told_of_while_something_lacks(tmp_path):
 def test_a_model_whose_first_choice_is_one_file_with_everything_asks_for_that_file_only() -> None:
     told = checklist(take_inventory([]), Wanted((Family.SD35_LARGE,), draw_with="SD3.5-large"), ())
     assert [one.file for one in told.needed] == [files.SD35_LARGE]
+
+
+def test_a_checkpoint_that_brings_everything_is_not_named_twice(tmp_path):
+    told = checklist(have(tmp_path), Wanted((Family.SD35_LARGE,), draw_with="SD3.5-large"), ())
+    assert len(told.needed) == 1
+    assert told.instead is None
