@@ -2,8 +2,8 @@
 
 `GET /dalle_flux/flux/checklist?node=DalleFluxLocalGenerate&draw_with=auto&connected=model,clip` answers
 {model, complete, files: [{name, folder, size_gib, licence: {name, url, terms, commercial}, url, found}], instead,
-unusable}: which files a run would need, and under which name each is there; `instead` is one file for model, text encoders, VAE.
-What no run could do answers 400 with {error, code}. Folders are looked through anew each time.
+unusable}: which files a run would need, and under which name each is there; `instead` is one file for model, text
+encoders and VAE. What no run could do answers 400 with {error, code}. Folders are looked through anew each time.
 """
 
 from __future__ import annotations
