@@ -21,11 +21,23 @@ def _imports_the_host(file: Path) -> bool:
 
 
 def modules() -> Iterator[ModuleType]:
-    """Every module of the pack that needs no ComfyUI."""
+    """Every module of the pack that needs neither ComfyUI nor Ray."""
     for file in sorted(PACK.rglob("*.py")):
-        if not _imports_the_host(file):
-            name = ".".join(("nodes", *file.relative_to(PACK).with_suffix("").parts))
-            yield importlib.import_module(name.removesuffix(".__init__"))
+        if module := _module(file):
+            yield module
+
+
+def _module(file: Path) -> ModuleType | None:
+    """None for what cannot be had here: what imports the host, and of the fleet what its own requirements are for."""
+    if _imports_the_host(file):
+        return None
+    name = ".".join(("nodes", *file.relative_to(PACK).with_suffix("").parts))
+    try:
+        return importlib.import_module(name.removesuffix(".__init__"))
+    except ModuleNotFoundError:
+        if ".fleet." not in name:
+            raise
+        return None
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
@@ -55,12 +67,12 @@ def _in(value: object, depth: int) -> Iterator[re.Pattern[str]]:
 
 
 def hidden() -> list[str]:
-    """Where a pattern is made or used that `patterns` does not find: inside of a function, or beside the host."""
+    """Where a pattern is made or used that `patterns` does not find: in a function, or in a module it cannot have."""
     found = []
     for file in sorted(PACK.rglob("*.py")):
-        tree = ast.parse(file.read_text("utf-8"))
+        tree, unknown = ast.parse(file.read_text("utf-8")), _module(file) is None
         for scope in tree.body:
-            inside = isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or _imports_the_host(file)
+            inside = unknown or isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
             found += [
                 f"{file.relative_to(PACK)}:{call.lineno} re.{call.func.attr}"
                 for call in ast.walk(scope)
