@@ -36,7 +36,11 @@ def main() -> None:
     reader: Reader = load.__wrapped__().reader
     found: set[str] = set()
     for language in LANGUAGES:
-        shares = {fold(word): share for word, share in get_frequency_dict(language, "best").items() if word.isalpha()}
+        shares: dict[str, float] = {}
+        for word, share in get_frequency_dict(language, "best").items():
+            if word.isalpha():
+                folded = fold(word)
+                shares[folded] = max(share, shares.get(folded, 0.0))
         found |= {word for word, share in shares.items() if share >= LEAST and reader.is_taken_for_a_slip(word)}
         found |= set(cuts(reader, {word for word, share in shares.items() if share >= PARTS and is_word(word)}))
     ORDINARY.write_text(HEAD + "\n".join(sorted(found)) + "\n", "utf-8", newline="\n")

@@ -91,6 +91,29 @@ def test_a_disguised_word_is_read_as_the_word(spelling):
     assert found(spelling) == {Category.SEXUAL}
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "卩ㄖ尺几 scene", "₦₳₭ɆĐ man", "⒩⒰⒟⒠ man", "ภย๔є man", "пopнo кадр", "г0лая женщина", "о6наженная женщина",
+        "|\\|ude man", "p()rn scene", "na ked man", "masturb ating man", "nakeed man", "naekd man", "pornogaphic photo",
+        "couple 🍆💦", "golaya zhenshchina",
+    ],
+)  # fmt: skip
+def test_what_people_try_is_read_as_the_word(spelling):
+    assert found(spelling) == {Category.SEXUAL}
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a man walking as the sun is setting", "a named road, a baked cake", "por no llover", "massa crua na mesa",
+        "he was to be headed home", "pop corn, a top hat", "grass on a hill", "гвоздь и молоток", "a moose", "two pens",
+    ],
+)  # fmt: skip
+def test_everyday_words_are_no_misspelt_or_cut_ones(prompt):
+    assert found(prompt, Preset.FAMILY_SAFE) == frozenset()
+
+
 def test_words_of_other_scripts_are_not_taken_for_latin_ones():
     assert found("сосна и рак на столе") == frozenset()  # letters that look like "cocha" and "pak"
 

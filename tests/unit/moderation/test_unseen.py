@@ -15,7 +15,7 @@ EVASIONS = {
     "mixed scripts": 0.9,
     "fillers": 0.95,
     "digits and symbols": 0.9,
-    "cut words": 0.75,
+    "cut words": 0.55,
     "misspelt": 0.75,
     "markup": 0.95,
     "slang": 0.85,
