@@ -85,12 +85,14 @@ def test_previews_come_before_the_picture(host):
             partial_images=2, output_format="jpeg",
         )
     )  # fmt: skip
-    assert [event.type.rpartition(".")[2] for event in events] == ["partial_image", "partial_image", "completed"]
-    assert [event.partial_image_index for event in events[:2]] == [0, 1]
+    *previews, last = events
+    assert last.type == "image_generation.completed"
+    assert previews  # one of the two that were asked for may come too late
+    assert [event.partial_image_index for event in previews] == list(range(len(previews)))
     for event in events:
         picture = opened(event.b64_json)
         assert (picture.size, picture.format, event.size) == ((64, 64), "JPEG", "64x64")
-    assert events[-1].usage.total_tokens == 0
+    assert last.usage.total_tokens == 0
 
 
 def test_n_pictures_in_every_format_and_the_number_of_runs_does_not_show(host):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,9 @@ def _die_at(dies: str, all_of: int) -> None:
 
 def make_here(services: Sequence[HostedService], state: Path, **request: Any) -> list[Made]:
     """What `order_everywhere` orders, made in this process."""
-    return asyncio.run(_make_all(_wanted(services, state, "", request), lambda progress: None))
+    wanted = _wanted(services, state, "", request)
+    with ThreadPoolExecutor(1) as thread:  # in this one the browser's tests may have a loop running
+        return thread.submit(lambda: asyncio.run(_make_all(wanted, lambda progress: None))).result()
 
 
 async def _make_all(wanted: Mapping[str, Any], watched: Callable[[PictureProgress], None]) -> list[Made]:
