@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import multiprocessing
 import random
 import signal
@@ -59,7 +60,12 @@ def test_killed_anywhere_it_ends_as_if_nothing_had_happened(in_memory, expected)
     whole = in_memory / "undisturbed"
     whole.mkdir()
     export.as_zip(whole / "export.zip")
-    lasts = _run(whole, True, None)
+    lasts = math.inf
+    for again in range(3):
+        undisturbed = in_memory / f"undisturbed {again}"
+        undisturbed.mkdir()
+        (undisturbed / "export.zip").hardlink_to(whole / "export.zip")
+        lasts = min(lasts, _run(undisturbed, True, None))
     cut_short = 0
     for seed in range(SEEDS):
         root = in_memory / str(seed)
@@ -91,7 +97,7 @@ def test_killed_anywhere_it_ends_as_if_nothing_had_happened(in_memory, expected)
         )
         with sqlite3.connect(state.root / "state.sqlite") as database:
             assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    assert cut_short >= SEEDS // 5, "the kills came too late to prove anything"
+    assert cut_short >= 3, "the kills came too late to prove anything"
 
 
 def test_an_import_that_takes_comfyui_down_is_not_begun_for_ever(archive):
