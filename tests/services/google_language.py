@@ -65,7 +65,7 @@ class GoogleLanguage:
         return f"http://127.0.0.1:{self._server.server_port}/v2"
 
     def __enter__(self) -> GoogleLanguage:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
