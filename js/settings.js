@@ -7,7 +7,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { button, element } from "./dom.js";
 import { allNodes } from "./graphs.js";
-import { sentence } from "./images_api/asking.js";
+import { sentence } from "./asking.js";
 import { put, take } from "./notice.js";
 import { ask } from "./settings/asking.js";
 import { SettingsPage } from "./settings/page.js";

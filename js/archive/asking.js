@@ -12,7 +12,7 @@
  * @typedef {{picture: string, made: string, prompt: string, info: any, metrics: any}} Reproduction
  */
 import { api } from "../../../scripts/api.js";
-import { Refused } from "../images_api/asking.js";
+import { Refused, asker } from "../asking.js";
 
 const ROOT = "/dalle-flux/archive";
 const PIECE = 4 * 2 ** 20; // bytes of a file sent at once
@@ -22,27 +22,7 @@ export function address(path) {
   return api.apiURL(ROOT + path);
 }
 
-/**
- * @param {string} path below the archive's addresses
- * @param {"GET" | "POST" | "PUT" | "DELETE"} [method]
- * @param {object | Blob} [body]
- * @returns {Promise<any>} the answer
- * @throws {Refused}
- */
-export async function ask(path, method = "GET", body) {
-  const isFile = body instanceof Blob;
-  const kind = isFile ? "application/octet-stream" : "application/json";
-  const sent = body && { headers: { "Content-Type": kind }, body: isFile ? body : JSON.stringify(body) };
-  let reply, answer;
-  try {
-    reply = await api.fetchApi(ROOT + path, { method, ...sent });
-    answer = await reply.json();
-  } catch {
-    throw new Refused("ComfyUI did not answer.");
-  }
-  if (!reply.ok) throw new Refused(answer.error, answer.code);
-  return answer;
-}
+export const ask = asker(ROOT);
 
 /**
  * Send a file piece by piece; one that was sent in part before carries on there.

@@ -6,7 +6,7 @@
  * @typedef {import("./asking.js").Reproduction} Reproduction
  */
 import { button, element } from "../dom.js";
-import { Message, action } from "../images_api/parts.js";
+import { Message, action } from "../parts.js";
 import { address, ask } from "./asking.js";
 import { compareWithFlux, useInWorkflow } from "./graph.js";
 

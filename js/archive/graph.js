@@ -7,7 +7,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { allNodes } from "../graphs.js";
-import { Refused } from "../images_api/asking.js";
+import { Refused } from "../asking.js";
 
 const LOAD = "DalleFluxArchiveLoad";
 const WORKFLOW = "archive-vs-flux";

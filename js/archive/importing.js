@@ -6,7 +6,7 @@
  * @typedef {import("./asking.js").Finding} Finding
  */
 import { element } from "../dom.js";
-import { Message, action, labelled, section } from "../images_api/parts.js";
+import { Message, action, labelled, section } from "../parts.js";
 import { ask, upload } from "./asking.js";
 
 const LOOK = 700; // ms between looks at imports that run

@@ -9,7 +9,7 @@
  */
 import { app } from "../../../scripts/app.js";
 import { element } from "../dom.js";
-import { Message, action, labelled, section } from "../images_api/parts.js";
+import { Message, action, labelled, section } from "../parts.js";
 import { ask } from "./asking.js";
 
 const LOOK = 1500; // ms between looks at migrations that run

@@ -5,7 +5,7 @@
  * @typedef {import("./asking.js").Item} Item
  */
 import { element, enclosed, isField } from "../dom.js";
-import { Message, labelled, section } from "../images_api/parts.js";
+import { Message, labelled, section } from "../parts.js";
 import { address, ask } from "./asking.js";
 import { Detail } from "./detail.js";
 import { Grid } from "./grid.js";

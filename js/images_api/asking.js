@@ -17,42 +17,6 @@
  *   published: {name: string, version: number, description: string} | null}} Model
  * @typedef {{name: string, version: number, complaint: string}} Spoilt a published model whose file cannot be read
  */
-import { api } from "../../../scripts/api.js";
-
-/** Why something was not done, in a sentence for people. */
-export class Refused extends Error {
-  /** @param {string} sentence @param {string} [code] */
-  constructor(sentence, code = "") {
-    super(sentence);
-    this.code = code;
-  }
-}
-
-/**
- * How a page asks the addresses below `root`.
- *
- * @param {string} root
- * @returns {(path: string, method?: "GET" | "POST" | "DELETE", body?: object) => Promise<any>} the answer; rejected as
- *   Refused
- */
-export function asker(root) {
-  return async (path, method = "GET", body) => {
-    let reply, answer;
-    try {
-      const sent = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-      reply = await api.fetchApi(root + path, { method, ...sent });
-      answer = await reply.json();
-    } catch {
-      throw new Refused("ComfyUI did not answer.");
-    }
-    if (!reply.ok) throw new Refused(answer.error, answer.code);
-    return answer;
-  };
-}
+import { asker } from "../asking.js";
 
 export const ask = asker("/dalle_flux/endpoint");
-
-/** @param {unknown} error @returns {string} what people are told of it */
-export function sentence(error) {
-  return error instanceof Error ? error.message : String(error);
-}

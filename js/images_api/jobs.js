@@ -2,7 +2,7 @@
 /** Jobs under way with their progress, kept jobs that are over, and the webhooks that were called for them. */
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
-import { Message, action, section } from "./parts.js";
+import { Message, action, section } from "../parts.js";
 
 /**
  * @typedef {import("./asking.js").LiveJob} LiveJob

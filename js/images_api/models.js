@@ -3,7 +3,7 @@
 import { app } from "../../../scripts/app.js";
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
-import { Message, action, section } from "./parts.js";
+import { Message, action, section } from "../parts.js";
 import { Publisher } from "./publisher.js";
 
 /**

@@ -1,11 +1,12 @@
 // @ts-check
 /** The page in the sidebar: address and state on top, then jobs, a place to try models, the models, keys. */
 import { element, enclosed, isField } from "../dom.js";
-import { Refused, ask } from "./asking.js";
+import { Refused } from "../asking.js";
+import { Message, copyable } from "../parts.js";
+import { ask } from "./asking.js";
 import { Jobs } from "./jobs.js";
 import { Keys } from "./keys.js";
 import { Models } from "./models.js";
-import { Message, copyable } from "./parts.js";
 
 /**
  * @typedef {import("./asking.js").Status} Status

@@ -2,7 +2,7 @@
 /** A request as an app would send it, and what comes back. Lives on while the page is closed. */
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
-import { Message, labelled, numberIn, section } from "./parts.js";
+import { Message, labelled, numberIn, section } from "../parts.js";
 
 /**
  * @typedef {import("./asking.js").Model} Model

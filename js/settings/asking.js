@@ -13,6 +13,6 @@
  *   cost_usd: number | null, estimate_usd: number | null}} LedgerRow
  * @typedef {{month: string, usd: number, days: Day[], rows: LedgerRow[]}} Costs
  */
-import { asker } from "../images_api/asking.js";
+import { asker } from "../asking.js";
 
 export const ask = asker("/dalle_flux/settings");

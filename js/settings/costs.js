@@ -1,7 +1,7 @@
 // @ts-check
 /** What a month has cost, by endpoint and day: a chart, and the ledger's rows behind it. */
 import { element } from "../dom.js";
-import { Message, action, section } from "../images_api/parts.js";
+import { Message, action, section } from "../parts.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Costs} Costs @typedef {import("./asking.js").LedgerRow} LedgerRow */

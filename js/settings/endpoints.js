@@ -2,7 +2,7 @@
 /** The named endpoints: added, changed, tried, removed. Keys go in and are never shown. */
 import { app } from "../../../scripts/app.js";
 import { element } from "../dom.js";
-import { Message, action, labelled, section } from "../images_api/parts.js";
+import { Message, action, labelled, section } from "../parts.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Endpoint} Endpoint @typedef {import("./asking.js").Settings} Settings */

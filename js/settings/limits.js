@@ -1,7 +1,7 @@
 // @ts-check
 /** Budgets, what must not be drawn with or shown, and what is served. */
 import { element } from "../dom.js";
-import { Message, labelled, numberIn, section } from "../images_api/parts.js";
+import { Message, labelled, numberIn, section } from "../parts.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Settings} Settings @typedef {import("./asking.js").Limits} Values */

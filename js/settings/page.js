@@ -1,8 +1,8 @@
 // @ts-check
 /** The settings in the sidebar: endpoints, limits, and what it has cost. */
 import { element, enclosed, isField } from "../dom.js";
-import { Refused } from "../images_api/asking.js";
-import { Message } from "../images_api/parts.js";
+import { Refused } from "../asking.js";
+import { Message } from "../parts.js";
 import { ask } from "./asking.js";
 import { Spent } from "./costs.js";
 import { Endpoints } from "./endpoints.js";

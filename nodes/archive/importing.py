@@ -18,7 +18,7 @@ from pathlib import Path
 from .. import json_text
 from ..state import State
 from . import chatgpt, embedded, items, records
-from .json_stream import CutShort, objects
+from .json_stream import CutShort, values
 from .matching import CONFIDENCE, File, Found, Mentions, Size
 from .mentions import Maker, Match, Mention
 from .picture_files import HEAD, Looks, format_of, look
@@ -175,13 +175,9 @@ def _told(
 
 def _conversations(entry: Entry, progress: Progress) -> Iterator[records.Found | json_text.BadJson]:
     with entry.open() as file:
-        for data in objects(file, look=progress.look):
-            try:
-                if data is None:
-                    raise json_text.BadJson("it is too long")
-                conversation = json_text.read(data, most_values=MOST_VALUES)
-            except json_text.BadJson as error:
-                yield error
+        for conversation in values(file, MOST_VALUES, progress.look):
+            if isinstance(conversation, json_text.BadJson):
+                yield conversation
                 continue
             for mention in chatgpt.mentions(conversation):
                 yield mention, None

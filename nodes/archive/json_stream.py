@@ -1,14 +1,16 @@
 """Objects out of a JSON file of any length, one at a time.
 
 A file is an array of objects, objects one after the other (JSON Lines), or one object. Memory holds one of them; one
-that is too long is passed over. Each is handed on as bytes, for `json_text.read` to measure and parse.
+that is too long is passed over. `objects` hands each on as bytes, `values` measured and parsed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, Any
+
+from .. import json_text
 
 LONGEST = 32 * 2**20  # bytes of one object
 _PIECE = 2**18  # bytes read at a time
@@ -80,3 +82,24 @@ def objects(file: IO[bytes], longest: int = LONGEST, look: Callable[[], None] = 
                 kept = None
     if depth or not begun:
         raise CutShort("the file is empty or no JSON" if not begun else "the file ends in the middle")
+
+
+def values(file: IO[bytes], most_values: int, look: Callable[[], None]) -> Iterator[Any]:
+    """Each object, parsed; a BadJson in place of one that is too long or cannot be read.
+
+    Args:
+        most_values: in one object.
+        look: as in `objects`.
+
+    Raises:
+        CutShort: as `objects`.
+    """
+    for data in objects(file, look=look):
+        try:
+            if data is None:
+                raise json_text.BadJson("it is too long")
+            value = json_text.read(data, most_values=most_values)
+        except json_text.BadJson as error:
+            yield error
+        else:
+            yield value

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .. import json_text
-from .json_stream import objects
+from .json_stream import objects, values
 from .mentions import Maker, Mention, moment, text
 from .source import Entry
 
@@ -54,15 +54,11 @@ def in_json(entry: Entry, look: Callable[[], None]) -> Iterator[Found | json_tex
         CutShort, and any of BROKEN.
     """
     with entry.open() as file:
-        for data in objects(file, look=look):
-            try:
-                if data is None:
-                    raise json_text.BadJson("it is too long")
-                record = json_text.read(data, most_values=MOST_VALUES)
-            except json_text.BadJson as error:
-                yield error
-                continue
-            yield from read(record, folder=posixpath.dirname(entry.name))
+        for record in values(file, MOST_VALUES, look):
+            if isinstance(record, json_text.BadJson):
+                yield record
+            else:
+                yield from read(record, folder=posixpath.dirname(entry.name))
 
 
 def in_csv(entry: Entry, look: Callable[[], None]) -> Iterator[Found]:

@@ -13,12 +13,13 @@ import time
 from datetime import date
 from pathlib import Path
 
+from bench_images_api import Nobody
 from services.hosted import HOSTED, HostedService
 
 from nodes.endpoints import Endpoint
 from nodes.images_api.inputs import Sent
 from nodes.images_api.kinds import Standing, Ticket, kind_of
-from nodes.images_api.making import PictureProgress, make_pictures
+from nodes.images_api.making import make_pictures
 from nodes.images_api.plan import Ask, Operation, Plan, make_plan
 from nodes.services.ledger import Ledger
 from nodes.services.settings import ServiceSettings
@@ -28,17 +29,6 @@ from nodes.state import State
 RUNS = 5
 WORK_S = (0.0, 3.0)  # that the service takes for a picture
 _SETTINGS = ServiceSettings(per_day_usd=None)
-
-
-class Nobody:
-    def is_cancelled(self) -> bool:
-        return False
-
-    def raise_cancelled(self) -> None:
-        raise AssertionError
-
-    async def show(self, progress: PictureProgress) -> None:
-        pass
 
 
 def plan_for(service: HostedService, seed: int) -> Plan:

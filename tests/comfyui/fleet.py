@@ -14,12 +14,12 @@ from typing import Any
 from . import environment as host_environment
 from .environment import PACK, Environment
 from .installation import Installation
-from .server import HostFailed, free_port
+from .server import HostFailed, Server, free_port
 
 START_LIMIT_S = 300.0
 
 
-class Fleet:
+class Fleet(Server):
     """A fleet of ComfyUIs. Use as a context manager; leaving it stops all of it."""
 
     def __init__(
@@ -43,21 +43,6 @@ class Fleet:
             "--extra-model-paths-config", str(installation.model_paths_file), *arguments,
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text("utf-8", errors="replace")
-
-    def __enter__(self) -> Fleet:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Raises HostFailed: it did not start; with what it said."""

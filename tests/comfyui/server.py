@@ -15,11 +15,15 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .environment import Environment
 from .installation import Installation
 from .warm import start_anew
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 START_LIMIT_S = 180.0
 KEY_VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "COMFY_API_KEY")
@@ -65,8 +69,37 @@ class Run:
         return str(self.messages.get("execution_error", {}).get("exception_message", ""))
 
 
-class ComfyUI:
-    """A ComfyUI process. Use as a context manager; leaving it stops the process."""
+class Server:
+    """A process that serves on a port of this machine. Use as a context manager; leaving it stops the process."""
+
+    port: int
+    log_file: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """Everything the process printed."""
+        return self.log_file.read_text("utf-8", errors="replace")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+class ComfyUI(Server):
+    """A ComfyUI process."""
 
     def __init__(
         self,
@@ -96,22 +129,6 @@ class ComfyUI:
             self._variables.setdefault("OMP_NUM_THREADS", "1")
         self._variables |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **(variables or {})}
         self._process: Any = None  # as `subprocess.Popen`
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        """Everything the process printed."""
-        return self.log_file.read_text("utf-8", errors="replace")
-
-    def __enter__(self) -> ComfyUI:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def start(self) -> None:
         base = self.installation.base

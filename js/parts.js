@@ -1,6 +1,6 @@
 // @ts-check
 /** What the sections of the page are made of. */
-import { button, element } from "../dom.js";
+import { button, element } from "./dom.js";
 import { sentence } from "./asking.js";
 
 /**
