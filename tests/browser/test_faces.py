@@ -14,6 +14,35 @@ CHOOSE = """([type, name, value]) => {
 }"""
 OURS = """() => [...document.querySelectorAll("[data-dalle-flux]")]
   .filter((one) => one.getBoundingClientRect().width > 0).map((one) => one.dataset.dalleFlux)"""
+SAMPLES = """() => {  // a text for every rule of our sheets that sets a colour, as it would stand in the page or panel
+  const made = (compound) => {
+    const [tag] = compound.match(/^[a-z]*/);
+    const one = document.createElement(tag || "span");
+    one.role = "none"; // no list or table about it
+    one.className = compound.slice(tag.length).replaceAll(".", " ").trim();
+    return one;
+  };
+  const rules = (sheet) => [...sheet.cssRules].flatMap((rule) => rule.styleSheet ? rules(rule.styleSheet) : [rule]);
+  for (const { shadowRoot } of document.querySelectorAll("[data-dalle-flux]")) {
+    const content = shadowRoot?.lastElementChild;
+    if (!content?.getBoundingClientRect().width) continue;
+    const place = document.createElement("div");
+    place.className = "samples";
+    content.prepend(place);
+    for (const { selectorText, style } of [...shadowRoot.styleSheets].flatMap(rules)) {
+      if (!style?.color || ["inherit", "transparent"].includes(style.color)) continue;
+      const plain = selectorText.split(", ").filter((one) => /^[\\w.\\- ]+$/.test(one) && !content.matches(one));
+      for (const selector of plain) {
+        const chain = selector.split(" ").map(made);
+        chain.reduce((outer, inner) => outer.appendChild(inner));
+        chain.at(-1).textContent = selector;
+        place.append(chain[0]);
+      }
+    }
+  }
+}"""
+NO_SAMPLES = """() => document.querySelectorAll("[data-dalle-flux]").forEach((one) =>
+  one.shadowRoot?.querySelectorAll(".samples").forEach((samples) => samples.remove()))"""
 SET = "([name, value]) => app.extensionManager.setting.set(name, value)"
 
 
@@ -58,9 +87,11 @@ def test_nothing_of_ours_has_barriers_in_light_or_dark(canvas: Canvas, artefacts
             for tab in tabs:
                 canvas.page.evaluate("(id) => app.extensionManager.sidebarTab.toggleSidebarTab(id)", tab)
                 canvas.settle(1500)
+                canvas.page.evaluate(SAMPLES)
                 for name in canvas.page.evaluate(OURS):
                     found[f"{palette} {name}"] = canvas.barriers(f"[data-dalle-flux={name}]")
                 canvas.page.screenshot(path=artefacts / f"{tab}-{palette}.png")
+                canvas.page.evaluate(NO_SAMPLES)
                 canvas.page.evaluate("(id) => app.extensionManager.sidebarTab.toggleSidebarTab(id)", tab)
     finally:
         canvas.page.evaluate(SET, ["Comfy.ColorPalette", "dark"])
