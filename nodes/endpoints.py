@@ -118,7 +118,7 @@ class Endpoint:
         """
         if not self.stored_key and not self.api_key_env:
             return None
-        key = (self.stored_key or os.environ.get(self.api_key_env or "", "")).strip()
+        key = (self.stored_key or self.key_in_environment()).strip()
         if not (key.isascii() and key.isprintable()):
             raise MissingKey(
                 f"The key of endpoint '{self.name}' holds characters that no key has, such as a line break or the dots "
@@ -130,6 +130,18 @@ class Endpoint:
                 f'set it before starting ComfyUI, or put api_key = "…" under [{self.name}] in endpoints.toml.'
             )
         return key or None
+
+    def key_in_environment(self) -> str:
+        """What the environment holds for this endpoint, or an empty text.
+
+        fal's clients also take a key in two halves, FAL_KEY_ID and FAL_KEY_SECRET (source: PyPI fal_client, auth.py).
+        """
+        variable = self.api_key_env or ""
+        key = os.environ.get(variable, "").strip()
+        if key or self.kind != "fal" or not variable:
+            return key
+        halves = [os.environ.get(f"{variable}_{half}", "").strip() for half in ("ID", "SECRET")]
+        return ":".join(halves) if all(halves) else ""
 
 
 BUILT_IN: Mapping[str, Endpoint] = {

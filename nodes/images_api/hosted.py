@@ -147,5 +147,6 @@ class HostedModel:
     most_seed: int = 2**32 - 1
     safety: tuple[str, Any, Any] | None = None  # field, for auto, for low
     target: Target | None = None  # for which its prompts are converted; None: it reads them as they are
+    negative: str = ""  # field of what is not wanted, for a target that has it said apart
     more: Mapping[str, Any] = field(default_factory=dict)  # fields that every request has
     max_prompt: int | None = None  # characters

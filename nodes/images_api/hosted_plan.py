@@ -7,7 +7,8 @@
 3. Style: vivid and natural are two guidances where a model has guidance; converted prompts get a sentence too.
 4. n pictures are n jobs side by side; picture i is drawn from seed + i, in as many bits as the model takes.
 5. moderation: auto is the provider's own default, low its most tolerant setting.
-6. A prompt for FLUX is converted as on the local nodes, unless it is an instruction for an edit, or is to stay.
+6. A prompt is converted as on the local nodes, unless it is an instruction for an edit, or is to stay; what is not
+   wanted goes into the negative prompt where a model has one.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def plan_hosted(ask: Ask, endpoint: Endpoint, kind: HostedKind, settings: Servic
     asked = parse_size(ask.size)
     inputs = list(ask.input_sizes)
     parameters: dict[str, Any] = {}
-    text, prompt_mode = _prompt(ask, row, use, notes)
+    text, prompt_mode = _prompt(ask, row, parameters, notes)
     if use.prompt:
         parameters[use.prompt] = text
     size = _size(asked, use, inputs, parameters, notes)
@@ -162,7 +163,7 @@ def _size(asked: Size, use: Use, inputs: list[Size], parameters: dict[str, Any],
     return chosen.size
 
 
-def _prompt(ask: Ask, row: HostedModel, use: Use, notes: list[str]) -> tuple[str, str | None]:
+def _prompt(ask: Ask, row: HostedModel, parameters: dict[str, Any], notes: list[str]) -> tuple[str, str | None]:
     """The text to send, and the mode it was made in; None where prompts are not converted."""
     if ask.operation is Operation.VARIATION:
         return "", None
@@ -180,6 +181,9 @@ def _prompt(ask: Ask, row: HostedModel, use: Use, notes: list[str]) -> tuple[str
         done = convert(ConversionRequest(ask.prompt, style, ask.size, row.target))
         text = done.text
         notes += done.notes
+        if row.negative and done.negative:
+            parameters[row.negative] = done.negative
+            notes.append(f"what is not wanted is sent as {row.negative}: {done.negative}.")
     if row.max_prompt and len(text) > row.max_prompt:
         raise NotPossible(
             f"The prompt has {len(text):,} characters and {row.name} reads {row.max_prompt:,}; shorten it."

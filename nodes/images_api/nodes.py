@@ -71,8 +71,8 @@ class DalleFluxGenerate(io.ComfyNode):
                     options=["convert", "as is"],
                     default="convert",
                     optional=True,
-                    tooltip="FLUX at a hosted service only. convert: turn the DALL·E prompt into FLUX's by rules. as "
-                    "is: send it to the letter. Other models always get it as it is.",
+                    tooltip="FLUX and Stable Diffusion at a hosted service only. convert: turn the DALL·E prompt into "
+                    "the model's by rules. as is: send it to the letter. Other models always get it as it is.",
                 ),
                 _policy(),
             ],

@@ -68,7 +68,7 @@ class Ask:
     pictures: int = 0  # that travel with the request
     has_mask: bool = False
     input_sizes: tuple[Size, ...] = ()  # of these pictures, in px
-    prompt_mode: str = "convert"  # or "as is"; for FLUX at a hosted service
+    prompt_mode: str = "convert"  # or "as is"; at a hosted service
 
 
 @dataclass(frozen=True)

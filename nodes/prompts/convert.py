@@ -61,6 +61,11 @@ class Conversion:
         return unescape(self.t5xxl)
 
     @property
+    def negative(self) -> str:
+        """What is not wanted, as people read it; empty for a target that has no negative prompt."""
+        return unescape(self.report.negative)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """One sentence for each rule that changed the text, and what a person should know about it."""
         told = self.report.as_dict()

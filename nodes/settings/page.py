@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -111,7 +110,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.stored_key:
         key = "stored"
     elif variable:
-        key = "set" if os.environ.get(variable, "").strip() else "unset"
+        key = "set" if endpoint.key_in_environment() else "unset"
     else:
         key = "none"
     return {

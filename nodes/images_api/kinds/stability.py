@@ -1,7 +1,7 @@
 """Stability's own API: a form goes in, the picture comes back in the reply. Stable Diffusion 3.5, Core, Ultra.
 
 Sources: ComfyUI `comfy_api_nodes/apis/stability_api.py`, Stability's REST reference as quoted by others. Not verified:
-prices, the fields of inpaint.
+prices, the fields of inpaint, and what model Core is: its prompts are written for Stable Diffusion 3.5, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from ...endpoints import Endpoint
+from ...prompts.targets import Target
 from ...services.exchange import Part, exchange
 from ...services.reading import id_of, parse
 from ..arrival import Arrived, arrived, check_not_black, held_back
@@ -28,9 +29,11 @@ _CORE = Aspects(megapixel_ratios(*_SHAPES, pixels=3 * 2**19))
 _STYLES = {"vivid": {"style_preset": "cinematic"}, "natural": {"style_preset": "photographic"}}
 _PNG = {"output_format": "png"}
 _SD3 = "/stable-image/generate/sd3"
+_NEGATIVE = "negative_prompt"
 
 
 def _sd35(name: str, usd: float, guidance: tuple[float, float]) -> HostedModel:
+    guided = guidance[0] > 1  # turbo is not, and takes no negative prompt: it is told what is there instead
     edit = AsInput(more={"mode": "image-to-image", "strength": 0.7})
     uses = {
         Work.DRAW: Use(_SD3, _ONE_MEGAPIXEL, more={"mode": "text-to-image"}),
@@ -43,6 +46,8 @@ def _sd35(name: str, usd: float, guidance: tuple[float, float]) -> HostedModel:
         guidance=("cfg_scale", *guidance),
         styles=_STYLES,
         most_seed=2**32 - 2,
+        target=Target.SD35 if guided else Target.SCHNELL,  # which reads the same T5's 256 tokens, unguided
+        negative=_NEGATIVE if guided else "",
         more={**_PNG, "model": name},
         max_prompt=10_000,
     )
@@ -50,7 +55,17 @@ def _sd35(name: str, usd: float, guidance: tuple[float, float]) -> HostedModel:
 
 def _stable(name: str, work: Work, use: Use, usd: float) -> HostedModel:
     styles = _STYLES if work is Work.DRAW else {}
-    return HostedModel(name, {work: use}, Price(usd), styles=styles, most_seed=2**32 - 2, more=_PNG, max_prompt=10_000)
+    return HostedModel(
+        name,
+        {work: use},
+        Price(usd),
+        styles=styles,
+        most_seed=2**32 - 2,
+        target=Target.SD35,
+        negative=_NEGATIVE,
+        more=_PNG,
+        max_prompt=10_000,
+    )
 
 
 _ROWS = (

@@ -178,6 +178,24 @@ def test_a_hosted_service_needs_no_more_than_its_kind(read, kind):
         read("").get(kind)
 
 
+def test_fals_key_may_be_set_in_two_halves(read, monkeypatch):
+    for name in ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    there = read('[there]\nkind = "fal"').get("there")
+    monkeypatch.setenv("FAL_KEY_ID", "an-id")
+    with pytest.raises(MissingKey, match="FAL_KEY"):
+        there.api_key()
+    monkeypatch.setenv("FAL_KEY_SECRET", "a-secret\n")
+    assert there.api_key() == "an-id:a-secret"
+    monkeypatch.setenv("FAL_KEY", "whole")
+    assert there.api_key() == "whole"
+    monkeypatch.setenv("BFL_API_KEY_ID", "an-id")
+    monkeypatch.setenv("BFL_API_KEY_SECRET", "a-secret")
+    monkeypatch.delenv("BFL_API_KEY", raising=False)
+    with pytest.raises(MissingKey):
+        read('[bfl]\nkind = "bfl"').get("bfl").api_key()
+
+
 def test_the_usual_key_of_a_service_goes_to_its_own_address_only(read):
     proxy = read('[proxy]\nkind = "bfl"\nbase_url = "https://proxy.example.com"').get("proxy")
     assert (proxy.base_url, proxy.api_key_env) == ("https://proxy.example.com/v1", None)

@@ -129,6 +129,26 @@ async def test_a_dalle_prompt_is_converted_for_flux_unless_it_is_to_stay(studio)
     assert studio.services.bills[-1].prompt == asked
 
 
+async def test_what_is_not_wanted_goes_into_the_negative_prompt_where_a_model_has_one(tmp_path, monkeypatch):
+    asked = "A quiet street at dawn, no cars. No people."
+    with studio_at("stability", tmp_path / "state", monkeypatch) as studio:
+        made = await studio.draw(model="sd3.5-large", prompt=asked)
+        sent = studio.services.requests[-1].fields
+        assert sent["negative_prompt"] == "cars, people"
+        assert sent["prompt"] == made.revised_prompt
+        assert "cars" not in sent["prompt"]
+        assert any("negative_prompt: cars, people" in note for note in made.info.notes)
+        for changes in ({"model": "sd3.5-large-turbo"}, {"model": "core", "prompt_mode": "as is"}):
+            await studio.draw(prompt=asked, **changes)
+            assert "negative_prompt" not in studio.services.requests[-1].fields
+        assert studio.services.requests[-1].fields["prompt"] == asked
+
+
+def test_no_model_loses_what_its_prompts_say_apart():
+    rows = [row for kind in KINDS for row in hosted_kind(kind).models.values() if row.target]
+    assert all(bool(row.negative) == row.target.has_negative_prompt for row in rows)
+
+
 async def test_what_a_model_does_not_know_is_said_with_the_models_it_has(studio):
     with pytest.raises(UnknownModel, match="choose"):
         await studio.draw(model="gpt-image-2")
