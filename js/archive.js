@@ -4,6 +4,7 @@
  * canvas and in Nodes 2.0.
  */
 import { app } from "../../scripts/app.js";
+import { t } from "./words.js";
 import { ArchivePage } from "./archive/page.js";
 
 const TAB = "dalletoflux.archive";
@@ -17,7 +18,7 @@ app.registerExtension({
   commands: [
     {
       id: OPEN,
-      label: "DALL·E Archive",
+      label: t("DALL·E Archive"),
       async function() {
         if (!page) await app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${TAB}`);
       },
@@ -28,8 +29,8 @@ app.registerExtension({
     app.extensionManager.registerSidebarTab({
       id: TAB,
       icon: "pi pi-images",
-      title: "Archive",
-      tooltip: "DALL·E Archive",
+      title: t("Archive"),
+      tooltip: t("DALL·E Archive"),
       type: "custom",
       render(root) {
         page?.close();

@@ -1,6 +1,7 @@
 // @ts-check
 /** How our pages ask this ComfyUI, and what they say when it refuses. */
 import { api } from "../../scripts/api.js";
+import { locale, t, told } from "./words.js";
 
 /** Why something was not done, in a sentence for people. */
 export class Refused extends Error {
@@ -9,6 +10,16 @@ export class Refused extends Error {
     super(sentence);
     this.code = code;
   }
+}
+
+/**
+ * As the frontend's own `fetchApi`; what is refused is said in the frontend's language.
+ *
+ * @param {string} path
+ * @param {RequestInit} [options]
+ */
+export function request(path, options = {}) {
+  return api.fetchApi(path, { ...options, headers: { ...options.headers, "Accept-Language": locale } });
 }
 
 /**
@@ -25,10 +36,10 @@ export function asker(root) {
     const sent = body && { headers: { "Content-Type": kind }, body: isFile ? body : JSON.stringify(body) };
     let reply, answer;
     try {
-      reply = await api.fetchApi(root + path, { method, ...sent });
+      reply = await request(root + path, { method, ...sent });
       answer = await reply.json();
     } catch {
-      throw new Refused("ComfyUI did not answer.");
+      throw new Refused(t("ComfyUI did not answer."));
     }
     if (!reply.ok) throw new Refused(answer.error, answer.code);
     return answer;
@@ -37,5 +48,5 @@ export function asker(root) {
 
 /** @param {unknown} error @returns {string} what people are told of it */
 export function sentence(error) {
-  return error instanceof Error ? error.message : String(error);
+  return told(error instanceof Error ? error.message : String(error));
 }

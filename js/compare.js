@@ -10,6 +10,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { earlierOutputs } from "./compare/history.js";
 import { CompareView } from "./compare/view.js";
+import { request } from "./asking.js";
 import { allNodes, rootGraph } from "./graphs.js";
 
 const NODE = "DalleFluxCompare";
@@ -57,7 +58,7 @@ async function showEarlier() {
 function attach(node) {
   const view = new CompareView({
     address: (file) => api.apiURL(`/view?${new URLSearchParams({ ...file })}`),
-    request: (path, options) => api.fetchApi(`/dalle_flux/comparison${path}`, options),
+    request: (path, options) => request(`/dalle_flux/comparison${path}`, options),
     link: (path) => api.apiURL(`/dalle_flux/comparison${path}`),
     remember(state) {
       node.properties ??= {};

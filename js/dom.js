@@ -1,5 +1,6 @@
 // @ts-check
 /** Elements without innerHTML: text is always text, whatever a label or a caption holds. */
+import { direction, locale } from "./words.js";
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
@@ -41,7 +42,8 @@ export function button(label, sign, onclick, attributes = {}) {
  */
 export function enclosed(sheet, content, attributes = {}) {
   const name = sheet.replace(".css", "");
-  const outside = element("div", { style: "width: 100%; height: 100%", "data-dalle-flux": name, ...attributes });
+  const fixed = { style: "width: 100%; height: 100%", lang: locale, dir: direction, "data-dalle-flux": name };
+  const outside = element("div", { ...fixed, ...attributes });
   const link = element("link", { rel: "stylesheet", href: new URL(sheet, import.meta.url).href });
   outside.attachShadow({ mode: "open" }).append(link, content);
   // ComfyUI pastes nodes unless a text field has the focus, and cannot see one in here.

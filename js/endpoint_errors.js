@@ -8,6 +8,7 @@ import { api } from "../../scripts/api.js";
 import { element } from "./dom.js";
 import { allNodes } from "./graphs.js";
 import { put, take } from "./notice.js";
+import { told } from "./words.js";
 
 const NODES = new Set(["DalleFluxGenerate", "DalleFluxEdit", "DalleFluxVariation"]);
 const NOTICE = "error";
@@ -19,7 +20,7 @@ app.registerExtension({
       if (!NODES.has(detail.node_type)) return;
       const failed = String(detail.node_id); // in a subgraph the path down to it, such as "12:5"
       for (const { node, path } of allNodes()) if (path === failed) {
-        put(node, NOTICE, element("p", { class: "dfn-error", role: "alert", text: detail.exception_message.trim() }), 90);
+        put(node, NOTICE, element("p", { class: "dfn-error", role: "alert", text: told(detail.exception_message.trim()) }), 90);
       }
     });
     api.addEventListener("execution_start", () => {

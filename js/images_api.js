@@ -6,6 +6,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { t } from "./words.js";
 import { ImagesApiPage } from "./images_api/page.js";
 import { Trial } from "./images_api/trial.js";
 
@@ -32,20 +33,20 @@ async function publish() {
 app.registerExtension({
   name: "dalletoflux.images_api",
   commands: [
-    { id: PUBLISH, label: "Publish as image model", function: publish },
-    { id: OPEN, label: "Images API", function: open },
+    { id: PUBLISH, label: t("Publish as image model"), function: publish },
+    { id: OPEN, label: t("Images API"), function: open },
   ],
   menuCommands: [{ path: ["Extensions", "DALL·E to FLUX"], commands: [PUBLISH, OPEN] }],
   getNodeMenuItems(node) {
     const isResponse = /** @type {GraphNode} */ (node).comfyClass === RESPONSE;
-    return isResponse ? [{ content: "Publish as image model", callback: () => void publish() }] : [];
+    return isResponse ? [{ content: t("Publish as image model"), callback: () => void publish() }] : [];
   },
   setup() {
     app.extensionManager.registerSidebarTab({
       id: TAB,
       icon: "pi pi-server",
-      title: "Images API",
-      tooltip: "Images API for apps",
+      title: t("Images API"),
+      tooltip: t("Images API for apps"),
       type: "custom",
       render(root) {
         page?.close();

@@ -8,6 +8,8 @@ import { api } from "../../scripts/api.js";
 import { button, element } from "./dom.js";
 import { allNodes } from "./graphs.js";
 import { find, put, take } from "./notice.js";
+import { request } from "./asking.js";
+import { t, told } from "./words.js";
 
 /**
  * @typedef {{name: string, folder: string, size_gib: number, url: string, found: string | null,
@@ -22,22 +24,22 @@ const LINE = 70; // px that a file takes, and a line of text at most
 
 const TEXT = {
   lacking: (/** @type {string} */ model, /** @type {number} */ few, /** @type {number} */ all) =>
-    `${model} needs ${all === 1 ? "a file" : `${all} files`}; ${few} ${few === 1 ? "is" : "are"} not here yet:`,
-  complete: (/** @type {string} */ model) => `Everything that ${model} needs is here. Press Run.`,
-  files: "Files needed",
-  there: (/** @type {string} */ place) => `here: ${place}`,
+    t("Files that {0} needs: {1}; not here yet: {2}.", model, all, few),
+  complete: (/** @type {string} */ model) => t("Everything that {0} needs is here. Press Run.", model),
+  files: t("Files needed"),
+  there: (/** @type {string} */ place) => t("here: {0}", place),
   place: (/** @type {File} */ { folder, size_gib }) => `models/${folder} · ${size_gib} GB`,
-  terms: (/** @type {boolean} */ commercial) => (commercial ? "commercial use allowed" : "non-commercial"),
-  isHere: "is here",
-  isMissing: "is missing",
-  download: "Download",
-  copy: "Copy link",
-  copied: "Copied",
-  instead: "Or this one file in place of model, text encoders and VAE:",
-  again: "Look again",
-  fetch: "Fetch with ComfyUI…",
-  fetchOne: "Fetch",
-  close: "Close",
+  terms: (/** @type {boolean} */ commercial) => t(commercial ? "commercial use allowed" : "non-commercial"),
+  isHere: t("is here"),
+  isMissing: t("is missing"),
+  download: t("Download"),
+  copy: t("Copy link"),
+  copied: t("Copied"),
+  instead: t("Or this one file in place of model, text encoders and VAE:"),
+  again: t("Look again"),
+  fetch: t("Fetch with ComfyUI…"),
+  fetchOne: t("Fetch"),
+  close: t("Close"),
 };
 
 /** @param {GraphNode} node @returns {URLSearchParams} what the node asks for, as it is set */
@@ -98,7 +100,7 @@ function show(node, list) {
   content.append(element("p", { class: "dfn-head", role: "status", text: head }));
   content.append(element("ul", { class: "dfn-list" }, ...list.files.map(entry)));
   if (list.instead) content.append(element("p", { text: TEXT.instead }), element("ul", {}, entry(list.instead)));
-  for (const sentence of list.unusable) content.append(element("p", { class: "dfn-faint", text: sentence }));
+  for (const sentence of list.unusable) content.append(element("p", { class: "dfn-faint", text: told(sentence) }));
   const tools = element("div", { class: "dfn-row" }, button(TEXT.again, TEXT.again, () => look(node)));
   if (missing.length && /** @type {any} */ (app).showMissingModelsError) {
     tools.append(button(TEXT.fetch, TEXT.fetch, () => openDialog(missing)));
@@ -113,7 +115,7 @@ function show(node, list) {
 function complain(node, sentence) {
   const tools = element("div", { class: "dfn-row" },
     button(TEXT.again, TEXT.again, () => look(node)), button(TEXT.close, TEXT.close, () => take(node, NOTICE))); // prettier-ignore
-  put(node, NOTICE, element("section", { class: "dfn-error", role: "alert" }, element("p", { text: sentence }), tools), 110);
+  put(node, NOTICE, element("section", { class: "dfn-error", role: "alert" }, element("p", { text: told(sentence) }), tools), 110);
 }
 
 /**
@@ -127,7 +129,7 @@ async function look(node, runs = false) {
   looked.set(node, query);
   let reply, answer;
   try {
-    reply = await api.fetchApi(`/dalle_flux/flux/checklist?${query}`);
+    reply = await request(`/dalle_flux/flux/checklist?${query}`);
     answer = await reply.json();
   } catch {
     return looked.delete(node); // ComfyUI is away; asked again

@@ -6,6 +6,8 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { button, element, enclosed } from "./dom.js";
+import { request } from "./asking.js";
+import { locale, t, told } from "./words.js";
 
 const ROOT = "/dalle_flux/moderation";
 const PAGE = 30; // decisions asked for at once
@@ -27,7 +29,7 @@ class RecordPanel {
     this.before = null;
     this.asked = 0; // numbers requests, so that a late answer to an old one is dropped
     this.list = element("div", { class: "dfm-list", role: "list" });
-    this.older = button("Older decisions", "Older decisions", () => this.load(false), { class: "dfm-button" });
+    this.older = button(t("Older decisions"), t("Older decisions"), () => this.load(false), { class: "dfm-button" });
     this.message = element("p", { class: "dfm-message", role: "status" });
     this.body = element("div", { class: "dfm-panel" }, this.#bar(), this.message, this.list, this.older);
     root.replaceChildren(enclosed("moderation.css", this.body));
@@ -40,23 +42,23 @@ class RecordPanel {
   }
 
   #bar() {
-    const outcomes = Object.entries({ "": "All", block: "Held back", review: "For review", allow: "Passed" });
+    const outcomes = Object.entries({ "": t("All"), block: t("Held back"), review: t("For review"), allow: t("Passed") });
     const onchange = () => {
       this.outcome = choose.value;
       this.load(true);
     };
     const choose = element(
       "select",
-      { class: "dfm-choice", "aria-label": "Show decisions with this outcome", onchange },
+      { class: "dfm-choice", "aria-label": t("Show decisions with this outcome"), onchange },
       ...outcomes.map(([value, text]) => element("option", { value, text })),
     );
     const links = ["csv", "jsonl"].map((kind) =>
       element("a", {
         class: "dfm-button", href: api.apiURL(`${ROOT}/record.${kind}`), download: `moderation-record.${kind}`,
-        title: "The whole record as a file", text: kind.toUpperCase(),
+        title: t("The whole record as a file"), text: kind.toUpperCase(),
       }),
     ); // prettier-ignore
-    const reload = button("Reload", "Reload", () => this.load(true), { class: "dfm-button" });
+    const reload = button(t("Reload"), t("Reload"), () => this.load(true), { class: "dfm-button" });
     return element("div", { class: "dfm-bar" }, choose, reload, ...links);
   }
 
@@ -71,36 +73,36 @@ class RecordPanel {
     this.list.append(...decisions.map((/** @type {Decision} */ decision) => this.#entry(decision)));
     this.before = decisions.at(-1)?.id ?? this.before;
     this.older.hidden = decisions.length < PAGE;
-    if (!this.list.childElementCount) this.message.textContent = "Nothing recorded yet.";
+    if (!this.list.childElementCount) this.message.textContent = t("Nothing recorded yet.");
   }
 
   /** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the answer, or {} after a message */
   async #request(path, options) {
     try {
-      const reply = await api.fetchApi(ROOT + path, options);
+      const reply = await request(ROOT + path, options);
       const answer = await reply.json();
-      this.message.textContent = reply.ok ? "" : answer.error;
+      this.message.textContent = reply.ok ? "" : told(answer.error);
       return reply.ok ? answer : {};
     } catch {
-      this.message.textContent = "ComfyUI did not answer; reload when it is back.";
+      this.message.textContent = t("ComfyUI did not answer; reload when it is back.");
       return {};
     }
   }
 
   /** @param {Decision} decision */
   #entry(decision) {
-    const words = { allow: "passed", review: "for review", block: "held back" };
+    const words = { allow: t("Passed"), review: t("For review"), block: t("Held back") };
     const head = element("div", { class: "dfm-head" },
       line("span", `dfm-outcome dfm-${decision.outcome}`, words[decision.outcome]),
-      line("span", "dfm-kind", decision.kind),
-      line("time", "dfm-time", new Date(decision.at).toLocaleString()),
+      line("span", "dfm-kind", decision.kind === "prompt" ? t("prompt") : t("image")),
+      line("time", "dfm-time", new Date(decision.at).toLocaleString(locale)),
     ); // prettier-ignore
     /** @type {HTMLElement[]} */
     const lines = [head];
     const named = [...decision.blocked, ...decision.review];
     if (named.length) lines.push(line("div", "dfm-categories", named.join(", ")));
     for (const check of decision.checks) {
-      const said = check.error ? check.error.message : check.rules.join(", ") || "nothing found";
+      const said = check.error ? told(check.error.message) : check.rules.join(", ") || t("nothing found");
       lines.push(line("div", check.error ? "dfm-check dfm-error" : "dfm-check", `${check.check}: ${said}`));
     }
     if (decision.text !== null) lines.push(line("blockquote", "dfm-text", decision.text));
@@ -118,9 +120,9 @@ class RecordPanel {
   #overruleForm(decision) {
     /** @param {string} label @param {string} placeholder */
     const field = (label, placeholder) => element("input", { class: "dfm-input", "aria-label": label, placeholder });
-    const reviewer = field("Reviewer's name", "Your name");
+    const reviewer = field(t("Reviewer's name"), t("Your name"));
     reviewer.value = localStorage.getItem(REVIEWER) ?? "";
-    const note = field("Note", "Note (optional)");
+    const note = field(t("Note"), t("Note (optional)"));
     const record = async (/** @type {"allow" | "block"} */ verdict) => {
       if (!reviewer.value.trim()) return reviewer.focus();
       localStorage.setItem(REVIEWER, reviewer.value);
@@ -129,9 +131,9 @@ class RecordPanel {
       await this.#request(`/decisions/${decision.id}/overrule`, options);
       if (!this.message.textContent) await this.load(true);
     };
-    const pass = button("Should pass", "Should pass", () => record("allow"), { class: "dfm-button" });
-    const hold = button("Should be held back", "Should be held back", () => record("block"), { class: "dfm-button" });
-    const summary = element("summary", { text: "Overrule" });
+    const pass = button(t("Should pass"), t("Should pass"), () => record("allow"), { class: "dfm-button" });
+    const hold = button(t("Should be held back"), t("Should be held back"), () => record("block"), { class: "dfm-button" });
+    const summary = element("summary", { text: t("Overrule") });
     const form = element("details", { class: "dfm-form" }, summary, reviewer, note, pass, hold);
     form.addEventListener("keydown", (event) => event.stopPropagation()); // the canvas listens for shortcuts
     return form;
@@ -151,8 +153,8 @@ app.registerExtension({
     app.extensionManager.registerSidebarTab({
       id: "dalletoflux.moderation",
       icon: "pi pi-shield",
-      title: "Review",
-      tooltip: "Moderation record",
+      title: t("Review"),
+      tooltip: t("Moderation record"),
       type: "custom",
       render(root) {
         open = new RecordPanel(root);

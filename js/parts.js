@@ -2,6 +2,7 @@
 /** What the sections of the page are made of. */
 import { button, element } from "./dom.js";
 import { sentence } from "./asking.js";
+import { t } from "./words.js";
 
 /**
  * @param {string} title
@@ -53,16 +54,16 @@ export class Message {
 export function copyable(name) {
   const text = element("input", { class: "dfi-input dfi-code", readonly: true, "aria-label": name });
   text.addEventListener("focus", () => text.select());
-  const copy = action("Copy", async () => {
+  const copy = action(t("Copy"), async () => {
     try {
       await navigator.clipboard.writeText(text.value);
-      copy.textContent = "Copied";
+      copy.textContent = t("Copied");
     } catch {
       text.focus(); // and so selected; browsers copy by themselves only on this machine and over https
-      copy.textContent = "Press Ctrl+C";
+      copy.textContent = t("Press Ctrl+C");
     }
-    copy.addEventListener("blur", () => (copy.textContent = "Copy"), { once: true });
-  }, `Copy: ${name}`); // prettier-ignore
+    copy.addEventListener("blur", () => (copy.textContent = t("Copy")), { once: true });
+  }, `${t("Copy")}: ${name}`); // prettier-ignore
   return { root: element("div", { class: "dfi-row" }, text, copy), text };
 }
 

@@ -7,9 +7,10 @@
  * A DOM widget, so it is the same in the classic canvas and in Nodes 2.0.
  */
 import { app } from "../../scripts/app.js";
-import { api } from "../../scripts/api.js";
 import { element, enclosed } from "./dom.js";
 import { fold } from "./widgets.js";
+import { request } from "./asking.js";
+import { t, told } from "./words.js";
 
 const NODE = "DalleFluxPrompt";
 const OUTPUT = "dalle_flux_prompt";
@@ -38,9 +39,9 @@ class PromptFace {
     this.frozen = false;
     this.state = element("span", { class: "dfx-state", role: "status" });
     const onclick = () => this.freeze(this.frozen ? null : this.texts());
-    this.button = element("button", { type: "button", text: "Freeze", onclick });
-    this.long = this.#field("t5xxl", "Long text, for T5");
-    this.short = this.#field("clip_l", "Short text, for CLIP-L");
+    this.button = element("button", { type: "button", text: t("Freeze"), onclick });
+    this.long = this.#field("t5xxl", t("Long text, for T5"));
+    this.short = this.#field("clip_l", t("Short text, for CLIP-L"));
     this.notes = element("ul", { class: "dfx-notes" });
     this.changes = element("details", { class: "dfx-changes" });
     const bar = element("div", { class: "dfx-bar" }, this.state, this.button);
@@ -70,10 +71,10 @@ class PromptFace {
   show(shown, note = "") {
     const { report } = shown;
     this.frozen = report.mode === "frozen";
-    this.button.textContent = this.frozen ? "Thaw" : "Freeze";
+    this.button.textContent = t(this.frozen ? "Thaw" : "Freeze");
     this.button.title = this.frozen
-      ? "Forget the edited texts and convert the prompt again"
-      : "Keep these two texts whatever becomes of the prompt; editing one does the same";
+      ? t("Forget the edited texts and convert the prompt again")
+      : t("Keep these two texts whatever becomes of the prompt; editing one does the same");
     this.state.textContent = [STATES[report.mode] ?? report.mode, note].filter(Boolean).join(" · ");
     this.root.classList.toggle("dfx-is-frozen", this.frozen);
     this.root.classList.remove("dfx-failed");
@@ -92,7 +93,7 @@ class PromptFace {
     const plain = readable(text);
     // A person who is typing keeps the cursor: what comes back is what was typed.
     if (!field.area.matches(":focus") && field.area.value !== plain) field.area.value = plain;
-    field.count.textContent = `${measured ? "" : "about "}${count} of ${limit} tokens`;
+    field.count.textContent = t(measured ? "{0} of {1} tokens" : "about {0} of {1} tokens", count, limit);
     field.count.classList.toggle("dfx-over", count > limit);
   }
 
@@ -104,16 +105,16 @@ class PromptFace {
 
   /** @param {Report} report */
   #notes(report) {
-    const lines = report.warnings.map((warning) => warning.message);
-    for (const lost of report.not_kept) lines.push(`Not kept: ${lost.kind} “${lost.text}” (${lost.why}).`);
-    for (const part of report.left_out) lines.push(`Left out: ${part}`);
-    for (const complaint of report.rewriting?.complaints ?? []) lines.push(`Rewriter: ${complaint}`);
+    const lines = report.warnings.map((warning) => told(warning.message));
+    for (const lost of report.not_kept) lines.push(t("Not kept: {0} “{1}” ({2}).", lost.kind, lost.text, told(lost.why)));
+    for (const part of report.left_out) lines.push(t("Left out: {0}", part));
+    for (const complaint of report.rewriting?.complaints ?? []) lines.push(t("Rewriter: {0}", told(complaint)));
     if (Object.keys(report.asked).length) {
       const asked = Object.entries(report.asked).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
-      lines.push(`Settings in the prompt: ${asked.join(", ")}.`);
+      lines.push(t("Settings in the prompt: {0}.", asked.join(", ")));
     }
     const { steps, guidance } = report.suggested;
-    lines.push(`Suggested: ${steps} steps, ${guidance === null ? "no guidance" : `guidance ${guidance}`}.`);
+    lines.push(guidance === null ? t("Suggested: {0} steps, no guidance.", steps) : t("Suggested: {0} steps, guidance {1}.", steps, guidance));
     this.notes.replaceChildren(...lines.map((text) => element("li", { text })));
   }
 
@@ -122,7 +123,7 @@ class PromptFace {
     const number = report.rules.reduce((sum, rule) => sum + rule.changes.length, 0);
     const list = element("dl");
     for (const rule of report.rules) {
-      const { reason } = rule;
+      const reason = told(rule.reason);
       list.append(element("dt", { text: rule.rule.replaceAll("_", " "), title: reason }));
       list.append(element("dd", { class: "dfx-reason", text: reason }));
       for (const change of rule.changes) {
@@ -133,17 +134,17 @@ class PromptFace {
         if (line.childNodes.length) list.append(line);
       }
     }
-    const text = number ? `${number} changes, and why` : "Nothing changed";
+    const text = number ? t("Changes, and why: {0}", number) : t("Nothing changed");
     this.changes.replaceChildren(element("summary", { text }), list);
   }
 }
 
 /** @type {Record<string, string>} */
 const STATES = {
-  rules: "Converted",
-  as_is: "Used as it is",
-  frozen: "Frozen",
-  rewritten: "Rewritten",
+  rules: t("Converted"),
+  as_is: t("Used as it is"),
+  frozen: t("Frozen"),
+  rewritten: t("Rewritten"),
 };
 
 /** @param {GraphNode} node @param {string} name */
@@ -173,20 +174,20 @@ function attach(node) {
     seen = now;
     const number = ++asking;
     try {
-      const reply = await api.fetchApi(ADDRESS, {
+      const reply = await request(ADDRESS, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: now,
       });
       const body = await reply.json();
       if (number !== asking) return;
-      if (!reply.ok) return face.fail(body.error);
+      if (!reply.ok) return face.fail(told(body.error));
       key = body.key;
       const later = isWired(node, "prompt") || isWired(node, "rewriter") || widget(node, "file")?.value;
-      face.show(body, later && body.report.mode !== "frozen" ? "a run will say more" : "");
+      face.show(body, later && body.report.mode !== "frozen" ? t("a run will say more") : "");
     } catch (error) {
       if (number !== asking) return;
-      face.fail(`ComfyUI does not answer: ${error instanceof Error ? error.message : error}`);
+      face.fail(t("ComfyUI does not answer: {0}", error instanceof Error ? error.message : String(error)));
       seen = ""; // ask again
     }
   }
@@ -208,7 +209,7 @@ function attach(node) {
     const shown = output?.[OUTPUT]?.[0];
     if (!shown) return;
     asking++; // an answer still under way is older than the run
-    face.show(shown, "last run");
+    face.show(shown, t("last run"));
   };
   node.onRemoved = function () {
     onRemoved?.call(this);

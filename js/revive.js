@@ -6,6 +6,7 @@
 
 import { app } from "../../scripts/app.js";
 import { rootGraph } from "./graphs.js";
+import { t } from "./words.js";
 
 /**
  * @typedef {Object} Retired
@@ -87,7 +88,7 @@ function connectTo(graph, link, node, place) {
  */
 function asMask(graph, link, user) {
   const node = LiteGraph.createNode("ImageToMask");
-  if (!node) throw new Error("ComfyUI's own node ImageToMask is missing");
+  if (!node) throw new Error(t("ComfyUI's own node ImageToMask is missing"));
   node.pos = [user.pos[0] - node.size[0] - 30, user.pos[1] + user.size[1]];
   graph.add(node);
   connectFrom(graph, link, node, 0);
@@ -168,10 +169,10 @@ export async function reviveAll(where = "local") {
   say(
     revived ? "success" : "info",
     revived
-      ? `${revived} DALL·E node${revived === 1 ? "" : "s"} revived ${where === "local" ? "on local FLUX" : "at an endpoint"}.`
+      ? where === "local" ? t("DALL·E nodes revived on local FLUX: {0}.", revived) : t("DALL·E nodes revived at an endpoint: {0}.", revived)
       : left
-        ? "This installation lacks the nodes that would take over."
-        : "There is no retired DALL·E node in this workflow.",
+        ? t("This installation lacks the nodes that would take over.")
+        : t("There is no retired DALL·E node in this workflow."),
   );
   return revived;
 }
@@ -184,13 +185,13 @@ function say(severity, detail) {
 app.registerExtension({
   name: "dalletoflux.revive",
   commands: [
-    { id: "dalletoflux.ReviveLocal", label: "Revive DALL·E nodes (local FLUX)", function: () => reviveAll("local") },
-    { id: "dalletoflux.ReviveEndpoint", label: "Revive DALL·E nodes (endpoint)", function: () => reviveAll("endpoint") },
+    { id: "dalletoflux.ReviveLocal", label: t("Revive DALL·E nodes (local FLUX)"), function: () => reviveAll("local") },
+    { id: "dalletoflux.ReviveEndpoint", label: t("Revive DALL·E nodes (endpoint)"), function: () => reviveAll("endpoint") },
   ],
   menuCommands: [{ path: ["Extensions", "DALL·E to FLUX"], commands: ["dalletoflux.ReviveLocal", "dalletoflux.ReviveEndpoint"] }],
   async afterConfigureGraph() {
     const count = [...retiredNodes(await table)].length;
     if (count)
-      say("info", `This workflow has ${count} retired DALL·E node${count === 1 ? "" : "s"}: menu Extensions → DALL·E to FLUX → Revive.`);
+      say("info", t("Retired DALL·E nodes in this workflow: {0}. Menu Extensions → DALL·E to FLUX → Revive.", count));
   },
 });

@@ -10,6 +10,7 @@ import { allNodes } from "./graphs.js";
 import { sentence } from "./asking.js";
 import { put, take } from "./notice.js";
 import { ask } from "./settings/asking.js";
+import { t, told } from "./words.js";
 import { SettingsPage } from "./settings/page.js";
 
 const TAB = "dalletoflux.settings";
@@ -19,17 +20,17 @@ const ABOUT_KEYS = /\.(MissingKey|BadKey)$/; // error types of nodes/endpoints.p
 const NOTICE = "key";
 
 const TEXT = {
-  command: "DALL·E to FLUX settings",
+  command: t("DALL·E to FLUX settings"),
   tab: "DALL·E",
-  tooltip: "DALL·E to FLUX: endpoints, budgets, costs",
-  setting: "Endpoints, keys, budgets, policy, costs",
-  open: "Open the page",
-  keyFor: (/** @type {string} */ endpoint) => `API key for the endpoint “${endpoint}”`,
-  keyHint: "It is kept in endpoints.toml on this machine, readable for you alone, and never enters a workflow.",
-  save: "Save and check",
-  checking: "Checking …",
-  run: (/** @type {string} */ said) => `${said} Press Run.`,
-  more: "All settings",
+  tooltip: t("DALL·E to FLUX: endpoints, budgets, costs"),
+  setting: t("Endpoints, keys, budgets, policy, costs"),
+  open: t("Open the page"),
+  keyFor: (/** @type {string} */ endpoint) => t("API key for the endpoint “{0}”", endpoint),
+  keyHint: t("It is kept in endpoints.toml on this machine, readable for you alone, and never enters a workflow."),
+  save: t("Save and check"),
+  checking: t("Checking …"),
+  run: (/** @type {string} */ said) => t("{0} Press Run.", told(said)),
+  more: t("All settings"),
 };
 
 const BUTTON =

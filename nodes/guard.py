@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from .errors import DalleFluxError
+from .languages import in_their_language
 from .replies import BadRequest, refuse
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,7 +49,7 @@ def guarded(
     accepts: Sequence[str] = JSON_ONLY,
     refuse: Refuse = refuse,
 ) -> list[web.RouteDef]:
-    """The same routes, each looking at the request before its handler does.
+    """The same routes, each looking at the request before its handler does, and refusing in the asker's language.
 
     Args:
         names: beside IP addresses and names of the loopback, which need no naming.
@@ -86,11 +87,12 @@ def _guarded(handler: Handler, names: Names, accepts: Sequence[str], refuse: Ref
     async def look_first(request: web.Request) -> web.StreamResponse:
         try:
             check(request, names, accepts)
-            return await handler(request)
+            reply = await handler(request)
         except BadRequest as error:
-            return refuse(400, error.code, str(error))
+            reply = refuse(400, error.code, str(error))
         except Foreign as error:
-            return refuse(403, error.code, str(error))
+            reply = refuse(403, error.code, str(error))
+        return in_their_language(request, reply)
 
     return look_first
 

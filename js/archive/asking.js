@@ -13,6 +13,7 @@
  */
 import { api } from "../../../scripts/api.js";
 import { Refused, asker } from "../asking.js";
+import { t } from "../words.js";
 
 const ROOT = "/dalle-flux/archive";
 const PIECE = 4 * 2 ** 20; // bytes of a file sent at once
@@ -36,7 +37,7 @@ export async function upload(file, tell, signal) {
   const name = encodeURIComponent(`${file.lastModified}-${file.size}-${file.name}`);
   let { received, path } = await ask(`/uploads/${name}?total=${file.size}`);
   while (received < file.size) {
-    if (signal.aborted) throw new Refused("The upload was stopped; drop the file again to carry on.");
+    if (signal.aborted) throw new Refused(t("The upload was stopped; drop the file again to carry on."));
     tell(received / file.size);
     const piece = file.slice(received, received + PIECE);
     ({ received, path } = await ask(`/uploads/${name}?total=${file.size}&offset=${received}`, "PUT", piece));

@@ -7,13 +7,16 @@
  */
 import { button, element } from "../dom.js";
 import { Message, action } from "../parts.js";
+import { direction, t } from "../words.js";
 import { address, ask } from "./asking.js";
 import { compareWithFlux, useInWorkflow } from "./graph.js";
 
 const MATCHES = {
-  id: "by the file's id", gen_id: "by the generation's id", size: "by the file's length and size", file: "by its name",
-  inline: "it stood beside it", embedded: "it stood in the file", none: "no words were found",
+  id: t("by the file's id"), gen_id: t("by the generation's id"), size: t("by the file's length and size"),
+  file: t("by its name"), inline: t("it stood beside it"), embedded: t("it stood in the file"), none: t("no words were found"),
 }; // prettier-ignore
+
+const FORWARD = direction === "rtl" ? -1 : 1; // what an arrow to the right means
 
 export class Detail {
   /** @param {() => void} closed @param {(step: number) => void} turn to another picture */
@@ -23,11 +26,11 @@ export class Detail {
     this.message = new Message();
     this.body = element("div", { class: "dfa-about" });
     const bar = element("div", { class: "dfi-row" },
-      action("← All pictures", () => this.close()), element("span", { class: "dfi-grow" }),
-      button("The picture before", "‹", () => turn(-1), { class: "dfi-button" }),
-      button("The next picture", "›", () => turn(1), { class: "dfi-button" }),
+      action(t("← All pictures"), () => this.close()), element("span", { class: "dfi-grow" }),
+      button(t("The picture before"), "‹", () => turn(-1), { class: "dfi-button" }),
+      button(t("The next picture"), "›", () => turn(1), { class: "dfi-button" }),
     ); // prettier-ignore
-    this.root = element("section", { class: "dfa-detail", "aria-label": "Picture", hidden: true, tabindex: -1 },
+    this.root = element("section", { class: "dfa-detail", "aria-label": t("Picture"), hidden: true, tabindex: -1 },
       bar, this.message.root, this.body); // prettier-ignore
     this.root.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -41,17 +44,17 @@ export class Detail {
   show(item) {
     this.message.say("");
     const open = element("a", { href: address(`/items/${item.id}/picture`), target: "_blank", rel: "noopener",
-      title: "Open the original" }, element("img", { src: address(`/items/${item.id}/picture`), alt: item.prompt })); // prettier-ignore
+      title: t("Open the original") }, element("img", { src: address(`/items/${item.id}/picture`), alt: item.prompt })); // prettier-ignore
     const actions = element("div", { class: "dfi-row" },
-      action("Use in workflow", () => this.#do(() => useInWorkflow(item))),
-      action("Compare with FLUX", () => this.#do(async () => {
+      action(t("Use in workflow"), () => this.#do(() => useInWorkflow(item))),
+      action(t("Compare with FLUX"), () => this.#do(async () => {
         await compareWithFlux(item);
-        return "Opened the workflow with this picture.";
+        return t("Opened the workflow with this picture.");
       })),
     ); // prettier-ignore
     const redrawn = element("div", { class: "dfa-redrawn" });
-    this.body.replaceChildren(open, actions, ...words("As you typed it", item.prompt),
-      ...words("As it was sent", item.revised_prompt), facts(item), redrawn); // prettier-ignore
+    this.body.replaceChildren(open, actions, ...words(t("As you typed it"), item.prompt),
+      ...words(t("As it was sent"), item.revised_prompt), facts(item), redrawn); // prettier-ignore
     this.root.hidden = false;
     this.root.scrollTop = 0;
     if (item.reproductions) this.#showRedrawn(item, redrawn);
@@ -67,7 +70,7 @@ export class Detail {
         const title = [info?.model, made?.slice(0, 10)].filter(Boolean).join(" · ");
         return element("a", { href, target: "_blank", rel: "noopener", title }, element("img", { src: href, alt: title }));
       });
-      place.replaceChildren(element("h2", { text: "Drawn again" }), element("div", { class: "dfa-strip" }, ...shown));
+      place.replaceChildren(element("h2", { text: t("Drawn again") }), element("div", { class: "dfa-strip" }, ...shown));
     } catch (error) {
       this.message.complain(error);
     }
@@ -84,7 +87,7 @@ export class Detail {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const step = { ArrowLeft: -FORWARD, ArrowRight: FORWARD }[event.key];
     if (step) this.turn(step);
     else if (event.key === "Escape") this.close();
     else return;
@@ -96,10 +99,10 @@ export class Detail {
 /** @param {string} title @param {string} text */
 function words(title, text) {
   if (!text) return [];
-  const copy = action("Copy", async () => {
+  const copy = action(t("Copy"), async () => {
     await navigator.clipboard?.writeText(text).catch(() => {});
-    copy.textContent = "Copied";
-  }, `Copy: ${title}`); // prettier-ignore
+    copy.textContent = t("Copied");
+  }, `${t("Copy")}: ${title}`); // prettier-ignore
   const head = element("div", { class: "dfi-row" }, element("h2", { class: "dfi-grow", text: title }), copy);
   return [head, element("p", { class: "dfa-words", dir: "auto", text })];
 }
@@ -108,11 +111,11 @@ function words(title, text) {
 function facts(item) {
   const surely = item.match === "none" ? "" : ` (${Math.round(item.confidence * 100)} %)`;
   const lines = {
-    "Made by": item.maker, Made: item.created?.replace("T", " ").replace("Z", " UTC"), Chat: item.conversation,
-    Size: `${item.size}, ${item.format}, ${(item.bytes / 1e6).toFixed(2)} MB`,
-    "Content credentials": item.has_c2pa ? "C2PA, untouched" : "none in the file",
-    "Words found": MATCHES[/** @type {keyof typeof MATCHES} */ (item.match)] + surely,
-    File: item.file, Called: item.name, ...item.facts,
+    [t("Made by")]: item.maker, [t("Made")]: item.created?.replace("T", " ").replace("Z", " UTC"), [t("Chat")]: item.conversation,
+    [t("Size")]: `${item.size}, ${item.format}, ${(item.bytes / 1e6).toFixed(2)} MB`,
+    [t("Content credentials")]: item.has_c2pa ? t("C2PA, untouched") : t("none in the file"),
+    [t("Words found")]: MATCHES[/** @type {keyof typeof MATCHES} */ (item.match)] + surely,
+    [t("File")]: item.file, [t("Called")]: item.name, ...item.facts,
   }; // prettier-ignore
   const rows = Object.entries(lines).filter(([, value]) => value !== "" && value !== undefined && value !== null);
   return element("dl", { class: "dfa-facts" },

@@ -8,6 +8,7 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { allNodes } from "../graphs.js";
 import { Refused } from "../asking.js";
+import { t } from "../words.js";
 
 const LOAD = "DalleFluxArchiveLoad";
 const WORKFLOW = "archive-vs-flux";
@@ -25,21 +26,21 @@ export function useInWorkflow(item) {
   const load = find(nodes, [LOAD]);
   if (load) {
     choose(load, item);
-    return `“${load.title}” now loads this picture.`;
+    return t("“{0}” now loads this picture.", load.title);
   }
   const draws = find(nodes, DRAWS);
   if (draws) {
     set(draws, "prompt", item.revised_prompt || item.prompt);
     set(draws, "size", item.size);
-    return `“${draws.title}” now has this picture's prompt and size.`;
+    return t("“{0}” now has this picture's prompt and size.", draws.title);
   }
   const added = LiteGraph.createNode(LOAD);
-  if (!added) throw new Refused("This ComfyUI has no node Load from DALL·E Archive; reload the page.");
+  if (!added) throw new Refused(t("This ComfyUI has no node Load from DALL·E Archive; reload the page."));
   const { ds, canvas } = app.canvas;
   added.pos = [canvas.clientWidth / 2 / ds.scale - ds.offset[0], canvas.clientHeight / 3 / ds.scale - ds.offset[1]];
   app.graph.add(added);
   choose(added, item);
-  return "Added a node that loads this picture.";
+  return t("Added a node that loads this picture.");
 }
 
 /** Open the shipped workflow with this picture chosen. @param {Item} item @throws {Refused} */
@@ -55,7 +56,7 @@ export async function compareWithFlux(item) {
 async function shipped(name) {
   const pack = new URL(import.meta.url).pathname.split("/extensions/")[1].split("/")[0]; // its folder, as in the address
   const reply = await api.fetchApi(`/workflow_templates/${pack}/${name}.json`).catch(() => null);
-  if (!reply?.ok) throw new Refused(`The workflow ${name} cannot be read; open it from ComfyUI's templates.`);
+  if (!reply?.ok) throw new Refused(t("The workflow {0} cannot be read; open it from ComfyUI's templates.", name));
   return reply.json();
 }
 

@@ -5,6 +5,7 @@
  * @typedef {import("./asking.js").Item} Item
  */
 import { element } from "../dom.js";
+import { t } from "../words.js";
 import { address } from "./asking.js";
 
 const TILE = 104; // px, at least
@@ -29,7 +30,7 @@ export class Grid {
     this.tiles = new Map();
     this.run = 0; // of the search; what comes back from an earlier one is left out
     this.space = element("div", { class: "dfa-space" });
-    this.root = element("div", { class: "dfa-grid", role: "listbox", "aria-label": "Pictures", tabindex: -1 }, this.space);
+    this.root = element("div", { class: "dfa-grid", role: "listbox", dir: "ltr", "aria-label": t("Pictures"), tabindex: -1 }, this.space);
     this.root.addEventListener("scroll", () => this.#soon(), { passive: true });
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.watch = new ResizeObserver(() => this.#soon());

@@ -7,10 +7,15 @@
  */
 import { element } from "../dom.js";
 import { Message, action, labelled, section } from "../parts.js";
+import { t, told } from "../words.js";
 import { ask, upload } from "./asking.js";
 
 const LOOK = 700; // ms between looks at imports that run
-const STAGES = { waiting: "Waits", listing: "Looks what is there", texts: "Reads the texts", pictures: "Takes in the pictures" };
+const STAGES = {
+  waiting: t("Waits"), listing: t("Looks what is there"), texts: t("Reads the texts"), pictures: t("Takes in the pictures"),
+}; // prettier-ignore
+/** @type {Record<string, string>} */
+const KINDS = { missing: t("missing"), unmatched: t("without words"), unreadable: t("unreadable") }; // of findings
 const FILES = ".zip,.json,.jsonl,.csv,.png,.jpg,.jpeg,.webp,.gif";
 
 export class Importing {
@@ -23,20 +28,20 @@ export class Importing {
     this.message = new Message();
     this.list = element("div", { class: "dfi-list" });
     this.sending = element("div", { class: "dfi-list" });
-    this.files = element("input", { type: "file", multiple: true, accept: FILES, class: "dfa-hidden", "aria-label": "Files to import" });
+    this.files = element("input", { type: "file", multiple: true, accept: FILES, class: "dfa-hidden", "aria-label": t("Files to import") });
     this.files.addEventListener("change", () => this.take([...(this.files.files ?? [])]));
     this.path = element("input", { class: "dfi-input dfi-grow", placeholder: "export.zip", spellcheck: false });
     const onsubmit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       this.#begin(this.path.value.trim());
     };
-    const start = element("button", { type: "submit", class: "dfi-button", text: "Import" });
-    const form = element("form", { onsubmit }, labelled("Or a path in ComfyUI's input folder",
+    const start = element("button", { type: "submit", class: "dfi-button", text: t("Import") });
+    const form = element("form", { onsubmit }, labelled(t("Or a path in ComfyUI's input folder"),
       element("div", { class: "dfi-row" }, this.path, start))); // prettier-ignore
     const drop = element("div", { class: "dfa-drop" },
-      element("p", { text: "Drop your ChatGPT export here: the zip as it came. Logs, lists and pictures, too." }),
-      action("Choose files", () => this.files.click()), this.files); // prettier-ignore
-    this.root = section("Import", false, drop, this.sending, form, this.message.root, this.list);
+      element("p", { text: t("Drop your ChatGPT export here: the zip as it came. Logs, lists and pictures, too.") }),
+      action(t("Choose files"), () => this.files.click()), this.files); // prettier-ignore
+    this.root = section(t("Import"), false, drop, this.sending, form, this.message.root, this.list);
     this.look();
   }
 
@@ -51,8 +56,8 @@ export class Importing {
     for (const file of files) {
       const stop = new AbortController();
       const bar = element("progress", { class: "dfi-progress", max: 1, value: 0 });
-      const entry = element("div", { class: "dfi-entry" }, element("span", { text: `Sends ${file.name}` }), bar,
-        action("Stop", () => stop.abort(), `Stop sending ${file.name}`)); // prettier-ignore
+      const entry = element("div", { class: "dfi-entry" }, element("span", { text: t("Sends {0}", file.name) }), bar,
+        action(t("Stop"), () => stop.abort(), t("Stop sending {0}", file.name))); // prettier-ignore
       this.sending.append(entry);
       try {
         await this.#begin(await upload(file, (share) => (bar.value = share), stop.signal));
@@ -106,15 +111,15 @@ export class Importing {
       if (one.bytes_total) bar.value = one.bytes_done;
       const stage = STAGES[/** @type {keyof typeof STAGES} */ (one.stage)] ?? "";
       entry.append(bar, element("p", { class: "dfi-faint", text: `${stage}. ${counts(one)}` }),
-        action("Cancel", () => this.#cancel(one), `Cancel the import of ${name}`)); // prettier-ignore
+        action(t("Cancel"), () => this.#cancel(one), t("Cancel the import of {0}", name))); // prettier-ignore
       return entry;
     }
-    const words = { done: "", failed: one.error ?? "It failed.", cancelled: "Cancelled; what came in stays. " }[one.state];
+    const words = { done: "", failed: told(one.error ?? "") || t("It failed."), cancelled: t("Cancelled; what came in stays.") }[one.state];
     entry.append(element("p", { class: one.error ? "dfi-error" : "dfi-faint", text: `${words}${words && " "}${counts(one)}` }));
     const rest = one.missing + one.unmatched + one.unreadable;
     if (rest) {
       const list = element("ul", { class: "dfa-findings" });
-      const details = element("details", {}, element("summary", { text: `What was left over (${rest})` }), list);
+      const details = element("details", {}, element("summary", { text: t("What was left over: {0}", rest) }), list);
       details.addEventListener("toggle", () => details.open && this.#findings(one, list), { once: true });
       entry.append(details);
     }
@@ -127,7 +132,7 @@ export class Importing {
       /** @type {{findings: Finding[]}} */
       const { findings } = await ask(`/imports/${one.id}/findings?limit=200`);
       list.replaceChildren(...findings.map(({ kind, name, why, prompt, revised_prompt }) =>
-        element("li", { dir: "auto", text: [`${kind}: ${name}`, why, revised_prompt || prompt].filter(Boolean).join(" · ") }))); // prettier-ignore
+        element("li", { dir: "auto", text: [`${KINDS[kind]}: ${name}`, told(why), revised_prompt || prompt].filter(Boolean).join(" · ") }))); // prettier-ignore
     } catch (error) {
       this.message.complain(error);
     }
@@ -146,7 +151,7 @@ export class Importing {
 
 /** @param {Import} one */
 function counts({ found, added, known, missing, unmatched, unreadable }) {
-  const parts = [`${found} found`, `${added} new`, known && `${known} known`, unmatched && `${unmatched} without words`,
-    missing && `${missing} missing`, unreadable && `${unreadable} unreadable`]; // prettier-ignore
+  const parts = [t("found: {0}", found), t("new: {0}", added), known && t("known: {0}", known), unmatched && t("without words: {0}", unmatched),
+    missing && t("missing: {0}", missing), unreadable && t("unreadable: {0}", unreadable)]; // prettier-ignore
   return parts.filter(Boolean).join(", ");
 }

@@ -6,6 +6,7 @@
  */
 import { element, enclosed, isField } from "../dom.js";
 import { Message, labelled, section } from "../parts.js";
+import { locale, t } from "../words.js";
 import { address, ask } from "./asking.js";
 import { Detail } from "./detail.js";
 import { Grid } from "./grid.js";
@@ -14,31 +15,31 @@ import { Migrating } from "./migrating.js";
 
 const PAUSE = 200; // ms after the last letter before a search begins
 const MAKERS = ["dall-e-3", "dall-e-2", "gpt-image", "upload", "code", "comfyui", "unknown"];
-const SHAPES = { square: "is:square", portrait: "is:portrait", landscape: "is:landscape" };
-const WORDS = { "with words": "is:matched", "without words": "-is:matched" };
-const REDRAWN = { "drawn again": "is:reproduced", "not yet": "-is:reproduced" };
+const SHAPES = { [t("square")]: "is:square", [t("portrait")]: "is:portrait", [t("landscape")]: "is:landscape" };
+const WORDS = { [t("with words")]: "is:matched", [t("without words")]: "-is:matched" };
+const REDRAWN = { [t("drawn again")]: "is:reproduced", [t("not yet")]: "-is:reproduced" };
 
 export class ArchivePage {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.message = new Message();
-    this.words = element("input", { class: "dfi-input", type: "search", placeholder: 'fox, "red fox", after:2024-01 …', "aria-label": "Search" });
+    this.words = element("input", { class: "dfi-input", type: "search", placeholder: 'fox, "red fox", after:2024-01 …', "aria-label": t("Search") });
     this.maker = choice(Object.fromEntries(MAKERS.map((maker) => [maker, `maker:${maker}`])));
     this.shape = choice(SHAPES);
     this.matched = choice(WORDS);
     this.redrawn = choice(REDRAWN);
     this.since = element("input", { class: "dfi-input", type: "date" });
     this.until = element("input", { class: "dfi-input", type: "date" });
-    const filters = section("Filters", false, element("div", { class: "dfi-fields" },
-      labelled("Made by", this.maker), labelled("Shape", this.shape), labelled("Words", this.matched),
-      labelled("On FLUX", this.redrawn), labelled("Since", this.since), labelled("Before", this.until))); // prettier-ignore
+    const filters = section(t("Filters"), false, element("div", { class: "dfi-fields" },
+      labelled(t("Made by"), this.maker), labelled(t("Shape"), this.shape), labelled(t("Words"), this.matched),
+      labelled(t("On FLUX"), this.redrawn), labelled(t("Since"), this.since), labelled(t("Before"), this.until))); // prettier-ignore
     this.count = element("p", { class: "dfi-faint", role: "status" });
     this.grid = new Grid((offset, limit) => ask(`/items?${this.#query({ offset, limit })}`), (item, place) => this.#open(item, place));
     this.detail = new Detail(() => this.#back(), (step) => this.#turn(step));
     this.importing = new Importing(() => this.#search());
     this.exports = element("div", { class: "dfi-row" });
     this.migrating = new Migrating(() => `${this.#query().get("query")}`, () => this.#search());
-    const take = section("Export what is found", false, this.exports);
+    const take = section(t("Export what is found"), false, this.exports);
     const top = element("div", { class: "dfa-top" }, this.words, filters, this.importing.root, this.migrating.root, take, this.message.root, this.count);
     this.all = element("div", { class: "dfa-all" }, top, this.grid.root);
     this.body = element("div", { class: "dfi-page dfa-page" }, this.all, this.detail.root);
@@ -78,8 +79,8 @@ export class ArchivePage {
   async #search() {
     try {
       const total = await this.grid.search();
-      const none = this.words.value || this.#query().get("query") ? "No picture fits." : "The archive is empty. Import an export first.";
-      this.count.textContent = total ? `${total.toLocaleString()} ${total === 1 ? "picture" : "pictures"}` : none;
+      const none = this.words.value || this.#query().get("query") ? t("No picture fits.") : t("The archive is empty. Import an export first.");
+      this.count.textContent = total ? t("Pictures: {0}", total.toLocaleString(locale)) : none;
       this.message.say("");
       if (!total && !this.#query().get("query")) this.importing.root.open = true;
     } catch (error) {
@@ -130,7 +131,7 @@ export class ArchivePage {
     event.preventDefault();
     event.stopPropagation();
     const isFolder = dropped.some((one) => one.webkitGetAsEntry?.()?.isDirectory);
-    if (isFolder) this.message.complain("A folder cannot be sent from here: drop its zip, or put it into ComfyUI's input folder.");
+    if (isFolder) this.message.complain(t("A folder cannot be sent from here: drop its zip, or put it into ComfyUI's input folder."));
     else this.importing.take([...(event.dataTransfer?.files ?? [])]);
   }
 }
@@ -138,5 +139,5 @@ export class ArchivePage {
 /** @param {Record<string, string>} values label → what it adds to the search */
 function choice(values) {
   const options = Object.entries(values).map(([text, value]) => element("option", { value, text }));
-  return element("select", { class: "dfi-input" }, element("option", { value: "", text: "all" }), ...options);
+  return element("select", { class: "dfi-input" }, element("option", { value: "", text: t("all") }), ...options);
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** Votes: which picture is better, also blind; and what all votes say together. */
 import { button, element } from "../dom.js";
+import { t, told } from "../words.js";
 
 /**
  * @typedef {import("./view.js").Payload} Payload
@@ -8,7 +9,9 @@ import { button, element } from "../dom.js";
  */
 
 /** @type {Record<string, string>} */
-const GROUPS = { "": "all votes", style: "by style", size: "by size", category: "by category", model: "by model" };
+const GROUPS = {
+  "": t("all votes"), style: t("by style"), size: t("by size"), category: t("by category"), model: t("by model"),
+}; // prettier-ignore
 
 export class Judge {
   /**
@@ -28,10 +31,10 @@ export class Judge {
     this.id = undefined; // of the comparison that is shown
     this.loaded = false; // the summary was asked for
     this.summary = element("div", { class: "dfc-summary" });
-    this.buttons = element("div", { class: "dfc-votes", role: "group", "aria-label": "Your vote" });
+    this.buttons = element("div", { class: "dfc-votes", role: "group", "aria-label": t("Your vote") });
     this.blind = element("input", { type: "checkbox", onchange: () => listeners.blind(this.blind.checked) });
     this.by = element("select", {
-      "aria-label": "Group the votes",
+      "aria-label": t("Group the votes"),
       onchange: () => {
         listeners.by(this.by.value);
         this.#loadSummary(this.by.value);
@@ -41,15 +44,15 @@ export class Judge {
     const exports = ["csv", "jsonl", "html"].map((kind) =>
       element("a", {
         href: surroundings.link(`/votes.${kind}`), download: `votes.${kind}`, text: kind.toUpperCase(),
-        title: kind === "html" ? "Printable report with the pictures" : `All votes as ${kind.toUpperCase()}`,
+        title: kind === "html" ? t("Printable report with the pictures") : t("All votes as {0}", kind.toUpperCase()),
       }),
     ); // prettier-ignore
     this.root = element(
       "div",
       { class: "dfc-judge" },
       this.buttons,
-      element("label", { class: "dfc-blind" }, this.blind, " blind: hide names and shuffle sides until you vote"),
-      element("div", { class: "dfc-tools" }, this.by, element("span", { text: "Export:" }), ...exports),
+      element("label", { class: "dfc-blind" }, this.blind, " ", t("blind: hide names and shuffle sides until you vote")),
+      element("div", { class: "dfc-tools" }, this.by, element("span", { text: t("Export:") }), ...exports),
       this.summary,
     );
   }
@@ -98,8 +101,8 @@ export class Judge {
    */
   render(payload, row, blind, by, name) {
     const order = this.order(payload, row, blind);
-    const choices = order.map((side, at) => [side.slot, `${name(side, at)} is better`]);
-    choices.push(["tie", "Tie"], ["bad", order.length > 2 ? "All bad" : "Both bad"]);
+    const choices = order.map((side, at) => [side.slot, t("{0} is better", name(side, at))]);
+    choices.push(["tie", t("Tie")], ["bad", order.length > 2 ? t("All bad") : t("Both bad")]);
     const chosen = this.votes.get(row);
     const complete = payload.rows[row].every((index) => index !== null);
     this.buttons.replaceChildren(
@@ -155,9 +158,9 @@ export class Judge {
     const groups = /** @type {{group: string, sentence: string}[]} */ (found.groups);
     const lines = groups.map((group) => {
       const where = group.group ? `${group.group}: ` : "";
-      return element("p", { text: where + group.sentence });
+      return element("p", { text: where + told(group.sentence) });
     });
-    this.summary.replaceChildren(...(lines.length ? lines : [element("p", { text: "No votes yet." })]));
+    this.summary.replaceChildren(...(lines.length ? lines : [element("p", { text: t("No votes yet.") })]));
   }
 
   /**
@@ -169,9 +172,9 @@ export class Judge {
       const reply = await this.surroundings.request(path, options);
       const body = await reply.json();
       if (reply.ok) return body;
-      this.summary.textContent = body.error ?? `ComfyUI answered ${reply.status}.`;
+      this.summary.textContent = told(body.error ?? "") || t("ComfyUI answered {0}.", reply.status);
     } catch {
-      this.summary.textContent = "ComfyUI did not answer; the vote was not stored.";
+      this.summary.textContent = t("ComfyUI did not answer; the vote was not stored.");
     }
     return null;
   }

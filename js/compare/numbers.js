@@ -1,6 +1,7 @@
 // @ts-check
 /** The metrics of one pair as a table, with their meaning and the caution. */
 import { element } from "../dom.js";
+import { t, told } from "../words.js";
 
 /** @typedef {import("./view.js").Payload} Payload */
 
@@ -13,12 +14,12 @@ const ROWS = {
   ssim: ["SSIM", 4],
   ms_ssim: ["MS-SSIM", 4],
   psnr_db: ["PSNR, dB", 2],
-  ciede2000: ["Colour difference ΔE00", 2],
-  hash_distance: ["Perceptual hash distance", 0],
-  sharpness_ratio: ["Sharpness, times A's", 2],
-  palette_difference: ["Palette difference ΔE00", 2],
+  ciede2000: [t("Colour difference ΔE00"), 2],
+  hash_distance: [t("Perceptual hash distance"), 0],
+  sharpness_ratio: [t("Sharpness, times A's"), 2],
+  palette_difference: [t("Palette difference ΔE00"), 2],
   lpips: ["LPIPS", 4],
-  clip_adherence: ["Follows the prompt (CLIP)", 3],
+  clip_adherence: [t("Follows the prompt (CLIP)"), 3],
 };
 
 /** @param {Payload} payload @param {number} row */
@@ -29,27 +30,27 @@ export function numbersTable(payload, row) {
   const names = [...new Set([...Object.keys(ROWS), ...Object.keys(meaning)])].filter((name) =>
     pairs.some((pair) => name in pair),
   );
-  const said = (metrics.notes ?? []).map(note);
-  if (!names.length) return element("div", {}, note("Nothing was measured: the input `measure` is off."), ...said);
+  const said = (metrics.notes ?? []).map((text) => note(told(text)));
+  if (!names.length) return element("div", {}, note(t("Nothing was measured: the input `measure` is off.")), ...said);
   const head = element("tr", {}, element("th"));
   for (const pair of pairs) {
     head.append(element("th", { scope: "col", dir: "auto", text: `A ↔ ${pair.slot.toUpperCase()} · ${pair.b}` }));
   }
   const body = names.map((name) => {
     const cells = pairs.map((pair) => element("td", { text: shown(pair, name) }));
-    const title = meaning[name] ?? "";
+    const title = told(meaning[name] ?? "");
     const label = element("th", { scope: "row", title, text: ROWS[name]?.[0] ?? name.replaceAll("_", " ") });
     return element("tr", { title }, label, ...cells);
   });
-  const palettes = element("tr", {}, element("th", { scope: "row", text: "Main colours, A over the other" }));
+  const palettes = element("tr", {}, element("th", { scope: "row", text: t("Main colours, A over the other") }));
   for (const pair of pairs) {
     palettes.append(element("td", {}, swatches(pair.palette_a), swatches(pair.palette_b)));
   }
   const table = element("table", { class: "dfc-numbers" }, element("thead", {}, head));
   table.append(element("tbody", {}, ...body, palettes));
-  const aligned = pairs.map((pair) => `${pair.slot.toUpperCase()}: ${pair.aligned}`).join("; ");
-  const rule = `Aligned by "${metrics.alignment.rule}". ${aligned}.`;
-  return element("div", {}, table, ...said, note(metrics.caution), note(rule));
+  const aligned = pairs.map((pair) => `${pair.slot.toUpperCase()}: ${told(pair.aligned)}`).join("; ");
+  const rule = t("Aligned by “{0}”. {1}.", metrics.alignment.rule, aligned);
+  return element("div", {}, table, ...said, note(told(metrics.caution)), note(rule));
 }
 
 /** @param {string} text */
@@ -59,7 +60,7 @@ function note(text) {
 
 /** @param {any} pair @param {string} name */
 function shown(pair, name) {
-  if (name === "psnr_db" && pair.identical) return "∞ (identical)";
+  if (name === "psnr_db" && pair.identical) return t("∞ (identical)");
   const value = pair[name];
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);

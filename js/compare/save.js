@@ -1,6 +1,7 @@
 // @ts-check
 /** The menu that saves or copies a picture, the difference or the sheet. */
 import { button, element } from "../dom.js";
+import { t } from "../words.js";
 
 /**
  * @typedef {import("./view.js").PictureFile} PictureFile
@@ -20,11 +21,11 @@ export function saveMenu(files, address, say) {
     /** @param {string} label @param {() => Promise<void>} what */
     const act = (label, what) =>
       button(`${label} ${name}`, label, () => what().then(() => (menu.open = false)), { role: "menuitem" });
-    const save = act("Save", () => savePicture(address(file), fileName(name), say));
-    const copy = act("Copy", () => copyPicture(address(file), say));
+    const save = act(t("Save"), () => savePicture(address(file), fileName(name), say));
+    const copy = act(t("Copy"), () => copyPicture(address(file), say));
     return element("div", { class: "dfc-menu-row" }, element("span", { dir: "auto", text: name }), save, copy);
   };
-  menu.append(element("summary", { title: "Save or copy", "aria-label": "Save or copy", text: "⤓" }), list);
+  menu.append(element("summary", { title: t("Save or copy"), "aria-label": t("Save or copy"), text: "⤓" }), list);
   menu.addEventListener("toggle", () => list.replaceChildren(...(menu.open ? files().map(row) : [])));
   return menu;
 }
@@ -45,9 +46,9 @@ async function savePicture(url, name, say) {
     const link = element("a", { href: URL.createObjectURL(await reply.blob()), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may ask for it until it has begun to save
-    say(`Saved ${name}.`);
+    say(t("Saved {0}.", name));
   } catch {
-    say("The picture could not be fetched from ComfyUI; change a label and run the workflow again.");
+    say(t("The picture could not be fetched from ComfyUI; change a label and run the workflow again."));
   }
 }
 
@@ -59,8 +60,8 @@ async function copyPicture(url, say) {
   try {
     const blob = fetch(url).then((reply) => reply.blob());
     await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
-    say("Copied.");
+    say(t("Copied."));
   } catch {
-    say("The browser does not allow copying here: open ComfyUI over https or on this machine, or save the picture.");
+    say(t("The browser does not allow copying here: open ComfyUI over https or on this machine, or save the picture."));
   }
 }

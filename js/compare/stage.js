@@ -9,9 +9,10 @@
  * @typedef {import("./geometry.js").Point} Point
  */
 import { element } from "../dom.js";
+import { t } from "../words.js";
 import { FIT, origin, pan, scale, toFrame, zoomAt } from "./geometry.js";
 
-export const GONE = "The picture is gone from ComfyUI's temp folder; change a label and run the workflow again.";
+export const GONE = t("The picture is gone from ComfyUI's temp folder; change a label and run the workflow again.");
 const BLINK_MS = 700;
 const NEAR = 22; // px around the divider that grab it
 
@@ -46,15 +47,16 @@ export class Stage {
       class: "dfc-handle",
       role: "slider",
       tabindex: 0,
-      "aria-label": "Divider between the two pictures",
+      "aria-label": t("Divider between the two pictures"),
       "aria-valuemin": 0,
       "aria-valuemax": 100,
     });
     this.root = element("div", {
       class: "dfc-stage",
+      dir: "ltr", // left and right are places in the picture
       tabindex: 0,
       role: "group",
-      "aria-label": "Pictures; plus and minus zoom, arrow keys move",
+      "aria-label": t("Pictures; plus and minus zoom, arrow keys move"),
     });
     this.root.addEventListener("pointerdown", (event) => this.#down(event));
     this.root.addEventListener("pointermove", (event) => this.#move(event));

@@ -1,19 +1,20 @@
 // @ts-check
 /** The buttons above the pictures, and the keys that do the same. */
 import { button, element } from "../dom.js";
+import { t } from "../words.js";
 
 /**
  * Mode → sign on its button, name, key, word beside the sign where there is room.
  * @type {Record<string, [string, string, string, string]>}
  */
 export const MODES = {
-  slider: ["◧", "Slider, left and right", "1", "Slider"],
-  "slider-h": ["⬒", "Slider, above and below", "2", "Up and down"],
-  side: ["▯▯", "Side by side", "3", "Side by side"],
-  overlay: ["◍", "Overlay with opacity", "4", "Overlay"],
-  blink: ["⇄", "Blink", "5", "Blink"],
-  difference: ["Δ", "Difference heat map", "6", "Difference"],
-  grid: ["▦", "All pictures", "7", "All"],
+  slider: ["◧", t("Slider, left and right"), "1", t("Slider")],
+  "slider-h": ["⬒", t("Slider, above and below"), "2", t("Up and down")],
+  side: ["▯▯", t("Side by side"), "3", t("Side by side")],
+  overlay: ["◍", t("Overlay with opacity"), "4", t("Overlay")],
+  blink: ["⇄", t("Blink"), "5", t("Blink")],
+  difference: ["Δ", t("Difference heat map"), "6", t("Difference")],
+  grid: ["▦", t("All pictures"), "7", t("All")],
 };
 const ZOOM_STEP = 1.5;
 
@@ -31,40 +32,40 @@ export class Toolbar {
     /** @type {ViewState | null} */
     this.state = null; // before it was first shown
     const modes = Object.entries(MODES).map(([mode, [sign, name, key, word]]) =>
-      worded(word, button(`${name} (key ${key})`, sign, () => commands.set({ mode }), { role: "radio", "data-mode": mode })),
+      worded(word, button(t("{0} (key {1})", name, key), sign, () => commands.set({ mode }), { role: "radio", "data-mode": mode })),
     );
-    this.modes = element("div", { class: "dfc-group", role: "radiogroup", "aria-label": "View" }, ...modes);
-    this.left = this.#choice("left", "First picture");
-    this.right = this.#choice("right", "Second picture");
+    this.modes = element("div", { class: "dfc-group", role: "radiogroup", "aria-label": t("View") }, ...modes);
+    this.left = this.#choice("left", t("First picture"));
+    this.right = this.#choice("right", t("Second picture"));
     this.choices = group(this.left, element("span", { text: "·" }), this.right);
     this.position = element("span", { class: "dfc-position" });
     this.navigation = group(
-      button("Previous pair (Page Up)", "‹", () => commands.turn(-1)),
+      button(t("Previous pair (Page Up)"), "‹", () => commands.turn(-1)),
       this.position,
-      button("Next pair (Page Down)", "›", () => commands.turn(1)),
+      button(t("Next pair (Page Down)"), "›", () => commands.turn(1)),
     );
     this.percent = element("span", { class: "dfc-position" });
     const zoom = group(
-      button("Zoom out (−)", "−", () => commands.zoom(1 / ZOOM_STEP)),
+      button(t("Zoom out (−)"), "−", () => commands.zoom(1 / ZOOM_STEP)),
       this.percent,
-      button("Zoom in (+)", "+", () => commands.zoom(ZOOM_STEP)),
-      button("Fit (0)", "fit", commands.fit),
-      button("True pixels: one picture pixel on one screen pixel (8)", "1:1", commands.truePixels),
+      button(t("Zoom in (+)"), "+", () => commands.zoom(ZOOM_STEP)),
+      button(t("Fit (0)"), t("fit"), commands.fit),
+      button(t("True pixels: one picture pixel on one screen pixel (8)"), "1:1", commands.truePixels),
     );
     this.opacity = element("input", {
-      type: "range", min: 0, max: 100, "aria-label": "Opacity of the upper picture", class: "dfc-opacity",
+      type: "range", min: 0, max: 100, "aria-label": t("Opacity of the upper picture"), class: "dfc-opacity",
       oninput: () => commands.fade(Number(this.opacity.value) / 100),
     }); // prettier-ignore
     this.toggles = group(
-      worded("Labels", button("Labels (L)", "A", () => this.#toggle("labels"), { "data-toggle": "labels" })),
-      worded("Captions", button("Captions (C)", "≡", () => this.#toggle("captions"), { "data-toggle": "captions" })),
-      worded("Numbers", button("Numbers (N)", "#", () => this.#panel("numbers"), { "data-panel": "numbers" })),
-      worded("Judge", button("Judge (J)", "★", () => this.#panel("judge"), { "data-panel": "judge" })),
+      worded(t("Labels"), button(t("Labels (L)"), "A", () => this.#toggle("labels"), { "data-toggle": "labels" })),
+      worded(t("Captions"), button(t("Captions (C)"), "≡", () => this.#toggle("captions"), { "data-toggle": "captions" })),
+      worded(t("Numbers"), button(t("Numbers (N)"), "#", () => this.#panel("numbers"), { "data-panel": "numbers" })),
+      worded(t("Judge"), button(t("Judge (J)"), "★", () => this.#panel("judge"), { "data-panel": "judge" })),
     );
-    const tools = group(menu, worded("Full screen", button("Full screen (F)", "⤢", commands.fullscreen)));
+    const tools = group(menu, worded(t("Full screen"), button(t("Full screen (F)"), "⤢", commands.fullscreen)));
     this.root = element(
       "div",
-      { class: "dfc-bar", role: "toolbar", "aria-label": "Comparison" },
+      { class: "dfc-bar", role: "toolbar", "aria-label": t("Comparison") },
       this.modes, this.choices, this.opacity, this.navigation, zoom, this.toggles, tools,
     ); // prettier-ignore
   }

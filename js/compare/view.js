@@ -18,6 +18,7 @@
  * @typedef {import("./stage.js").Layer} Layer
  */
 import { element, enclosed, isField } from "../dom.js";
+import { t, told } from "../words.js";
 import { Judge } from "./judge.js";
 import { numbersTable } from "./numbers.js";
 import { saveMenu } from "./save.js";
@@ -34,8 +35,8 @@ const START = {
 const STEP = 24; // px an arrow key moves
 /** Arrow key → where the picture goes. @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-const UNUSED = "Connect two to four pictures and run the workflow.";
-const FORGOTTEN = "ComfyUI has no pictures of an earlier run of this node; run the workflow to see them.";
+const UNUSED = t("Connect two to four pictures and run the workflow.");
+const FORGOTTEN = t("ComfyUI has no pictures of an earlier run of this node; run the workflow to see them.");
 
 export class CompareView {
   /** @param {Surroundings} surroundings */
@@ -172,7 +173,7 @@ export class CompareView {
 
   /** @param {Side} side @param {number} at its place in the order */
   #name(side, at) {
-    return this.#hidden() ? `Picture ${at + 1}` : side.label;
+    return this.#hidden() ? t("Picture {0}", at + 1) : side.label;
   }
 
   /**
@@ -206,7 +207,7 @@ export class CompareView {
    */
   #layers(payload, order) {
     const { mode } = this.state;
-    const lack = "This pair has only one picture.";
+    const lack = t("This pair has only one picture.");
     if (mode === "grid") {
       const layers = order.flatMap((side, at) => this.#layer(payload, side, at));
       return { layers, lack: layers.length ? "" : lack };
@@ -216,11 +217,11 @@ export class CompareView {
       const layers = [left, right].flatMap((side) => this.#layer(payload, side, order.indexOf(side)));
       return { layers, lack: layers.length < 2 ? lack : "" };
     }
-    if (left === right) return { layers: [], lack: "A picture does not differ from itself: choose two." };
+    if (left === right) return { layers: [], lack: t("A picture does not differ from itself: choose two.") };
     const other = right.slot === "a" ? left : right;
     const match = payload.matches.find((one) => one.row === this.#row() && one.slot === other.slot);
     if (!match) return { layers: [], lack };
-    const text = this.#hidden() ? "Difference" : `Difference A ↔ ${other.slot.toUpperCase()}`;
+    const text = this.#hidden() ? t("Difference") : t("Difference A ↔ {0}", other.slot.toUpperCase());
     const src = this.surroundings.address(match.difference);
     const [{ width, height }] = payload.sides;
     const place = /** @type {Layer["place"]} */ ([0, 0, width, height]);
@@ -262,7 +263,7 @@ export class CompareView {
     if (this.#hidden()) return "";
     const shown = new Set(layers.map((layer) => layer.key));
     const notes = matches.filter((match) => match.row === row && shown.has(match.slot) && match.note.startsWith("sizes"));
-    return [metrics.pairing.note, ...notes.map((match) => `${match.slot.toUpperCase()}: ${match.note}.`)].join(" ");
+    return [told(metrics.pairing.note), ...notes.map((match) => `${match.slot.toUpperCase()}: ${told(match.note)}.`)].join(" ");
   }
 
   /** @param {Payload} payload @param {Side[]} order */
@@ -285,7 +286,7 @@ export class CompareView {
   #renderPanel(payload, row) {
     const { panel, blind, by } = this.state;
     if (panel === "numbers") {
-      const hidden = element("p", { text: "Numbers are shown after your vote." });
+      const hidden = element("p", { text: t("Numbers are shown after your vote.") });
       this.panel.replaceChildren(this.#hidden() ? hidden : numbersTable(payload, row));
     } else if (panel === "judge") {
       this.judge.render(payload, row, blind, by, (side, at) => this.#name(side, at));
@@ -305,10 +306,10 @@ export class CompareView {
       return index === null ? [] : [{ name: `${side.slot.toUpperCase()} · ${side.label}`, file: side.files[index] }];
     });
     for (const match of payload.matches.filter((one) => one.row === row)) {
-      files.push({ name: `Difference A ↔ ${match.slot.toUpperCase()}`, file: match.difference });
+      files.push({ name: t("Difference A ↔ {0}", match.slot.toUpperCase()), file: match.difference });
     }
     payload.sheet.forEach((file, page, all) => {
-      files.push({ name: all.length > 1 ? `Sheet, page ${page + 1}` : "Sheet", file });
+      files.push({ name: all.length > 1 ? t("Sheet, page {0}", page + 1) : t("Sheet"), file });
     });
     return files;
   }
@@ -322,7 +323,7 @@ export class CompareView {
 
   #fullscreen() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else this.element.requestFullscreen?.().catch(() => this.#say("This browser does not allow full screen here."));
+    else this.element.requestFullscreen?.().catch(() => this.#say(t("This browser does not allow full screen here.")));
   }
 
   /** @param {string} text */

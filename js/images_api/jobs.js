@@ -3,6 +3,7 @@
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
 import { Message, action, section } from "../parts.js";
+import { locale, t, told } from "../words.js";
 
 /**
  * @typedef {import("./asking.js").LiveJob} LiveJob
@@ -16,12 +17,12 @@ export class Jobs {
     this.rows = new Map();
     this.message = new Message();
     this.figures = element("p", { class: "dfi-faint" });
-    this.list = element("ul", { class: "dfi-list", "aria-label": "Jobs under way" });
-    this.live = section("Jobs", true, this.figures, this.message.root, this.list);
-    this.over = new Lines("Finished jobs", "Nothing kept yet. Jobs sent to jobs, or with an Idempotency-Key, are kept.");
-    this.kept = section("Finished jobs", false, this.over.root);
-    this.called = new Lines("Webhook calls", "None yet. A job that names a webhook of endpoints.toml has it called.");
-    this.webhooks = section("Webhook calls", false, this.called.root);
+    this.list = element("ul", { class: "dfi-list", "aria-label": t("Jobs under way") });
+    this.live = section(t("Jobs"), true, this.figures, this.message.root, this.list);
+    this.over = new Lines(t("Finished jobs"), t("Nothing kept yet. Jobs sent to jobs, or with an Idempotency-Key, are kept."));
+    this.kept = section(t("Finished jobs"), false, this.over.root);
+    this.called = new Lines(t("Webhook calls"), t("None yet. A job that names a webhook of endpoints.toml has it called."));
+    this.webhooks = section(t("Webhook calls"), false, this.called.root);
   }
 
   /** @param {Status} status */
@@ -34,9 +35,9 @@ export class Jobs {
       return [`${job.model}, ${job.operation}`, `${job.status}${code} · ${time(job.completed_at ?? job.created_at)} · ${job.id}`];
     })); // prettier-ignore
     this.called.show(deliveries.map(({ webhook, state, attempts, due, answered, complaint, job }) => {
-      const answer = answered ? `answered ${answered}` : complaint || "not called yet";
-      const next = state === "due" && attempts ? ` · next attempt ${time(due)}` : "";
-      const tries = `${attempts} attempt${attempts === 1 ? "" : "s"}`;
+      const answer = answered ? t("answered {0}", answered) : told(complaint ?? "") || t("not called yet");
+      const next = state === "due" && attempts ? ` · ${t("next attempt {0}", time(due))}` : "";
+      const tries = t("attempts: {0}", attempts);
       return [`${webhook}: ${state}`, `${answer} · ${tries}${next} · ${job}`];
     })); // prettier-ignore
   }
@@ -58,7 +59,7 @@ export class Jobs {
 
   /** @param {LiveJob} job @returns {Row} */
   #row({ id, client, model, operation, prompt, size, n }) {
-    const cancel = action("Cancel", async () => {
+    const cancel = action(t("Cancel"), async () => {
       cancel.disabled = true;
       try {
         await ask(`/jobs/${encodeURIComponent(id)}`, "DELETE");
@@ -67,12 +68,12 @@ export class Jobs {
         cancel.disabled = false;
         this.message.complain(error);
       }
-    }, `Cancel the job of ${client}: ${prompt || operation}`); // prettier-ignore
-    const progress = element("progress", { class: "dfi-progress", max: 1, "aria-label": "Progress" });
+    }, t("Cancel the job of {0}: {1}", client, prompt || operation)); // prettier-ignore
+    const progress = element("progress", { class: "dfi-progress", max: 1, "aria-label": t("Progress") });
     const state = element("span", { class: "dfi-faint" });
     const root = element("li", { class: "dfi-entry" },
       element("div", { class: "dfi-row" }, element("b", { class: "dfi-grow", text: model }), cancel),
-      element("div", { class: "dfi-faint", text: `${client} · ${operation} · ${size}${n > 1 ? ` · ${n} pictures` : ""}` }),
+      element("div", { class: "dfi-faint", text: `${client} · ${operation} · ${size}${n > 1 ? ` · ${t("pictures: {0}", n)}` : ""}` }),
       element("div", { class: "dfi-prompt", text: prompt }), progress, state,
     ); // prettier-ignore
     return {
@@ -81,8 +82,8 @@ export class Jobs {
         progress.value = now.progress;
         const waits = now.status === "queued";
         progress.hidden = waits;
-        if (!waits) state.textContent = `drawing, ${Math.round(now.progress * 100)} %`;
-        else state.textContent = now.position ? `waits, ${now.position} before it` : "waits, and is next";
+        if (!waits) state.textContent = t("drawing, {0} %", Math.round(now.progress * 100));
+        else state.textContent = now.position ? t("waits, {0} before it", now.position) : t("waits, and is next");
       },
     };
   }
@@ -114,16 +115,16 @@ class Lines {
 /** @param {LiveJob[]} jobs */
 function now(jobs) {
   const waiting = jobs.filter((job) => job.status === "queued").length;
-  return jobs.length ? `${jobs.length - waiting} drawing, ${waiting} waiting.` : "Nothing under way.";
+  return jobs.length ? t("Drawing: {0}, waiting: {1}.", jobs.length - waiting, waiting) : t("Nothing under way.");
 }
 
 /** @param {import("./asking.js").Throughput} figures */
 function lastHour({ requests_last_hour, pictures_last_hour, seconds_a_picture }) {
-  if (seconds_a_picture === null) return "Nothing was drawn in the last hour.";
-  return `Last hour: requests ${requests_last_hour}, pictures ${pictures_last_hour}, ${seconds_a_picture} s a picture.`;
+  if (seconds_a_picture === null) return t("Nothing was drawn in the last hour.");
+  return t("Last hour: requests {0}, pictures {1}, {2} s a picture.", requests_last_hour, pictures_last_hour, seconds_a_picture);
 }
 
 /** @param {number} seconds Unix time */
 function time(seconds) {
-  return new Date(seconds * 1000).toLocaleString();
+  return new Date(seconds * 1000).toLocaleString(locale);
 }

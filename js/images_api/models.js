@@ -4,6 +4,7 @@ import { app } from "../../../scripts/app.js";
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
 import { Message, action, section } from "../parts.js";
+import { t, told } from "../words.js";
 import { Publisher } from "./publisher.js";
 
 /**
@@ -19,8 +20,8 @@ export class Models {
     /** @type {Model[]} */
     this.models = [];
     this.message = new Message();
-    this.list = element("ul", { class: "dfi-list", "aria-label": "Models" });
-    this.root = section("Models", true, this.message.root, this.list);
+    this.list = element("ul", { class: "dfi-list", "aria-label": t("Models") });
+    this.root = section(t("Models"), true, this.message.root, this.list);
     this.publisher = new Publisher(
       (name) => this.models.find((model) => model.name === name)?.published ?? null,
       () => this.load(),
@@ -49,12 +50,12 @@ export class Models {
   #entry(model) {
     const { name, published, versions, operations } = model;
     const about = published
-      ? [`version ${published.version}`, operations.join(", ")]
-      : ["built in", operations.join(", ")];
+      ? [t("version {0}", published.version), operations.join(", ")]
+      : [t("built in"), operations.join(", ")];
     const parts = [
       element("div", { class: "dfi-row" },
         element("b", { class: "dfi-grow", text: name }),
-        action("Try", () => this.trial.choose(name), `Try ${name}`),
+        action(t("Try"), () => this.trial.choose(name), t("Try {0}", name)),
       ),
       element("div", { class: "dfi-faint", text: about.join(" · ") }),
     ]; // prettier-ignore
@@ -65,18 +66,18 @@ export class Models {
 
   /** @param {Spoilt} model */
   #spoilt({ name, version, complaint }) {
-    const remove = action("Remove", () => this.#remove(name, String(version)), `Remove ${name}`);
+    const remove = action(t("Remove"), () => this.#remove(name, String(version)), t("Remove {0}", name));
     const head = element("div", { class: "dfi-row" }, element("b", { class: "dfi-grow", text: name }), remove);
-    return element("li", { class: "dfi-entry" }, head, element("p", { class: "dfi-error", text: complaint }));
+    return element("li", { class: "dfi-entry" }, head, element("p", { class: "dfi-error", text: told(complaint) }));
   }
 
   /** @param {string} name @param {number[]} versions oldest first */
   #versions(name, versions) {
     const newestFirst = [...versions].reverse();
-    const options = newestFirst.map((value) => element("option", { value, text: `Version ${value}` }));
-    const chosen = element("select", { class: "dfi-input dfi-grow", "aria-label": `Version of ${name}` }, ...options);
-    const open = action("Open", () => this.#open(name, chosen.value), `Open this version of ${name} on the canvas`);
-    const remove = action("Remove", () => this.#remove(name, chosen.value), `Remove this version of ${name}`);
+    const options = newestFirst.map((value) => element("option", { value, text: t("Version {0}", value) }));
+    const chosen = element("select", { class: "dfi-input dfi-grow", "aria-label": t("Version of {0}", name) }, ...options);
+    const open = action(t("Open"), () => this.#open(name, chosen.value), t("Open this version of {0} on the canvas", name));
+    const remove = action(t("Remove"), () => this.#remove(name, chosen.value), t("Remove this version of {0}", name));
     return element("div", { class: "dfi-row" }, chosen, open, remove);
   }
 
@@ -95,13 +96,13 @@ export class Models {
   /** @param {string} name @param {string} version */
   async #remove(name, version) {
     const last = this.models.find((model) => model.name === name)?.versions.length === 1;
-    const message = last ? `It is the only one: ${name} can then not be asked for.` : "It cannot be had back.";
-    const title = `Remove version ${version} of ${name}?`;
+    const message = last ? t("It is the only one: {0} can then not be asked for.", name) : t("It cannot be had back.");
+    const title = t("Remove version {0} of {1}?", version, name);
     if (!(await app.extensionManager.dialog.confirm({ title, message, type: "delete" }))) return;
     try {
       await ask(`/models/${encodeURIComponent(name)}?version=${version}`, "DELETE");
       await this.load();
-      this.message.say(`Version ${version} of ${name} is gone.`);
+      this.message.say(t("Version {0} of {1} is gone.", version, name));
     } catch (error) {
       this.message.complain(error);
     }
@@ -118,9 +119,9 @@ const ofKind = {
 /** @param {Model[]} aliases */
 function otherNames(aliases) {
   const lines = aliases.map(({ name, draws_with }) => element("li", { text: `${name} → ${draws_with}` }));
-  const note = "What draws them can be changed under [settings.endpoint.aliases] in endpoints.toml.";
+  const note = t("What draws them can be changed under [settings.endpoint.aliases] in endpoints.toml.");
   const more = element("details", {},
-    element("summary", { text: `${aliases.length} other names` }),
+    element("summary", { text: t("Other names: {0}", aliases.length) }),
     element("ul", { class: "dfi-list dfi-faint" }, ...lines), element("p", { class: "dfi-faint", text: note }),
   ); // prettier-ignore
   return element("li", { class: "dfi-entry" }, more);

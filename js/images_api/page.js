@@ -3,6 +3,7 @@
 import { element, enclosed, isField } from "../dom.js";
 import { Refused } from "../asking.js";
 import { Message, copyable } from "../parts.js";
+import { t } from "../words.js";
 import { ask } from "./asking.js";
 import { Jobs } from "./jobs.js";
 import { Keys } from "./keys.js";
@@ -24,7 +25,7 @@ export class ImagesApiPage {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.later = undefined;
     this.message = new Message();
-    this.address = copyable("Base URL for apps");
+    this.address = copyable(t("Base URL for apps"));
     this.state = element("p", { class: "dfi-state", role: "status" });
     this.policy = element("p", { class: "dfi-faint" });
     this.jobs = new Jobs();
@@ -78,7 +79,7 @@ export class ImagesApiPage {
     const [kind, text] = stateOf(status);
     if (this.state.textContent !== text) this.state.textContent = text;
     this.state.dataset.state = kind;
-    this.policy.textContent = `Moderation policy in front: ${status.policy}.`;
+    this.policy.textContent = t("Moderation policy in front: {0}.", status.policy);
     this.jobs.show(status);
     this.keys.show(status.keys);
   }
@@ -86,8 +87,8 @@ export class ImagesApiPage {
 
 /** @param {Status} status @returns {["on" | "off", string]} whom it answers */
 function stateOf({ enabled, alive, keys }) {
-  if (!alive) return ["off", "ComfyUI's queue has stopped: nothing can be drawn until ComfyUI is started again."];
-  if (!enabled) return ["off", "Switched off by enabled = false under [settings.endpoint] in endpoints.toml."];
-  if (keys.length) return ["on", "On, for apps that send one of the keys."];
-  return ["on", "On, for apps on this machine; they need no key. Other machines are refused until there is one."];
+  if (!alive) return ["off", t("ComfyUI's queue has stopped: nothing can be drawn until ComfyUI is started again.")];
+  if (!enabled) return ["off", t("Switched off by enabled = false under [settings.endpoint] in endpoints.toml.")];
+  if (keys.length) return ["on", t("On, for apps that send one of the keys.")];
+  return ["on", t("On, for apps on this machine; they need no key. Other machines are refused until there is one.")];
 }

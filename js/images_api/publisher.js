@@ -4,6 +4,7 @@ import { app } from "../../../scripts/app.js";
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
 import { Message, action, labelled } from "../parts.js";
+import { t } from "../words.js";
 
 export class Publisher {
   /**
@@ -24,13 +25,13 @@ export class Publisher {
       event.preventDefault();
       this.#publish(this.name.value.trim(), this.description.value);
     };
-    this.submit = element("button", { type: "submit", class: "dfi-button", text: "Publish" });
-    const leave = action("Leave it", () => this.#hide());
-    this.form = element("form", { class: "dfi-form dfi-entry", hidden: true, "aria-label": "Publish the open workflow", onsubmit },
-      labelled("Apps ask for it as", this.name), this.version, labelled("Description", this.description),
+    this.submit = element("button", { type: "submit", class: "dfi-button", text: t("Publish") });
+    const leave = action(t("Leave it"), () => this.#hide());
+    this.form = element("form", { class: "dfi-form dfi-entry", hidden: true, "aria-label": t("Publish the open workflow"), onsubmit },
+      labelled(t("Apps ask for it as"), this.name), this.version, labelled(t("Description"), this.description),
       element("div", { class: "dfi-row" }, this.submit, leave),
     ); // prettier-ignore
-    const start = action("Publish the open workflow …", () => this.start());
+    const start = action(t("Publish the open workflow …"), () => this.start());
     this.root = element("div", { class: "dfi-form" }, start, this.form, this.message.root, this.then);
   }
 
@@ -50,7 +51,7 @@ export class Publisher {
 
   tellVersion() {
     const last = this.newest(this.name.value.trim());
-    this.version.textContent = last ? `There is one of this name; this becomes its version ${last.version + 1}.` : "";
+    this.version.textContent = last ? t("There is one of this name; this becomes its version {0}.", last.version + 1) : "";
     if (last && !this.description.value) this.description.value = last.description;
   }
 
@@ -62,8 +63,8 @@ export class Publisher {
       const { version } = await ask("/models", "POST", { name, description, graph: output, workflow });
       await this.published();
       this.#hide();
-      this.message.say(`Apps can now ask for ${name} (version ${version}).`);
-      this.then.replaceChildren(action("Try it", () => this.tries(name), `Try ${name}`));
+      this.message.say(t("Apps can now ask for {0} (version {1}).", name, version));
+      this.then.replaceChildren(action(t("Try it"), () => this.tries(name), t("Try {0}", name)));
     } catch (error) {
       this.message.complain(error);
     }

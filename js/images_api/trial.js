@@ -3,6 +3,7 @@
 import { element } from "../dom.js";
 import { ask } from "./asking.js";
 import { Message, labelled, numberIn, section } from "../parts.js";
+import { t, told } from "../words.js";
 
 /**
  * @typedef {import("./asking.js").Model} Model
@@ -14,7 +15,7 @@ const SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", 
 const QUALITIES = ["standard", "hd", "low", "medium", "high"];
 const STYLES = ["vivid", "natural"];
 const PICTURES = "image/png, image/jpeg, image/webp";
-const THEIR_OWN = "as the model likes"; // where a request says nothing
+const THEIR_OWN = t("as the model likes"); // where a request says nothing
 
 export class Trial {
   constructor() {
@@ -27,13 +28,13 @@ export class Trial {
     this.quality = choice(QUALITIES);
     this.style = choice(STYLES);
     this.n = element("input", { class: "dfi-input", type: "number", min: 1, max: 10, step: 1, value: 1 });
-    this.seed = element("input", { class: "dfi-input", type: "number", min: 0, step: 1, placeholder: "any" });
-    this.draw = element("button", { type: "submit", class: "dfi-button dfi-grow", text: "Draw" });
+    this.seed = element("input", { class: "dfi-input", type: "number", min: 0, step: 1, placeholder: t("any") });
+    this.draw = element("button", { type: "submit", class: "dfi-button dfi-grow", text: t("Draw") });
     this.pictures = element("div", { class: "dfi-pictures" });
-    const size = element("div", { class: "dfi-wide" }, labelled("Size", this.size), sizes);
+    const size = element("div", { class: "dfi-wide" }, labelled(t("Size"), this.size), sizes);
     const fields = element("div", { class: "dfi-fields" }, size,
-      labelled("Quality", this.quality), labelled("Style", this.style),
-      labelled("Pictures", this.n), labelled("Seed", this.seed),
+      labelled(t("Quality"), this.quality), labelled(t("Style"), this.style),
+      labelled(t("Pictures"), this.n), labelled(t("Seed"), this.seed),
     ); // prettier-ignore
     const onsubmit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
@@ -43,11 +44,11 @@ export class Trial {
       this.prompt.required = true;
     };
     const form = element("form", { class: "dfi-form", onsubmit, onreset },
-      labelled("Model", this.model), labelled("Prompt", this.prompt),
-      labelled("Picture to edit; without a prompt, to vary", this.picture), fields,
-      element("div", { class: "dfi-row" }, this.draw, element("button", { type: "reset", class: "dfi-button", text: "Clear" })),
+      labelled(t("Model"), this.model), labelled(t("Prompt"), this.prompt),
+      labelled(t("Picture to edit; without a prompt, to vary"), this.picture), fields,
+      element("div", { class: "dfi-row" }, this.draw, element("button", { type: "reset", class: "dfi-button", text: t("Clear") })),
     ); // prettier-ignore
-    this.root = section("Try it", true, form, this.message.root, this.pictures);
+    this.root = section(t("Try it"), true, form, this.message.root, this.pictures);
   }
 
   /** What can be tried; the choice stays if it is still there. @param {Model[]} models */
@@ -88,7 +89,7 @@ export class Trial {
     const model = this.model.value;
     this.draw.disabled = true;
     this.pictures.replaceChildren();
-    this.message.say(`${model} is drawing; above, under Jobs, it can be cancelled.`);
+    this.message.say(t("{0} is drawing; above, under Jobs, it can be cancelled.", model));
     try {
       const body = await this.#request();
       const { data, dalle_flux } = await ask(`/models/${encodeURIComponent(model)}/test`, "POST", body);
@@ -106,12 +107,12 @@ export class Trial {
       const href = `data:image/png;base64,${b64_json}`;
       const picture = element("img", { src: href, alt: revised_prompt || this.prompt.value });
       const name = `${model}-${seed + place}.png`;
-      return element("a", { href, download: name, title: `Save as ${name}` }, picture);
+      return element("a", { href, download: name, title: t("Save as {0}", name) }, picture);
     });
-    const facts = [`seed ${seed}`, size, quality, style, `${seconds}\u00a0s`].filter(Boolean).join(" · ");
-    const lines = [pictures[0]?.revised_prompt && `Drawn from: ${pictures[0].revised_prompt}`, facts, ...notes];
-    const told = lines.filter(Boolean).map((text) => element("p", { class: "dfi-faint", text }));
-    this.pictures.replaceChildren(...shown, ...told);
+    const facts = [t("seed {0}", seed), size, quality, style, t("{0} s", seconds)].filter(Boolean).join(" · ");
+    const lines = [pictures[0]?.revised_prompt && t("Drawn from: {0}", pictures[0].revised_prompt), facts, ...notes.map(told)];
+    const said = lines.filter(Boolean).map((text) => element("p", { class: "dfi-faint", text }));
+    this.pictures.replaceChildren(...shown, ...said);
   }
 }
 

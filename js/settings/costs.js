@@ -2,6 +2,7 @@
 /** What a month has cost, by endpoint and day: a chart, and the ledger's rows behind it. */
 import { element } from "../dom.js";
 import { Message, action, section } from "../parts.js";
+import { t } from "../words.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Costs} Costs @typedef {import("./asking.js").LedgerRow} LedgerRow */
@@ -12,18 +13,18 @@ const FOOT = 14; // px for the days' numbers
 const COLOURS = ["#3b82f6", "#d97706", "#10b981", "#db2777", "#8b5cf6", "#64748b"]; // told apart on light and dark
 
 const TEXT = {
-  title: "What it has cost",
-  earlier: "Earlier month",
-  later: "Later month",
+  title: t("What it has cost"),
+  earlier: t("Earlier month"),
+  later: t("Later month"),
   total: (/** @type {string} */ month, /** @type {number} */ usd) => `${month}: ${money(usd)}`,
-  about: "Some of it is estimated: those endpoints count no tokens.",
-  unknown: (/** @type {number} */ few) => `${few} request${few === 1 ? "" : "s"} at a price nobody knows.`,
-  none: "Nothing was paid for in this month.",
-  chart: (/** @type {string} */ month) => `Cost by day in ${month}; the same numbers stand in the table below`,
-  days: "By day",
-  rows: "Requests",
-  columns: ["day", "endpoint", "requests", "USD"],
-  rowColumns: ["day", "endpoint", "what", "USD"],
+  about: t("Some of it is estimated: those endpoints count no tokens."),
+  unknown: (/** @type {number} */ few) => t("Requests at a price nobody knows: {0}.", few),
+  none: t("Nothing was paid for in this month."),
+  chart: (/** @type {string} */ month) => t("Cost by day in {0}; the same numbers stand in the table below", month),
+  days: t("By day"),
+  rows: t("Requests"),
+  columns: [t("day"), t("endpoint"), t("requests"), "USD"],
+  rowColumns: [t("day"), t("endpoint"), t("what"), "USD"],
   price: (/** @type {LedgerRow} */ { cost_usd, estimate_usd }) =>
     cost_usd !== null ? cost_usd.toFixed(3) : estimate_usd !== null ? `~${estimate_usd.toFixed(3)}` : "?",
 };

@@ -3,37 +3,38 @@
 import { app } from "../../../scripts/app.js";
 import { element } from "../dom.js";
 import { Message, action, labelled, section } from "../parts.js";
+import { t, told } from "../words.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Endpoint} Endpoint @typedef {import("./asking.js").Settings} Settings */
 
 const TEXT = {
-  title: "Endpoints",
-  list: "Endpoints",
+  title: t("Endpoints"),
+  list: t("Endpoints"),
   keys: {
-    stored: () => "its key is in the file",
-    set: (/** @type {string | null} */ variable) => `its key is in the environment variable ${variable}`,
-    unset: (/** @type {string | null} */ variable) => `needs a key: ${variable} is not set`,
-    none: () => "sends no key",
+    stored: () => t("its key is in the file"),
+    set: (/** @type {string | null} */ variable) => t("its key is in the environment variable {0}", variable),
+    unset: (/** @type {string | null} */ variable) => t("needs a key: {0} is not set", variable),
+    none: () => t("sends no key"),
   },
-  test: "Test",
-  testing: "Asking …",
-  change: "Change",
-  remove: "Remove",
-  removeTitle: (/** @type {string} */ name) => `Remove the endpoint ${name}?`,
-  removeMessage: "Its address and its key are taken out of endpoints.toml.",
-  removed: (/** @type {string} */ name) => `${name} is gone.`,
-  saved: (/** @type {string} */ name) => `${name} is saved.`,
-  add: "Add an endpoint",
-  name: "Name that workflows use",
-  url: "Address",
-  kind: "Kind",
-  anyKind: "by its address",
-  key: "API key",
-  keyHint: "empty: as it is",
-  variable: "or environment variable with the key",
-  models: "Models (empty: any)",
-  save: "Save",
+  test: t("Test"),
+  testing: t("Asking …"),
+  change: t("Change"),
+  remove: t("Remove"),
+  removeTitle: (/** @type {string} */ name) => t("Remove the endpoint {0}?", name),
+  removeMessage: t("Its address and its key are taken out of endpoints.toml."),
+  removed: (/** @type {string} */ name) => t("{0} is gone.", name),
+  saved: (/** @type {string} */ name) => t("{0} is saved.", name),
+  add: t("Add an endpoint"),
+  name: t("Name that workflows use"),
+  url: t("Address"),
+  kind: t("Kind"),
+  anyKind: t("by its address"),
+  key: t("API key"),
+  keyHint: t("empty: as it is"),
+  variable: t("or environment variable with the key"),
+  models: t("Models (empty: any)"),
+  save: t("Save"),
 };
 
 export class Endpoints {
@@ -77,7 +78,7 @@ export class Endpoints {
   async #test(name, said) {
     said.say(TEXT.testing);
     try {
-      said.say((await ask(`/endpoints/${encodeURIComponent(name)}/test`, "POST", {})).said);
+      said.say(told((await ask(`/endpoints/${encodeURIComponent(name)}/test`, "POST", {})).said));
     } catch (error) {
       said.complain(error);
     }

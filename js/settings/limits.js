@@ -2,6 +2,7 @@
 /** Budgets, what must not be drawn with or shown, and what is served. */
 import { element } from "../dom.js";
 import { Message, labelled, numberIn, section } from "../parts.js";
+import { t } from "../words.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Settings} Settings @typedef {import("./asking.js").Limits} Values */
@@ -9,18 +10,18 @@ import { ask } from "./asking.js";
 const CUSTOM = "custom"; // as nodes/settings/page.py calls a policy with fields of its own
 
 const TEXT = {
-  title: "Limits and rules",
-  perDay: "Budget a day, USD (empty: 5)",
-  perSession: "Budget until ComfyUI is restarted, USD (empty: none)",
-  minimum: "Moderation policy that no workflow undercuts",
-  noMinimum: "none",
-  custom: "the one written in the file",
-  folders: "Folders to import DALL·E archives from, one a line",
-  commercial: "Draw only with weights that may be used commercially",
-  served: "Serve the Images API to apps",
-  save: "Save",
-  saved: "Saved. It holds from the next run on.",
-  nothing: "Nothing has changed.",
+  title: t("Limits and rules"),
+  perDay: t("Budget a day, USD (empty: 5)"),
+  perSession: t("Budget until ComfyUI is restarted, USD (empty: none)"),
+  minimum: t("Moderation policy that no workflow undercuts"),
+  noMinimum: t("none"),
+  custom: t("the one written in the file"),
+  folders: t("Folders to import DALL·E archives from, one a line"),
+  commercial: t("Draw only with weights that may be used commercially"),
+  served: t("Serve the Images API to apps"),
+  save: t("Save"),
+  saved: t("Saved. It holds from the next run on."),
+  nothing: t("Nothing has changed."),
 };
 
 export class Limits {

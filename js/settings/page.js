@@ -3,6 +3,7 @@
 import { element, enclosed, isField } from "../dom.js";
 import { Refused } from "../asking.js";
 import { Message } from "../parts.js";
+import { t } from "../words.js";
 import { ask } from "./asking.js";
 import { Spent } from "./costs.js";
 import { Endpoints } from "./endpoints.js";
@@ -10,7 +11,7 @@ import { Limits } from "./limits.js";
 
 /** @typedef {import("./asking.js").Settings} Settings */
 
-const TEXT = { file: (/** @type {string} */ file) => `All of it stands in ${file}, which can be changed by hand, too.` };
+const TEXT = { file: (/** @type {string} */ file) => t("All of it stands in {0}, which can be changed by hand, too.", file) };
 
 export class SettingsPage {
   /** @param {HTMLElement} root */

@@ -47,10 +47,10 @@ def test_an_export_is_dropped_found_and_used(canvas, panel, tmp_path, artefacts,
     file = made.as_zip(tmp_path / f"export {face}.zip")
     panel.locator("summary").filter(has_text="Import").click()
     panel.get_by_label("Files to import").set_input_files(file)
-    panel.get_by_text("31 found, 31 new").first.wait_for(timeout=60_000)
+    panel.get_by_text("found: 31, new: 31").first.wait_for(timeout=60_000)
     panel.locator("summary").filter(has_text="Import").first.click()
 
-    search(panel, f"{word}7 owl after:2023", "^1 picture$")
+    search(panel, f"{word}7 owl after:2023", "^Pictures: 1$")
     tile = tiles(panel).first
     page.wait_for_function(
         f"() => document.querySelector('{PAGE}').shadowRoot.querySelector('.dfa-tile img')?.naturalWidth"
@@ -77,7 +77,7 @@ def test_an_export_is_dropped_found_and_used(canvas, panel, tmp_path, artefacts,
 def test_the_keyboard_reaches_every_picture(canvas, panel):
     if canvas.comfyui.get(f"{ROOT}/items?query=keyboard29")["total"] == 0:
         take_in(canvas.comfyui, export("keyboard"), "keyboard.zip")
-    search(panel, "keyboard owl maker:dall-e-3", "^30 pictures$")
+    search(panel, "keyboard owl maker:dall-e-3", "^Pictures: 30$")
     fits = f"() => document.querySelector('{PAGE}').shadowRoot.querySelector('.dfa-grid').clientHeight < innerHeight"
     assert canvas.page.evaluate(fits), "the grid itself scrolls, and draws only what is in sight"
     tiles(panel).first.focus()

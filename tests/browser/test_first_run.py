@@ -50,7 +50,7 @@ def test_what_a_local_node_lacks_is_ticked_on_it_as_it_arrives(new_user, empty_m
     new_user.page.evaluate(
         """() => { app.graph.nodes[0].widgets.find((one) => one.name === "draw_with").value = "SDXL"; }"""
     )
-    shown.get_by_text("SDXL needs a file").wait_for()
+    shown.get_by_text("Files that SDXL needs: 1").wait_for()
     shutil.copy(models / "checkpoints" / "sd_xl_base_1.0.safetensors", empty_models / "checkpoints")
     shown.get_by_role("button", name="Look again").click()
     shown.get_by_text("Everything that SDXL needs is here").wait_for()

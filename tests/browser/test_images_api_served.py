@@ -203,7 +203,7 @@ def test_the_page_is_narrow_speaks_by_name_and_is_silent_when_closed(canvas, pan
                  "answered": 503, "complaint": None}  # fmt: skip
     answer(200, {**status(canvas.comfyui), "live": [job], "deliveries": [call_back]})
     panel.get_by_text("drawing, 40 %").wait_for(timeout=20_000)
-    assert "answered 503 · 2 attempts" in panel.get_by_role("list", name="Webhook calls").inner_text()
+    assert "answered 503 · attempts: 2" in panel.get_by_role("list", name="Webhook calls").inner_text()
 
     page.evaluate("() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.dalletoflux.images_api')")
     panel.wait_for(state="detached")

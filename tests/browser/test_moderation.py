@@ -39,7 +39,7 @@ def panel(canvas, mark):
 
 def test_decisions_are_shown_and_can_be_narrowed(canvas, panel, mark, artefacts, request):
     newest = panel.locator(".dfm-entry").first
-    assert "held back" in newest.inner_text()
+    assert "Held back" in newest.inner_text()
     assert "sexual" in newest.inner_text()
     assert "walled garden" not in panel.locator(".dfm-panel").inner_text(), "the text is not kept by default"
     panel.screenshot(path=artefacts / f"moderation-record-{request.node.callspec.id}.png")
@@ -47,7 +47,7 @@ def test_decisions_are_shown_and_can_be_narrowed(canvas, panel, mark, artefacts,
     panel.get_by_label("Show decisions with this outcome").select_option("allow")
     panel.wait_for_function(
         f"() => {{ const all = [...{RECORD}.querySelectorAll('.dfm-outcome')];"
-        " return all.length && all.every((one) => one.textContent === 'passed'); }"
+        " return all.length && all.every((one) => one.textContent === 'Passed'); }"
     )
     assert [line for line in canvas.complaints if "moderation" in line] == []
 

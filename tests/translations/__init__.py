@@ -1,9 +1,12 @@
 """The pack in the frontend's languages: `locales/`, made from the words here.
 
+`nodeDefs.json` and `commands.json` are what ComfyUI's frontend reads; `main.json` holds the texts of our own pages and
+messages under "dalletoflux", English → translation, for js/words.js and nodes/languages.py.
+
 `words/<locale>.json` holds one entry for each English text: {"A mask.": "Eine Maske.", "n": null}; null says that the
 text stays as it is. So a text that is changed has no entry until somebody translates it anew. `locales/en` is what the
-nodes say of themselves. `python -m translations` (from `tests/`, with the tests' Python) writes `locales/` anew;
-`python -m translations ja` lists what Japanese lacks.
+nodes say of themselves; what stands in the code (sentences.py) has no English file. `python -m translations` (from
+`tests/`, with the tests' Python) writes `locales/` anew; `python -m translations ja` lists what Japanese lacks.
 
 Sources: ComfyUI `app/custom_node_manager.py` (files), ComfyUI_frontend `src/i18n.ts`, `src/locales/` (keys).
 """
@@ -16,11 +19,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .sentences import page_texts
+
 LOCALES = Path(__file__).parents[2] / "locales"
 WORDS = Path(__file__).parent / "words"
 # What the frontend offers (localeConfig.ts of 1.58.1), English aside.
 LANGUAGES = ("ar", "es", "fa", "fr", "ja", "ko", "pt-BR", "ru", "tr", "zh", "zh-TW")
-FILES = ("nodeDefs", "commands")  # of each locale
+FILES = ("nodeDefs", "commands", "main")  # of each locale
 
 Tree = Mapping[str, Any]  # of texts
 
@@ -83,7 +88,8 @@ def write(path: Path, tree: Tree) -> None:
 
 def english() -> dict[str, dict[str, Any]]:
     """File → its English texts."""
-    return {file: read(LOCALES / "en" / f"{file}.json") for file in FILES}
+    stored = {file: read(LOCALES / "en" / f"{file}.json") for file in FILES if file != "main"}
+    return {**stored, "main": {"dalletoflux": {text: text for text in page_texts()}}}
 
 
 def lacking(words: Mapping[str, str | None]) -> list[str]:
@@ -103,8 +109,10 @@ def complaints(words: Mapping[str, str | None], script: str) -> list[str]:
             continue
         if not said.strip() or said == text:
             found.append(f"{text!r} is not translated; null says that it stays")
+        if sorted(set(_VALUE.findall(text))) != sorted(set(_VALUE.findall(said))):
+            found.append(f"{text!r}: the same values, {{0}} and so on")
         # vue-i18n reads these as placeholders, links and plurals; the nodes' own texts go past it.
-        if re.search(r"[{}@|]", said):
+        if re.search(r"[{}@|]", _VALUE.sub("", said)):
             found.append(f"{text!r}: without the signs {{ }} @ |")
         if " " in text.strip() and len(text) > 24 and not re.search(script, said):
             found.append(f"{text!r}: no letter of the language")
@@ -113,5 +121,6 @@ def complaints(words: Mapping[str, str | None], script: str) -> list[str]:
     return found
 
 
+_VALUE = re.compile(r"\{\d\}")
 # What a program reads: sizes, files, names of nodes' parts in code, addresses, shapes.
 _FIXED = re.compile(r"\b\w+\.(?:toml|json|safetensors)\b|\[B,[A-Z0-9,]+\]|https?://\S+|\b\d+x\d+\b|\b[a-z]+_[a-z_]+\b")
