@@ -1,4 +1,4 @@
-"""Write locales/ anew; with a locale: list what its words lack."""
+"""Write locales/ anew; with a locale: list what its words lack; with `pages`: note what help pages were made from."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from comfyui import environment, weights
 from comfyui.installation import install
 from comfyui.server import ComfyUI
 
-from . import FILES, LANGUAGES, LOCALES, WORDS, definitions, english, lacking, read, translated, write
+from . import FILES, LANGUAGES, LOCALES, WORDS, definitions, english, lacking, pages, read, translated, write
 
 
 def main(locale: str = "") -> None:
+    if locale == "pages":
+        pages.note()
+        return
     if locale:
         print(json.dumps(lacking(read(WORDS / f"{locale}.json")), ensure_ascii=False, indent=1))
         return
