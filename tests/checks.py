@@ -55,7 +55,10 @@ def _python(*arguments: str, **variables: str) -> Callable[[Environment], Comman
 def _python_types(found: Environment) -> Command:
     """The host's own code is read for its types; without it (plain `mypy`) they are unknown, which is no error."""
     kept = str(environment.cache_folder() / "mypy")  # what is known of unchanged files, for every checkout
-    return Command([str(found.python), "-m", "mypy", "--cache-dir", kept], variables={"MYPYPATH": str(found.comfyui)})
+    quick = ("--sqlite-cache", "--fixed-format-cache")  # a quarter less to read of three thousand modules
+    return Command(
+        [str(found.python), "-m", "mypy", "--cache-dir", kept, *quick], variables={"MYPYPATH": str(found.comfyui)}
+    )
 
 
 def _javascript_types(found: Environment) -> Command:
@@ -73,7 +76,11 @@ def _javascript_types(found: Environment) -> Command:
         command = [str(node), str(npm), "ci", "--no-audit", "--no-fund", "--cache", str(cache)]
         subprocess.run(command, cwd=JAVASCRIPT, check=True, capture_output=True, text=True)
         marker.write_text(made_from, "utf-8")
-    return Command([str(node), str(packages / "typescript" / "bin" / "tsc"), "-p", str(JAVASCRIPT)])
+    kept = packages / ".unchanged.tsbuildinfo"  # beside what it was learnt from
+    return Command([
+        str(node), str(packages / "typescript" / "bin" / "tsc"), "-p", str(JAVASCRIPT), "--incremental",
+        "--tsBuildInfoFile", str(kept),
+    ])  # fmt: skip
 
 
 def _of_the_ecosystem(requirement: str, *arguments: str) -> Callable[[Environment], Command]:

@@ -28,6 +28,7 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):  # a Windows console in cp1252 knows no →
         stream.reconfigure(encoding="utf-8", errors="replace")
     os.environ["PYTHONUTF8"] = "1"  # for everything that is started from here
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every process compiles all tests anew: seven seconds
     command, *arguments = sys.argv[1:] or ["help"]
     match command:
         case "check":

@@ -24,7 +24,8 @@ def draw(prompt: str, width: int, height: int, serial: int) -> Image.Image:
 
 def encode(picture: Image.Image, kind: str = "png", compression: int = 100) -> bytes:
     buffer = io.BytesIO()
-    options = {"png": {"compress_level": 1}, "jpeg": {"quality": compression}, "webp": {"quality": compression}}[kind]
+    quick = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+    options = {"png": quick, "jpeg": {"quality": compression}, "webp": {"quality": compression}}[kind]
     picture.save(buffer, kind.upper(), **options)
     return buffer.getvalue()
 

@@ -6,6 +6,7 @@ with Wire(lambda request: reply(b'{"choices": []}')) as wire:
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import socket
@@ -31,6 +32,7 @@ def completion(text: str, **more: Any) -> bytes:
     return json.dumps({"choices": [{"index": 0, "finish_reason": "stop", "message": message}], **more}).encode()
 
 
+@functools.cache
 def bomb(layers: int = 2) -> bytes:
     """Some kB that unpack to gigabytes."""
     packed = gzip.compress(bytes(2**24), mtime=0) * 16

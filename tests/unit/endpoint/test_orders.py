@@ -212,7 +212,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from([*Generation.model_fields, "input", "image", "", "é"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(NAMES, JSON, max_size=6))
 def test_any_body_becomes_an_order_or_an_error_in_openais_shape(fields):
     for call in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pytest_asyncio
@@ -90,9 +91,18 @@ class HandQueue:
         await settle()
 
 
+@pytest_asyncio.fixture(autouse=True)
+async def one_thread() -> None:
+    """What is given to a thread is done one after the other, so that `settle` can wait for all of it."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+
+
 async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0.005)
+    """Until everything waits for the test."""
+    for _ in range(4):  # what came from a thread may be given to it again
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await asyncio.to_thread(int)
 
 
 def order(**fields: object) -> Order:

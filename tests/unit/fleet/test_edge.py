@@ -117,7 +117,15 @@ async def bridge():
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     made = Bridge(f"http://127.0.0.1:{runner.addresses[0][1]}")
     yield made, ended
+    await made({"type": "lifespan"}, shutdown, nothing)  # else the server waits ten seconds for what nobody sends
     await runner.cleanup()
+
+
+async def shutdown() -> Any:
+    return {"type": "lifespan.shutdown"}
+
+
+async def nothing(message: Any) -> None: ...
 
 
 async def test_the_bridge_passes_on_what_came_and_from_whom(bridge):

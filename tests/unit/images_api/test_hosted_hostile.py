@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 from services.wire import Wire, reply
@@ -38,15 +39,19 @@ ODD = [
 ]  # fmt: skip
 
 
-async def ask(kind: str, base_url: str, root, monkeypatch) -> str:
-    """What a node says."""
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
     monkeypatch.setattr(job, "_BACKOFF_S", (0.01,))
     monkeypatch.setattr(making, "_TICK_S", 0.01)
     monkeypatch.setattr(waiting, "_LOOKS_S", (0.01,))
     monkeypatch.setattr(waiting, "_MOST_SILENT_S", 0.0)
+
+
+async def ask(kind: str, base_url: str, root: Path, seed: int) -> str:
+    """What a node says."""
     endpoint = Endpoint("there", base_url, stored_key=KEY, kind=kind, timeout_s=0.3)
     model = next(iter(hosted_kind(kind).models))
-    request = Ask(Operation.GENERATE, model, "256x256", 1, 1, "a fox", "standard")
+    request = Ask(Operation.GENERATE, model, "256x256", 1, seed, "a fox", "standard")
     settings = no_budget()
     plan = make_plan(request, endpoint, settings, date(2026, 11, 21))
     with pytest.raises(DalleFluxError) as caught:
@@ -62,10 +67,10 @@ def checked(said: str) -> None:
 
 @pytest.mark.parametrize("status", [200, 422, 500])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_any_answer_to_a_request_is_told_in_one_sentence(tmp_path, monkeypatch, kind, status):
+async def test_any_answer_to_a_request_is_told_in_one_sentence(tmp_path, kind, status):
     for number, body in enumerate(ODD if status == 200 else ODD[-3:]):
         with Wire(lambda request, body=body: reply(body, status=status)) as wire:
-            checked(await ask(kind, wire.base_url, tmp_path / str(number), monkeypatch))
+            checked(await ask(kind, wire.base_url, tmp_path, number))
 
 
 def ticket(kind: str, root: str) -> bytes:
@@ -79,7 +84,7 @@ def ticket(kind: str, root: str) -> bytes:
 
 @pytest.mark.parametrize("status", [200, 404, 500])
 @pytest.mark.parametrize("kind", JOB_KINDS)
-async def test_any_answer_about_a_job_is_told_in_one_sentence(tmp_path, monkeypatch, kind, status):
+async def test_any_answer_about_a_job_is_told_in_one_sentence(tmp_path, kind, status):
     for number, body in enumerate(ODD if status == 200 else ODD[-3:]):
 
         def answer(request: bytes, body: bytes = body) -> bytes:
@@ -88,7 +93,7 @@ async def test_any_answer_about_a_job_is_told_in_one_sentence(tmp_path, monkeypa
             return reply(ticket(kind, f"http://{host}") if taken else body, status=200 if taken else status)
 
         with Wire(answer) as wire:
-            checked(await ask(kind, wire.base_url, tmp_path / str(number), monkeypatch))
+            checked(await ask(kind, wire.base_url, tmp_path, number))
 
 
 def test_every_kind_is_asked_here():

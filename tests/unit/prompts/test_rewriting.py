@@ -15,6 +15,7 @@ from nodes.prompts.endpoint_rewriter import EndpointRewriter, RewriterRefused, R
 from nodes.prompts.local_rewriter import LocalRewriter
 from nodes.prompts.rewriting import OWN_INSTRUCTIONS, BadInstructions, converted, instructions, prompt_in, rewrite
 from nodes.prompts.targets import PromptMode, Style
+from nodes.services import asking
 from nodes.state import State
 
 _spec = importlib.util.spec_from_file_location("stand_in_llm", Path(__file__).with_name("llm.py"))
@@ -259,7 +260,8 @@ def test_what_belongs_to_openai_goes_nowhere_else(llm, rewriter, state, monkeypa
     assert "authorization" not in headers
 
 
-def test_nobody_at_the_address_is_an_error_that_says_what_to_start(state):
+def test_nobody_at_the_address_is_an_error_that_says_what_to_start(state, monkeypatch):
+    monkeypatch.setattr(asking, "_BACKOFF_S", (0.01, 0.01))
     nowhere = EndpointRewriter(Endpoint("ollama", "http://127.0.0.1:9/v1"), "qwen3:4b", 0.7, 1, 20)
     with pytest.raises(RewriterUnreachable, match="start that program"):
         rewrite(ASKED, nowhere, state)

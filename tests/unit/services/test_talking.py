@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from services.wire import Wire, bomb, completion, reply
@@ -105,7 +107,7 @@ def test_a_packed_reply_is_refused_unopened(encoding, status):
 
 
 def test_a_reply_that_fills_the_memory_once_it_is_read_is_none():
-    for body in (b"[" + b"{}," * 2_000_000 + b"{}]", b"[" * 1_000_000, b"[" + b"1," * 3_000_000 + b"1]"):
+    for body in (b"[" + b"{},1," * 2_000_000 + b"1]", b"[" * 1_000_000):
         tracemalloc.start()
         with pytest.raises(ValueError):  # noqa: PT011 - its words are for nobody
             parse(body)
@@ -122,21 +124,26 @@ def drip(head: bytes):
         yield b" "
 
 
-DRIPPING = {
-    "body": lambda _: drip(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"),
-    "error": lambda _: drip(b"HTTP/1.1 400 No\r\nContent-Type: application/json\r\n\r\n"),
-    "head": lambda _: drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
-    "nothing": lambda _: [60.0],
-}
+DRIPPING = (
+    lambda _: drip(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"),
+    lambda _: drip(b"HTTP/1.1 400 No\r\nContent-Type: application/json\r\n\r\n"),
+    lambda _: drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
+    lambda _: [60.0],
+)
 
 
-@pytest.mark.parametrize("answer", DRIPPING.values(), ids=DRIPPING)
-@pytest.mark.parametrize("call", [say, moderate])
-def test_a_reply_that_drips_ends_at_the_deadline(answer, call):
-    with Wire(answer) as wire, pytest.raises(ServiceFailed) as caught:
-        call(endpoint(wire), 0.5)  # it would drip for ever
-    assert caught.value.meaning is Meaning.TIMED_OUT
-    assert caught.value.maybe_billed
+def test_a_reply_that_drips_ends_at_the_deadline():
+    def failure(case) -> ServiceFailed:
+        call, answer = case
+        with Wire(answer) as wire, pytest.raises(ServiceFailed) as caught:
+            call(endpoint(wire), 0.5)  # it would drip for ever
+        return caught.value
+
+    cases = list(itertools.product([say, moderate], DRIPPING))
+    with ThreadPoolExecutor(len(cases)) as side_by_side:
+        for failed in side_by_side.map(failure, cases):
+            assert failed.meaning is Meaning.TIMED_OUT
+            assert failed.maybe_billed
 
 
 class Cancelled(Exception):
