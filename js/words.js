@@ -51,7 +51,9 @@ export function told(sentence) {
 
 /** @param {string} template @param {string[]} values */
 function filled(template, values) {
-  return template.replace(/\{(\d)\}/g, (place, number) => values[number] ?? place);
+  // A path or a number keeps its order within a text that is written from right to left.
+  const apart = (/** @type {string} */ value) => (direction === "rtl" ? `\u2068${value}\u2069` : value);
+  return template.replace(/\{(\d)\}/g, (place, number) => (number in values ? apart(values[number]) : place));
 }
 
 /** @param {string[]} parts of a template, around its values @param {string} sentence @returns {string[] | null} the values */

@@ -2,13 +2,14 @@
 /** What a month has cost, by endpoint and day: a chart, and the ledger's rows behind it. */
 import { element } from "../dom.js";
 import { Message, action, section } from "../parts.js";
-import { t } from "../words.js";
+import { direction, t } from "../words.js";
 import { ask } from "./asking.js";
 
 /** @typedef {import("./asking.js").Costs} Costs @typedef {import("./asking.js").LedgerRow} LedgerRow */
 
 const WIDTH = 310; // of the chart, in its own units
 const HEIGHT = 110;
+const [EARLIER, LATER] = direction === "rtl" ? ["▶", "◀"] : ["◀", "▶"];
 const FOOT = 14; // px for the days' numbers
 const COLOURS = ["#3b82f6", "#d97706", "#10b981", "#db2777", "#8b5cf6", "#64748b"]; // told apart on light and dark
 
@@ -62,7 +63,7 @@ export class Spent {
     this.body = element("div", { class: "dfi-form" });
     const move = (/** @type {number} */ by) => this.load(monthBeside(this.month, by));
     const head = element("div", { class: "dfi-row" }, this.total,
-      action("◀", () => move(-1), TEXT.earlier), action("▶", () => move(1), TEXT.later)); // prettier-ignore
+      action(EARLIER, () => move(-1), TEXT.earlier), action(LATER, () => move(1), TEXT.later)); // prettier-ignore
     this.root = section(TEXT.title, true, head, this.message.root, this.body);
   }
 

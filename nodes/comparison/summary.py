@@ -70,7 +70,7 @@ class Tally:
         won = f"; win rate {_percent(wins)}" if wins else ""
         return (
             f"{self.challenger} against {self.reference}: {self.verdict}. As good or better in {_percent(rate)} of "
-            f"{self.votes} vote{'' if self.votes == 1 else 's'} ({counts}, {self.blind} blind){won}."
+            f"{self.votes} votes ({counts}, {self.blind} blind){won}."
         )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .sentences import page_texts
+from .sentences import messages, page_texts
 
 LOCALES = Path(__file__).parents[2] / "locales"
 WORDS = Path(__file__).parent / "words"
@@ -89,7 +89,7 @@ def write(path: Path, tree: Tree) -> None:
 def english() -> dict[str, dict[str, Any]]:
     """File → its English texts."""
     stored = {file: read(LOCALES / "en" / f"{file}.json") for file in FILES if file != "main"}
-    return {**stored, "main": {"dalletoflux": {text: text for text in page_texts()}}}
+    return {**stored, "main": {"dalletoflux": {text: text for text in (*page_texts(), *messages())}}}
 
 
 def lacking(words: Mapping[str, str | None]) -> list[str]:

@@ -35,6 +35,15 @@ SPOKEN = (
     "settings/routes.py",
     "settings/trial.py",
 )
+# What stands in them as a value.
+PHRASES = (
+    "good enough",
+    "not good enough",
+    "too few votes to tell",
+    "no verdict",
+    "{0} won, {1} lost, {2} tied, {3} both bad",
+    "The prompt was",
+)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -58,9 +67,9 @@ def asked_for(source: str) -> Iterator[str]:
 
 
 def messages() -> list[str]:
-    """The sentences of SPOKEN, with {0}, {1} … where a value goes."""
+    """The sentences of SPOKEN, with {0}, {1} … where a value goes, and PHRASES."""
     found = [text for name in SPOKEN for text in said_in((PACK / "nodes" / name).read_text("utf-8"))]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *PHRASES]))
 
 
 def said_in(source: str) -> Iterator[str]:
