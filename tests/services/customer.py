@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,14 +68,38 @@ def _wanted(services: Sequence[HostedService], state: Path, dies: str, request: 
 def _started(
     wanted: Mapping[str, Any], packages: Path | None = None, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    search = [str(packages)] if packages else []
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*search, str(ROOT), str(ROOT / "tests")])}
-    return subprocess.run(
-        [sys.executable, "-m", "services.customer", json.dumps(wanted)],
-        capture_output=True,
-        text=True,
-        env={**environment, **(variables or {})},
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        said, complained = Path(folder, "stdout"), Path(folder, "stderr")
+        said.touch()
+        complained.touch()
+        arguments = (wanted, packages, {**os.environ, **(variables or {})}, said, complained)
+        process = _processes().Process(target=_run, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return subprocess.CompletedProcess("", process.exitcode, said.read_text("utf-8"), complained.read_text("utf-8"))
+
+
+@functools.cache
+def _processes() -> Any:
+    """Starts processes that have imported what takes long and is the same for all, where a system can."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch"])
+    return context
+
+
+def _run(
+    wanted: Mapping[str, Any], packages: Path | None, variables: Mapping[str, str], said: Path, complained: Path
+) -> None:
+    """The customer's process."""
+    for stream, file in ((sys.stdout, said), (sys.stderr, complained)):
+        os.dup2(os.open(file, os.O_WRONLY), stream.fileno())
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path[:0] = [str(folder) for folder in (packages, ROOT) if folder]
+    buy(wanted)
 
 
 def handed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -159,8 +186,8 @@ async def _make_all(wanted: Mapping[str, Any], watched: Callable[[PictureProgres
     return await asyncio.gather(*map(make, wanted["at"]))
 
 
-def main() -> None:
-    wanted = json.loads(sys.argv[1])
+def buy(wanted: Mapping[str, Any]) -> None:
+    """Make what is wanted and print what came, as JSON."""
     if wanted["dies"]:
         _die_at(wanted["dies"], len(wanted["at"]))
     partials: list[object] = []
@@ -185,7 +212,3 @@ def _peak_mb() -> float | None:
     # Not getrusage: on Linux that starts from what the parent had.
     (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM")]
     return int(peak) / 2**10
-
-
-if __name__ == "__main__":
-    main()
