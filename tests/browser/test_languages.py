@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-
+import faces
 import pytest
-from comfyui.browser import Canvas
-from playwright.sync_api import expect
+from comfyui.browser import EMPTY, Canvas
 from translations import LOCALES, read
-from translations.pages import DOCS
+
+SEEN = ("ar", "ja", "ru", "zh-TW")  # from right to left, without blanks, with long words, with a region
 
 # The labels of all nodes, Nodes 2.0, and those that do not fit their place.
 LABELS = """() => {
@@ -22,33 +20,35 @@ SHOWN = """() => Object.fromEntries(window.app.graph.nodes.map((node) => [node.t
   title: node.title,
   inputs: Object.fromEntries(node.inputs.map((i) => [i.name, i.label ?? i.localized_name ?? i.name])),
 }]))"""
+WIDE = "() => app.graph.nodes.find((one) => one.type === 'DalleFluxCompare').setSize([1300, 760])"
+DIRECTIONS = """() => [...new Set([...document.querySelectorAll("[data-dalle-flux]")]
+  .map((one) => getComputedStyle(one.shadowRoot.lastChild).direction))]"""
 
 
-@contextlib.contextmanager
-def speaking(language, browser, comfyui):
-    """A canvas, Nodes 2.0, in a language."""
-    comfyui.post("/api/settings", {"Comfy.Locale": language})
-    try:
-        canvas = Canvas(browser, comfyui, vue_nodes=True)
-        yield canvas
-        canvas.close()
-    finally:
-        comfyui.post("/api/settings", {"Comfy.Locale": "en"})
+@pytest.fixture(scope="module")
+def speaking(browser, comfyui_newest_frontend):
+    """`speaking(language)`: the canvas, newly opened in that language."""
+    canvas = Canvas(browser, comfyui_newest_frontend, vue_nodes=True)
+
+    def speak(language: str) -> Canvas:
+        comfyui_newest_frontend.post("/api/settings", {"Comfy.Locale": language})
+        canvas.open()
+        canvas.load(EMPTY)  # in place of what was open before
+        return canvas
+
+    yield speak
+    comfyui_newest_frontend.post("/api/settings", {"Comfy.Locale": "en"})
+    canvas.close()
 
 
-@pytest.fixture(params=["ar", "ru"])
-def page(request, browser, comfyui_newest_frontend):
-    with speaking(request.param, browser, comfyui_newest_frontend) as canvas:
-        yield canvas
-
-
-def test_nodes_bear_their_names_and_no_label_is_cut(page, request, artefacts):
-    language = request.node.callspec.params["page"]
+@pytest.mark.parametrize("language", ["ar", "ru"])
+def test_nodes_bear_their_names_and_no_label_is_cut(speaking, language, artefacts):
+    canvas = speaking(language)
     said = read(LOCALES / language / "nodeDefs.json")
     for at, node_id in enumerate(sorted(said)):
-        page.add(node_id, (60 + at % 5 * 500, 60 + at // 5 * 900))
-    page.fit_view()
-    shown = page.page.evaluate(SHOWN)
+        canvas.add(node_id, (60 + at % 5 * 500, 60 + at // 5 * 900))
+    canvas.fit_view()
+    shown = canvas.page.evaluate(SHOWN)
     assert {node_id: node["title"] for node_id, node in shown.items()} == {
         node_id: node["display_name"] for node_id, node in said.items()
     }
@@ -56,21 +56,26 @@ def test_nodes_bear_their_names_and_no_label_is_cut(page, request, artefacts):
         for name, slot in node.get("inputs", {}).items():
             if name in shown[node_id]["inputs"] and "name" in slot:
                 assert shown[node_id]["inputs"][name] == slot["name"], (node_id, name)
-    page.page.screenshot(path=artefacts / f"language-{language}.png")
-    labels, cut = page.page.evaluate(LABELS)
+    canvas.page.screenshot(path=artefacts / f"language-{language}.png")
+    labels, cut = canvas.page.evaluate(LABELS)
     assert {node["display_name"] for node in said.values()} <= set(labels)
     assert cut == []
 
 
-@pytest.mark.parametrize(("language", "host"), [("ja", "comfyui_newest_frontend"), ("zh", "comfyui")])
-def test_a_nodes_help_is_in_the_language_of_the_canvas(language, host, request, browser, artefacts):
-    with speaking(language, browser, request.getfixturevalue(host)) as canvas:
-        canvas.add("DalleFluxModerationPolicy")
-        canvas.show_node("DalleFluxModerationPolicy")
-        canvas.page.get_by_test_id("info-button").press("Enter")
-        help_page = canvas.page.locator(".node-help-content")
-        written = (DOCS / "DalleFluxModerationPolicy" / f"{language}.md").read_text("utf-8")
-        expect(help_page.locator("h1")).to_have_text(re.findall("^# (.*)", written)[0])
-        expect(help_page).to_contain_text(written.splitlines()[-1].split("`")[0])
-        assert help_page.locator("table").count() == 1
-        canvas.page.screenshot(path=artefacts / f"help-{language}.png")
+@pytest.mark.parametrize("language", SEEN)
+def test_pages_and_faces_speak_it_and_nothing_overflows(speaking, language, artefacts):
+    canvas = speaking(language)
+    words = read(LOCALES / language / "main.json")["dalletoflux"]
+    canvas.add("DalleFluxPrompt", (100, 100))
+    canvas.add("DalleFluxCompare", (700, 100))
+    canvas.page.evaluate(WIDE)
+    canvas.fit_view()
+    texts: set[str] = set()
+    for name in faces.pages(canvas):
+        texts |= set(canvas.page.evaluate(faces.TEXTS))
+        assert canvas.page.evaluate(faces.OVERFLOWING) == []
+        canvas.page.screenshot(path=artefacts / f"{name}-{language}.png")
+    assert texts & set(words) == set(), "English where there is a translation"
+    assert len(texts & set(words.values())) > 130
+    assert canvas.page.evaluate(DIRECTIONS) == ["rtl" if language in ("ar", "fa") else "ltr"]
+    assert [line for line in canvas.complaints if "uncaught" in line] == []
