@@ -5,6 +5,7 @@
  * @typedef {import("./asking.js").Item} Item
  * @typedef {import("./asking.js").Reproduction} Reproduction
  */
+import { app } from "../../../scripts/app.js";
 import { button, element } from "../dom.js";
 import { Message, action } from "../parts.js";
 import { direction, t } from "../words.js";
@@ -19,9 +20,10 @@ const MATCHES = {
 const FORWARD = direction === "rtl" ? -1 : 1; // what an arrow to the right means
 
 export class Detail {
-  /** @param {() => void} closed @param {(step: number) => void} turn to another picture */
-  constructor(closed, turn) {
+  /** @param {() => void} closed @param {(step: number) => void} turn to another picture @param {() => void} changed */
+  constructor(closed, turn, changed) {
     this.closed = closed;
+    this.changed = changed;
     this.turn = turn;
     this.message = new Message();
     this.body = element("div", { class: "dfa-about" });
@@ -51,6 +53,8 @@ export class Detail {
         await compareWithFlux(item);
         return t("Opened the workflow with this picture.");
       })),
+      element("span", { class: "dfi-grow" }),
+      action(t("Delete"), () => this.#delete(item)),
     ); // prettier-ignore
     const redrawn = element("div", { class: "dfa-redrawn" });
     this.body.replaceChildren(open, actions, ...words(t("As you typed it"), item.prompt),
@@ -71,6 +75,20 @@ export class Detail {
         return element("a", { href, target: "_blank", rel: "noopener", title }, element("img", { src: href, alt: title }));
       });
       place.replaceChildren(element("h2", { text: t("Drawn again") }), element("div", { class: "dfa-strip" }, ...shown));
+    } catch (error) {
+      this.message.complain(error);
+    }
+  }
+
+  /** @param {Item} item */
+  async #delete(item) {
+    const title = t("Delete this picture?");
+    const message = t("The picture, its words and what was drawn of it go for good; a note of the date and the maker stays.");
+    if (!(await app.extensionManager.dialog.confirm({ title, message, type: "delete" }))) return;
+    try {
+      await ask(`/items/${item.id}`, "DELETE");
+      this.close();
+      this.changed();
     } catch (error) {
       this.message.complain(error);
     }

@@ -9,6 +9,7 @@ import { element } from "../dom.js";
 import { Message, action, labelled, section } from "../parts.js";
 import { t, told } from "../words.js";
 import { ask, upload } from "./asking.js";
+import { Folder, zipped } from "./folder.js";
 
 const LOOK = 700; // ms between looks at imports that run
 const STAGES = {
@@ -30,6 +31,8 @@ export class Importing {
     this.sending = element("div", { class: "dfi-list" });
     this.files = element("input", { type: "file", multiple: true, accept: FILES, class: "dfa-hidden", "aria-label": t("Files to import") });
     this.files.addEventListener("change", () => this.take([...(this.files.files ?? [])]));
+    this.folder = element("input", { type: "file", webkitdirectory: true, class: "dfa-hidden", "aria-label": t("Folder to import") });
+    this.folder.addEventListener("change", () => this.folder.files?.length && this.take([Folder.chosen([...this.folder.files])]));
     this.path = element("input", { class: "dfi-input dfi-grow", placeholder: "export.zip", spellcheck: false });
     const onsubmit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
@@ -39,8 +42,9 @@ export class Importing {
     const form = element("form", { onsubmit }, labelled(t("Or a path in ComfyUI's input folder"),
       element("div", { class: "dfi-row" }, this.path, start))); // prettier-ignore
     const drop = element("div", { class: "dfa-drop" },
-      element("p", { text: t("Drop your ChatGPT export here: the zip as it came. Logs, lists and pictures, too.") }),
-      action(t("Choose files"), () => this.files.click()), this.files); // prettier-ignore
+      element("p", { text: t("Drop your ChatGPT export here: the zip as it came, or its folder. Logs, lists and pictures, too.") }),
+      action(t("Choose files"), () => this.files.click()), action(t("Choose a folder"), () => this.folder.click()),
+      this.files, this.folder); // prettier-ignore
     this.root = section(t("Import"), false, drop, this.sending, form, this.message.root, this.list);
     this.look();
   }
@@ -50,17 +54,20 @@ export class Importing {
     clearTimeout(this.later);
   }
 
-  /** @param {File[]} files */
-  async take(files) {
+  /** @param {(File | Folder)[]} dropped */
+  async take(dropped) {
     this.root.open = true;
-    for (const file of files) {
+    for (const one of dropped) {
       const stop = new AbortController();
       const bar = element("progress", { class: "dfi-progress", max: 1, value: 0 });
-      const entry = element("div", { class: "dfi-entry" }, element("span", { text: t("Sends {0}", file.name) }), bar,
-        action(t("Stop"), () => stop.abort(), t("Stop sending {0}", file.name))); // prettier-ignore
+      const entry = element("div", { class: "dfi-entry" }, element("span", { text: t("Sends {0}", one.name) }), bar,
+        action(t("Stop"), () => stop.abort(), t("Stop sending {0}", one.name))); // prettier-ignore
       this.sending.append(entry);
       try {
-        await this.#begin(await upload(file, (share) => (bar.value = share), stop.signal));
+        const isFolder = one instanceof Folder; // it is read twice
+        const file = isFolder ? await zipped(one, (share) => (bar.value = share / 2), stop.signal) : one;
+        const tell = (/** @type {number} */ share) => (bar.value = isFolder ? (1 + share) / 2 : share);
+        await this.#begin(await upload(file, tell, stop.signal));
       } catch (error) {
         this.message.complain(error);
       }

@@ -9,6 +9,7 @@ import { Message, labelled, section } from "../parts.js";
 import { locale, t } from "../words.js";
 import { address, ask } from "./asking.js";
 import { Detail } from "./detail.js";
+import { Folder } from "./folder.js";
 import { Grid } from "./grid.js";
 import { Importing } from "./importing.js";
 import { Migrating } from "./migrating.js";
@@ -35,7 +36,7 @@ export class ArchivePage {
       labelled(t("On FLUX"), this.redrawn), labelled(t("Since"), this.since), labelled(t("Before"), this.until))); // prettier-ignore
     this.count = element("p", { class: "dfi-faint", role: "status" });
     this.grid = new Grid((offset, limit) => ask(`/items?${this.#query({ offset, limit })}`), (item, place) => this.#open(item, place));
-    this.detail = new Detail(() => this.#back(), (step) => this.#turn(step));
+    this.detail = new Detail(() => this.#back(), (step) => this.#turn(step), () => this.#search());
     this.importing = new Importing(() => this.#search());
     this.exports = element("div", { class: "dfi-row" });
     this.migrating = new Migrating(() => `${this.#query().get("query")}`, () => this.#search());
@@ -130,9 +131,11 @@ export class ArchivePage {
     if (!dropped.length) return;
     event.preventDefault();
     event.stopPropagation();
-    const isFolder = dropped.some((one) => one.webkitGetAsEntry?.()?.isDirectory);
-    if (isFolder) this.message.complain(t("A folder cannot be sent from here: drop its zip, or put it into ComfyUI's input folder."));
-    else this.importing.take([...(event.dataTransfer?.files ?? [])]);
+    const taken = dropped.map((one) => {
+      const entry = /** @type {any} */ (one.webkitGetAsEntry?.());
+      return entry?.isDirectory ? Folder.dropped(entry) : one.getAsFile();
+    });
+    this.importing.take(taken.filter((one) => one !== null));
   }
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from ..csv_cells import harmless
 from ..state import State
+from . import deleting
 from .items import MOST, Item, as_json, search
 from .picture_files import ENDINGS
 from .reproductions import of_item
@@ -41,8 +42,13 @@ def audit_csv(state: State, query: str) -> Iterator[str]:
     yield from _table(AUDIT_COLUMNS, (_audited(item) for item in every(state, query)))
 
 
+def deletions_csv(state: State, query: str) -> Iterator[str]:
+    """What was in the archive and was deleted, all of it: there are no words to search any more."""
+    yield from _table(deleting.COLUMNS, deleting.notes(state))
+
+
 def pictures_zip(state: State, query: str) -> Iterator[bytes]:
-    """The originals, to the byte, named by their date and id, with items.csv, items.jsonl and audit.csv."""
+    """The originals, to the byte, named by their date and id, with all tables."""
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
         for item in every(state, query):
@@ -60,7 +66,7 @@ def pictures_zip(state: State, query: str) -> Iterator[bytes]:
 
 
 TABLES: dict[str, Callable[[State, str], Iterator[str]]] = {
-    "items.jsonl": items_jsonl, "items.csv": items_csv, "audit.csv": audit_csv,
+    "items.jsonl": items_jsonl, "items.csv": items_csv, "audit.csv": audit_csv, "deletions.csv": deletions_csv,
 }  # fmt: skip
 
 

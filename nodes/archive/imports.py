@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import DalleFluxError
 from ..state import State
+from .deleting import remove_files
 from .importing import Cancelled, Progress, run
 from .tables import MIGRATIONS, ROOM
 
@@ -92,6 +93,7 @@ class Imports:
                 self._begin(row["id"], self._find(row["path"]))
             except DalleFluxError as error:
                 self._end(row["id"], FAILED, str(error))
+        remove_files(self._state())
 
     def cancel(self, import_id: str) -> dict[str, Any]:
         """What it has taken in stays. One that has ended stays as it is.
@@ -137,7 +139,11 @@ class Imports:
         return [dict(row) for row in rows]
 
     def _told(self, database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-        (added,) = database.execute("SELECT count(*) FROM archive_items WHERE import = ?", (row["id"],)).fetchone()
+        (added,) = database.execute(
+            "SELECT (SELECT count(*) FROM archive_items WHERE import = ?1) "
+            "+ (SELECT count(*) FROM archive_deletions WHERE import = ?1)",
+            (row["id"],),
+        ).fetchone()
         progress = self._live.get(row["id"])
         return {
             "id": row["id"], "path": row["path"], "state": row["state"], "found": row["found"], "added": added,
@@ -178,6 +184,7 @@ class Imports:
                     "UPDATE archive_imports SET state = ?, ended = ?, error = ? WHERE id = ?",
                     (state, time.time(), error, import_id),
                 )
+            remove_files(self._state())
         except DalleFluxError:
             _log.exception("How an import of the DALL·E archive ended could not be stored")
         if progress := self._live.pop(import_id, None):

@@ -98,12 +98,7 @@ def put(database: sqlite3.Connection, sha256: str, looks: Looks, size: int, file
         _index(database, number or 0, texts)
         return True
     if _knows_more(found, row):
-        old = (row["prompt"], row["revised_prompt"], row["conversation"])
-        database.execute(
-            "INSERT INTO archive_words (archive_words, rowid, prompt, revised_prompt, conversation) "
-            "VALUES ('delete', ?, ?, ?, ?)",
-            (row["number"], *map(indexed, old)),
-        )
+        unindex(database, row)
         database.execute(
             "UPDATE archive_items SET maker = ?, match = ?, confidence = ?, prompt = ?, revised_prompt = ?, "
             "conversation = ?, created = ?, facts = ?, file = ?, name = ? WHERE number = ?",
@@ -117,6 +112,16 @@ def _index(database: sqlite3.Connection, number: int, texts: tuple[str, str, str
     database.execute(
         "INSERT INTO archive_words (rowid, prompt, revised_prompt, conversation) VALUES (?, ?, ?, ?)",
         (number, *map(indexed, texts)),
+    )
+
+
+def unindex(database: sqlite3.Connection, row: sqlite3.Row) -> None:
+    """Take an item's words out of the full-text index, which has to be told what they were."""
+    old = (row["prompt"], row["revised_prompt"], row["conversation"])
+    database.execute(
+        "INSERT INTO archive_words (archive_words, rowid, prompt, revised_prompt, conversation) "
+        "VALUES ('delete', ?, ?, ?, ?)",
+        (row["number"], *map(indexed, old)),
     )
 
 

@@ -14,7 +14,7 @@ from ..errors import DalleFluxError
 from ..pictures import decode, encode_png, flatten
 from ..state import State, write_file
 from . import migration
-from .items import Item, get
+from .items import Item, NoSuchItem, get
 from .picture_files import FORMATS
 from .reproductions import of_item
 
@@ -48,7 +48,10 @@ def _rows(
 ) -> Iterator[tuple[list[Figure], SheetRow, dict[str, Any]]]:
     """For each item: its figures, its row of the sheet, its metrics."""
     for item_id, pictures in drawn:
-        item = get(state, item_id)
+        try:
+            item = get(state, item_id)
+        except NoSuchItem:  # deleted since
+            continue
         made = [one for one in of_item(state, item_id) if one["picture"] in pictures]
         before = _picture(state, item.id)
         figures = [Figure(f"Original, {item.maker}", _about(item), _small(before))]

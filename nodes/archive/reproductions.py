@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..comparison.votes import as_json, votes
 from ..pictures import encode_png, to_pil
 from ..state import State
-from .items import get, iso
+from .items import NoSuchItem, get, iso
 from .tables import MIGRATIONS, ROOM
 
 if TYPE_CHECKING:
@@ -34,9 +34,13 @@ def store(
         NoSuchItem: there is no such original.
     """
     item = get(state, item_id)
-    kept = [state.keep(encode_png(picture)) for picture in to_pil(images)]
+    files = [encode_png(picture) for picture in to_pil(images)]
+    kept = [state.keep(file) for file in files]
     with state.database(ROOM, MIGRATIONS) as database:
-        for sha256 in kept:
+        if not database.execute("SELECT 1 FROM archive_items WHERE id = ?", (item.id,)).fetchone():
+            raise NoSuchItem(item.id)  # deleted just now
+        for sha256, file in zip(kept, files, strict=True):
+            state.keep(file)  # again: the same picture beside an item that was deleted just now is gone
             database.execute(
                 "INSERT INTO archive_reproductions (item, picture, made, prompt, info, metrics) "
                 "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item, picture) DO UPDATE SET prompt = excluded.prompt, "

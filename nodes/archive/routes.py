@@ -13,6 +13,8 @@
     PUT    …/uploads/{name}?total=&offset=          import when all are. PUT appends the body, application/octet-stream
     GET    …/items?query=&offset=&limit=            {total, items: […]}; see `searching` for the query
     GET    …/items/{id}                             one item, see `items.Item`
+    DELETE …/items/{id}                             takes it out, with its reproductions and files → the note that
+                                                    stays, see `deleting`; 409 while a migration holds it
     GET    …/items/{id}/picture                     the original file, to the byte
     GET    …/items/{id}/reproductions               {reproductions: [{picture, made, prompt, info, metrics, votes}]}
     GET    …/items/{id}/reproductions/{picture}     one of them, PNG
@@ -24,10 +26,10 @@
                                                     total, held, waiting, drawing, done, failed, seconds_a_picture,
                                                     seconds_left, failures, report: [files]}
     POST   …/migrations/{id}                        {action: pause|resume|continue|cancel}
-    GET    …/exports/{name}?query=                  items.csv, items.jsonl, audit.csv (with the rights), pictures.zip
-                                                    (the originals and all three)
+    GET    …/exports/{name}?query=                  items.csv, items.jsonl, audit.csv (with the rights), deletions.csv
+                                                    (what was taken out), pictures.zip (the originals and all tables)
 
-What goes wrong answers {error, code} with 400, 403, 404 or 500.
+What goes wrong answers {error, code} with 400, 403, 404, 409 or 500.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ _ABOUT = "The archive"
 _SHOWN = 50  # items, where a request says nothing
 _STATUSES = {"forbidden_place": 403, "nothing_there": 404, "no_such_import": 404, "no_such_item": 404,
              "bad_search": 400, "bad_source": 400, "bad_upload": 400, "bad_migration": 400,
-             "no_such_migration": 404}  # fmt: skip
+             "no_such_migration": 404, "item_in_use": 409}  # fmt: skip
 routes = web.RouteTableDef()
 uploads = web.RouteTableDef()
 
@@ -203,6 +205,14 @@ async def one_item(request: web.Request) -> web.Response:
     from . import items
 
     return await answer(lambda: items.as_json(items.get(folders.state(), request.match_info["id"])), _ABOUT, _STATUSES)
+
+
+@routes.delete(f"{ROOT}/items/{{id}}")
+async def delete_item(request: web.Request) -> web.Response:
+    """Take one picture out of the archive."""
+    from .deleting import delete
+
+    return await answer(lambda: delete(folders.state(), request.match_info["id"]), _ABOUT, _STATUSES)
 
 
 @routes.get(f"{ROOT}/items/{{id}}/picture")

@@ -97,4 +97,21 @@ MIGRATIONS = (
     CREATE INDEX archive_migration_items_to_do ON archive_migration_items (migration, state, place);
     CREATE INDEX archive_migration_items_by_prompt ON archive_migration_items (prompt);
 """,
+    """CREATE TABLE archive_deletions (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        deleted REAL NOT NULL,
+        maker TEXT NOT NULL,
+        made REAL,
+        source_file TEXT NOT NULL,
+        imported REAL NOT NULL,
+        import TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        reproductions INTEGER NOT NULL,
+        files TEXT NOT NULL
+    );
+    CREATE INDEX archive_deletions_of ON archive_deletions (import);
+    CREATE INDEX archive_reproductions_by_picture ON archive_reproductions (picture);
+    CREATE INDEX archive_migration_items_by_item ON archive_migration_items (item);
+""",
 )

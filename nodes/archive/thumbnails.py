@@ -25,7 +25,7 @@ def thumbnail(state: State, item_id: str) -> Path:
         kept = state.kept(item_id)
     except ValueError:
         kept = state.kept(get(state, item_id).id)
-    file = state.root / "thumbnails" / kept.name[:2] / f"{kept.name}.webp"
+    file = place(state, kept.name)
     if not file.is_file():
         get(state, item_id)  # other rooms keep pictures, too
         with _one_large_picture:
@@ -34,3 +34,8 @@ def thumbnail(state: State, item_id: str) -> Path:
         small.save(buffer, "WEBP", quality=80)
         write_file(file, buffer.getvalue(), private=True)
     return file
+
+
+def place(state: State, item_id: str) -> Path:
+    """Where an item's small copy lies once it is made."""
+    return state.root / "thumbnails" / item_id[:2] / f"{item_id}.webp"

@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DalleFluxError
 from ..state import State
+
+if TYPE_CHECKING:
+    import sqlite3
 
 ROOM = "comparison"
 MIGRATIONS = (
@@ -76,6 +79,13 @@ class Vote:
             return " / ".join(side.facts.get("model", "unknown") for side in self.sides)
         styles = [side.facts[by] for side in self.sides if side.facts.get(by)]
         return styles[0] if styles else f"no {by}"
+
+
+def keeps(database: sqlite3.Connection, sha256: str) -> bool:
+    """Whether a vote keeps a picture under this SHA-256; in a transaction of any room."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'comparison_votes'").fetchone():
+        return False
+    return database.execute("SELECT 1 FROM comparison_votes WHERE instr(sides, ?)", (sha256,)).fetchone() is not None
 
 
 def read_vote(body: object) -> Vote:

@@ -65,6 +65,14 @@ CREATE INDEX images_api_calls_by_day ON images_api_calls (day)
 )
 
 
+def keeps(database: sqlite3.Connection, sha256: str) -> bool:
+    """Whether a picture that was paid for is kept under this SHA-256; in a transaction of any room."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'images_api_calls'").fetchone():
+        return False
+    row = database.execute("SELECT 1 FROM images_api_calls WHERE image_sha256 = ?", (sha256,))
+    return row.fetchone() is not None
+
+
 class CallState(Enum):
     """Where a request stands."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 
 import pytest
 from archive_client import ROOT, take_in
@@ -91,3 +92,78 @@ def test_the_keyboard_reaches_every_picture(canvas, panel):
     panel.get_by_role("button", name="Use in workflow").wait_for()
     canvas.page.keyboard.press("Escape")
     panel.get_by_role("searchbox", name="Search").wait_for()
+
+
+def test_a_picture_is_deleted_after_a_question(canvas, panel):
+    word = "farewell"
+    if canvas.comfyui.get(f"{ROOT}/items?query={word}7")["total"] == 0:
+        take_in(canvas.comfyui, export(word), f"{word}.zip")
+    search(panel, f"{word}7 owl", "^Pictures: 1$")
+    for answer, left in (("Cancel", 1), ("Delete", 0)):
+        tiles(panel).first.click()
+        panel.get_by_role("button", name="Delete").click()
+        canvas.page.get_by_role("dialog").get_by_role("button", name=answer).click()
+        if left:
+            panel.get_by_role("button", name="All pictures").click()
+        panel.get_by_role("status").filter(has_text="Pictures: 1" if left else "No picture fits").wait_for()
+        assert canvas.comfyui.get(f"{ROOT}/items?query={word}7")["total"] == left
+
+
+def test_a_finger_scrolls_the_grid_and_opens_a_picture(canvas, panel):
+    if canvas.comfyui.get(f"{ROOT}/items?query=finger29")["total"] == 0:
+        take_in(canvas.comfyui, export("finger"), "finger.zip")
+    search(panel, "finger owl maker:dall-e-3", "^Pictures: 30$")
+    tiles(panel).first.wait_for()
+    grid = panel.get_by_role("listbox", name="Pictures")
+    box = grid.bounding_box()
+    x, y = box["x"] + 60, box["y"] + box["height"] / 2
+    screen = canvas.page.context.new_cdp_session(canvas.page)
+    screen.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    try:
+        touch(screen, *((x, y - 20 * step) for step in range(10)))
+        canvas.page.wait_for_function(
+            f"() => document.querySelector('{PAGE}').shadowRoot.querySelector('.dfa-grid').scrollTop > 50"
+        )
+        assert not panel.get_by_role("button", name="Use in workflow").is_visible(), "a swipe is no tap"
+        touch(screen, (x, y))
+        panel.get_by_role("button", name="Use in workflow").wait_for()
+    finally:
+        screen.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        screen.detach()
+
+
+def touch(screen, *places: tuple[float, float]) -> None:
+    """A finger is put down at the first place, moved to the others and lifted."""
+    for number, (x, y) in enumerate(places):
+        kind = "touchMove" if number else "touchStart"
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    screen.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+@pytest.mark.parametrize("way", ["chosen", "dropped"])
+def test_a_folder_is_sent_as_it_lies_on_the_disk(canvas, panel, tmp_path, request, way):
+    word = "folder" + re.sub("[^a-z0-9]", "", request.node.callspec.id) + "x"
+    folder = tmp_path / f"my export {word}"
+    with zipfile.ZipFile(export(word).as_zip(tmp_path / "export.zip")) as made:
+        made.extractall(folder)
+    (folder / "deeper").mkdir()
+    next(folder.rglob("*.dat")).rename(folder / "deeper" / "ünïcode name.dat")
+    panel.locator("summary").filter(has_text="Import").first.click()
+    if way == "chosen":
+        panel.get_by_label("Folder to import").set_input_files(folder)
+    else:
+        drop(canvas.page, panel.get_by_text("Drop your ChatGPT export"), folder)
+    panel.locator(".dfi-entry", has_text=word).get_by_text("found: 31, new: 31").wait_for(timeout=60_000)
+    (item,) = canvas.comfyui.get(f"{ROOT}/items?query={word}7%20size:47x30")["items"]
+    assert item["file"].startswith(folder.name + "/")
+    panel.locator("summary").filter(has_text="Import").first.click()
+
+
+def drop(page, place, folder) -> None:
+    """As a person's file manager does it; only the browser itself can make such a drop."""
+    box = place.bounding_box()
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 9, "y": box["y"] + 9, "data": data})
+    browser.detach()

@@ -62,6 +62,7 @@ def test_a_search_says_how_many_and_gives_a_window(comfyui, imported):
         ("DELETE", "/imports/x", None, 404),
         ("GET", "/items/x", None, 404),
         ("GET", "/items/x/picture", None, 404),
+        ("DELETE", "/items/x", None, 404),
         ("GET", "/items?limit=-1", None, 400),
         ("GET", "/items?query=maker:me", None, 400),
     ],
