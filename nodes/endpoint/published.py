@@ -1,16 +1,16 @@
 """Graphs published as image models: `<state>/models/<name>/<version>.json`, every version kept until it is removed.
 
 A file holds the graph in API format, which is run, and the canvas format, to open it again. The newest version is
-the one that draws.
+the one that draws. A version that is removed leaves an empty file `<version>.removed`, so that its number is never
+another's.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from .contract.rules import Operation
 
 MAX_BYTES = 8 * 2**20  # of a file
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}[a-z0-9]|[a-z0-9]")
-_VERSION = re.compile(r"([0-9]{1,6})\.json")
+_FILE = re.compile(r"([0-9]{1,6})\.(json|removed)")
 # What Windows keeps for itself.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 _REQUEST, _RESPONSE = "DalleFluxImagesRequest", "DalleFluxImagesResponse"
@@ -78,10 +78,7 @@ class Publications:
 
     def versions(self, name: str) -> list[int]:
         """Oldest first; none for a name that was never published."""
-        folder = self._root / name
-        if not _is_name(name) or not folder.is_dir():
-            return []
-        return sorted(int(found[1]) for file in folder.iterdir() if (found := _VERSION.fullmatch(file.name)))
+        return self._numbers(name, {"json"})
 
     def get(self, name: str, version: int | None = None) -> Published | None:
         """The newest version, or that one; None if there is none.
@@ -127,7 +124,7 @@ class Publications:
                 f"A model cannot be called {name[:64]!r}; use up to 64 lower-case letters, digits, '-', '_' and '.'."
             )
         checked = checked_graph(graph)
-        version = (self.versions(name) or [0])[-1] + 1
+        version = max(self._numbers(name, {"json", "removed"}), default=0) + 1
         data = {
             "created": int(time.time()),
             "description": description[:500],
@@ -149,12 +146,20 @@ class Publications:
         Raises:
             NoSuchPublication: there is none.
         """
-        if not self.versions(name) or (version is not None and version not in self.versions(name)):
+        versions = self.versions(name)
+        if not versions or (version is not None and version not in versions):
             raise NoSuchPublication(f"No workflow is published as {name[:64]!r} in that version.")
-        if version is not None and len(self.versions(name)) > 1:
-            self._file(name, version).unlink()
-        else:
-            shutil.rmtree(self._root / name)
+        for one in versions if version is None else [version]:
+            file = self._file(name, one)
+            write_file(file.with_suffix(".removed"), b"", private=True)
+            file.unlink()
+
+    def _numbers(self, name: str, kinds: Collection[str]) -> list[int]:
+        folder = self._root / name
+        if not _is_name(name) or not folder.is_dir():
+            return []
+        files = (_FILE.fullmatch(file.name) for file in folder.iterdir())
+        return sorted(int(file[1]) for file in files if file and file[2] in kinds)
 
     def _file(self, name: str, version: int) -> Path:
         return self._root / name / f"{version:04d}.json"

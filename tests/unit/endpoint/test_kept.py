@@ -89,6 +89,19 @@ def test_published_workflows_have_versions(tmp_path):
         models.remove("house-style")
 
 
+def test_the_number_of_a_removed_version_is_never_given_again(tmp_path):
+    models = Publications(State(tmp_path))
+    for expected in (1, 2):
+        assert models.publish("house-style", GRAPH).version == expected
+    models.remove("house-style", 2)
+    assert models.publish("house-style", GRAPH).version == 3
+    assert models.versions("house-style") == [1, 3]
+    models.remove("house-style")
+    assert models.get("house-style") is None
+    assert models.publish("house-style", GRAPH).version == 4
+    assert models.versions("house-style") == [4]
+
+
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "a/b", "a\\b", "A", "con", "nul.x", "lpt1", "a.", "-a", "x" * 65, "é", "a\n"]
 )
