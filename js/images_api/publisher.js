@@ -51,7 +51,7 @@ export class Publisher {
 
   tellVersion() {
     const last = this.newest(this.name.value.trim());
-    this.version.textContent = last ? t("There is one of this name; this becomes its version {0}.", last.version + 1) : "";
+    this.version.textContent = last ? t("There is version {0} of this name; this becomes the newest.", last.version) : "";
     if (last && !this.description.value) this.description.value = last.description;
   }
 

@@ -14,15 +14,20 @@ import { t, told } from "../words.js";
 const SIZES = ["1024x1024", "1792x1024", "1024x1792", "1536x1024", "1024x1536", "512x512", "256x256"];
 const QUALITIES = ["standard", "hd", "low", "medium", "high"];
 const STYLES = ["vivid", "natural"];
+const OPERATIONS = ["generations", "edits", "variations"];
 const PICTURES = "image/png, image/jpeg, image/webp";
 const THEIR_OWN = t("as the model likes"); // where a request says nothing
 
 export class Trial {
   constructor() {
     this.message = new Message();
-    this.model = element("select", { class: "dfi-input", required: true });
+    /** @type {Model[]} */
+    this.models = [];
+    this.model = element("select", { class: "dfi-input", required: true, onchange: () => this.#offerOperations() });
+    this.operation = element("select", { class: "dfi-input", onchange: () => this.#fit() });
     this.prompt = element("textarea", { class: "dfi-input", rows: 3, required: true });
-    this.picture = element("input", { class: "dfi-input", type: "file", accept: PICTURES, onchange: () => this.#ask() });
+    this.picture = element("input", { class: "dfi-input", type: "file", accept: PICTURES });
+    this.mask = element("input", { class: "dfi-input", type: "file", accept: PICTURES });
     const sizes = element("datalist", { id: "dfi-sizes" }, ...SIZES.map((value) => element("option", { value })));
     this.size = element("input", { class: "dfi-input", list: "dfi-sizes", placeholder: THEIR_OWN });
     this.quality = choice(QUALITIES);
@@ -32,20 +37,26 @@ export class Trial {
     this.draw = element("button", { type: "submit", class: "dfi-button dfi-grow", text: t("Draw") });
     this.pictures = element("div", { class: "dfi-pictures" });
     const size = element("div", { class: "dfi-wide" }, labelled(t("Size"), this.size), sizes);
-    const fields = element("div", { class: "dfi-fields" }, size,
-      labelled(t("Quality"), this.quality), labelled(t("Style"), this.style),
+    /** The fields that not every operation has. @type {[HTMLElement, string[]][]} */
+    this.some = [
+      [labelled(t("Prompt"), this.prompt), ["generations", "edits"]],
+      [labelled(t("Picture"), this.picture), ["edits", "variations"]],
+      [labelled(t("Mask: what is white or transparent changes"), this.mask), ["edits"]],
+      [labelled(t("Quality"), this.quality), ["generations", "edits"]],
+      [labelled(t("Style"), this.style), ["generations"]],
+    ];
+    const [prompt, picture, mask, quality, style] = this.some.map(([field]) => field);
+    const fields = element("div", { class: "dfi-fields" }, size, quality, style,
       labelled(t("Pictures"), this.n), labelled(t("Seed"), this.seed),
     ); // prettier-ignore
     const onsubmit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       this.#try();
     };
-    const onreset = () => {
-      this.prompt.required = true;
-    };
+    const onreset = () => setTimeout(() => this.#offerOperations()); // once the fields are empty
     const form = element("form", { class: "dfi-form", onsubmit, onreset },
-      labelled(t("Model"), this.model), labelled(t("Prompt"), this.prompt),
-      labelled(t("Picture to edit; without a prompt, to vary"), this.picture), fields,
+      element("div", { class: "dfi-fields" }, labelled(t("Model"), this.model), labelled(t("Operation"), this.operation)),
+      prompt, picture, mask, fields,
       element("div", { class: "dfi-row" }, this.draw, element("button", { type: "reset", class: "dfi-button", text: t("Clear") })),
     ); // prettier-ignore
     this.root = section(t("Try it"), true, form, this.message.root, this.pictures);
@@ -53,36 +64,47 @@ export class Trial {
 
   /** What can be tried; the choice stays if it is still there. @param {Model[]} models */
   offer(models) {
-    const chosen = this.model.value;
-    this.model.replaceChildren(...models.map(({ name }) => element("option", { value: name, text: name })));
-    if (models.some((model) => model.name === chosen)) this.model.value = chosen;
+    this.models = models;
+    choices(this.model, models.map(({ name }) => name)); // prettier-ignore
+    this.#offerOperations();
   }
 
   /** Put the cursor where the prompt goes. @param {string} model to be tried */
   choose(model) {
     this.model.value = model;
+    this.#offerOperations();
     this.root.open = true;
     this.root.scrollIntoView({ block: "nearest" });
     this.prompt.focus();
   }
 
-  /** A picture can be varied without words. */
-  #ask() {
-    this.prompt.required = !this.picture.files?.length;
+  /** What the chosen model does. */
+  #offerOperations() {
+    const model = this.models.find(({ name }) => name === this.model.value);
+    choices(this.operation, OPERATIONS.filter((name) => model?.operations.includes(name))); // prettier-ignore
+    this.#fit();
   }
 
-  /** @returns {Promise<object>} the body of the request; a field that says nothing is not in it */
+  /** Show what the operation takes. */
+  #fit() {
+    const operation = this.operation.value;
+    for (const [field, operations] of this.some) field.hidden = !operations.includes(operation);
+    this.prompt.required = operation !== "variations";
+    this.picture.required = operation !== "generations";
+  }
+
+  /** @returns {Promise<object>} the body of the request; a field that says nothing, or is not shown, is not in it */
   async #request() {
-    const asked = {
-      size: this.size.value.trim(), n: numberIn(this.n), seed: numberIn(this.seed), response_format: "b64_json",
-    }; // prettier-ignore
     const [picture] = this.picture.files ?? [];
-    const prompt = this.prompt.value.trim();
-    const operation = !picture ? "generations" : prompt ? "edits" : "variations";
-    if (operation !== "variations") Object.assign(asked, { prompt, quality: this.quality.value });
-    if (operation === "generations") Object.assign(asked, { style: this.style.value });
-    const said = Object.entries(asked).filter(([, value]) => value !== "" && value !== undefined);
-    return { ...Object.fromEntries(said), operation, ...(picture && { image: await base64(picture) }) };
+    const [mask] = this.mask.files ?? [];
+    const operation = this.operation.value;
+    const words = operation !== "variations" && { prompt: this.prompt.value.trim(), quality: this.quality.value };
+    const asked = {
+      operation, size: this.size.value.trim(), n: numberIn(this.n), seed: numberIn(this.seed), response_format: "b64_json",
+      ...words, ...(operation === "generations" ? { style: this.style.value } : { image: await base64(picture) }),
+      ...(operation === "edits" && mask && { mask: await base64(mask) }),
+    }; // prettier-ignore
+    return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== "" && value !== undefined));
   }
 
   async #try() {
@@ -114,6 +136,13 @@ export class Trial {
     const said = lines.filter(Boolean).map((text) => element("p", { class: "dfi-faint", text }));
     this.pictures.replaceChildren(...shown, ...said);
   }
+}
+
+/** Offer these; the choice stays if it is one of them. @param {HTMLSelectElement} select @param {string[]} values */
+function choices(select, values) {
+  const chosen = select.value;
+  select.replaceChildren(...values.map((value) => element("option", { value, text: value })));
+  if (values.includes(chosen)) select.value = chosen;
 }
 
 /** @param {string[]} values */

@@ -140,15 +140,16 @@ class Admin:
         return {}
 
     async def test(self, request: web.Request) -> Mapping[str, Any]:
-        """Draw as a client would get it: {fields of the operation but model, perhaps operation and image in base64}."""
+        """Draw as a client would get it: {fields of the operation but model, operation; image and mask in base64}."""
         service = self._service()
         fields = await read_object(request, service.settings().max_body_mb * 2**20)
-        operation, image = fields.pop("operation", Operation.GENERATE.value), fields.pop("image", None)
+        operation = fields.pop("operation", Operation.GENERATE.value)
+        came = {name: fields.pop(name) for name in ("image", "mask") if name in fields}
         try:
-            files = () if image is None else (File("image", base64.b64decode(image, validate=True)),)
+            files = tuple(File(name, base64.b64decode(data, validate=True)) for name, data in came.items())
             submission = Submission(Operation(operation), {**fields, "model": request.match_info["name"]}, files)
         except (TypeError, ValueError):
-            raise BadRequest("The operation must be one of the API's, and the image must be in base64.") from None
+            raise BadRequest("The operation must be one of the API's, and image and mask must be in base64.") from None
         job = await service.begin(submission, CANVAS)
         return await service.reply(job, f"{request.scheme}://{request.host}")
 

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
-from collections.abc import Awaitable
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import DalleFluxError
+from ..flux.batches import Asked
+from ..flux.settings import seeds_for
 from ..info import Info
 from .contract.answers import Finished, encode
 from .contract.bodies import MAX_SEED
+from .contract.rules import Operation
 from .contract.submissions import Order
-from .models import RESPONSE, node_of
+from .models import REQUEST, RESPONSE, Graph, node_of
 from .scheduler import Cancelled, Gate, Job, Turn
 
 if TYPE_CHECKING:
@@ -24,6 +29,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from .contract.uploads import Upload
+
+
+_TOGETHER = (
+    "Drawn as one batch with other requests, as merge in endpoints.toml allows; alone, the same seed draws a slightly "
+    "different picture."
+)
 
 
 class HostQueue(Protocol):
@@ -47,69 +58,140 @@ class UploadGone(DalleFluxError):
         super().__init__("The pictures of that request are no longer at hand; clear `upload` and connect an image.")
 
 
+Part = tuple[list["Image.Image"], str, Info | None]  # pictures, the text that was drawn, the generator's account
+
+
 class HostDrawer:
     """Draws with the host's queue, one job after the other, and has the next one ready.
 
     Args:
         host: the host's queue.
         gate: the moderation gate.
+        at_once: how many pictures like an order's may be drawn as one batch with those of others.
     """
 
     room = 1  # the host's queue holds one of ours that has not begun
 
-    def __init__(self, host: HostQueue, gate: Gate):
-        self._host, self._gate = host, gate
+    def __init__(self, host: HostQueue, gate: Gate, at_once: Callable[[Order], int] = lambda order: 1):
+        self._host, self._gate, self._at_once = host, gate, at_once
         self._tasks: set[asyncio.Task[None]] = set()
+        self._batches: dict[str, asyncio.Task[list[Part]]] = {}  # id of the first job of each
         self._lent: dict[str, tuple[Upload, int]] = {}  # token → upload, and how many runs look at it
+        self._asked: dict[str, tuple[Asked, ...]] = {}  # token → requests that are drawn as one batch
 
     def upload(self, token: str) -> Upload | None:
         """What came with a request that is being drawn; asked by the request node in the prompt's thread."""
         lent = self._lent.get(token)
         return lent[0] if lent else None
 
+    def asked(self, token: str) -> tuple[Asked, ...] | None:
+        """The requests that a run draws as one batch; asked as `upload` is."""
+        return self._asked.get(token)
+
     def is_alive(self) -> bool:
         """False once nothing can be drawn any more."""
         return self._host.worker_is_alive()
 
     def cancel(self, job: Job) -> None:
-        """Stop what of it is in the host's queue."""
-        if job.run is not None and not job.run.ended.done():
+        """Stop what of it is in the host's queue, unless others get their pictures from the same run."""
+        wanted = any(not other.is_over for other in job.together if other is not job)
+        if job.run is not None and not job.run.ended.done() and not wanted:
             self._host.cancel(job.run)
+
+    def joins(self, jobs: Sequence[Job], other: Job) -> bool:
+        """As `scheduler.Drawer` says: what differs between them may be prompt, seed, n and how they are answered."""
+        if not all(_can_be_joined(one) for one in (jobs[0], other)) or _look(jobs[0].order) != _look(other.order):
+            return False
+        try:
+            most = self._at_once(other.order)
+        except DalleFluxError:  # of the user's file, or the size; whoever draws will tell
+            return False
+        return sum(job.order.n for job in (*jobs, other)) <= most
 
     async def draw(self, job: Job, turn: Turn) -> Finished:
         """As `scheduler.Drawer` says."""
         started = time.monotonic()
-        parts: list[tuple[list[Image.Image], str, Info | None]] = []
+        parts = await self._draw_with_others(job, turn) if len(job.together) > 1 else None
+        if parts is None:
+            parts = await self._draw_alone(job, turn)
+        seconds = time.monotonic() - (job.began or started)
+        return await asyncio.to_thread(self._finish, job, parts, seconds)
+
+    async def _draw_alone(self, job: Job, turn: Turn) -> list[Part]:
+        parts: list[Part] = []
         count = 1 if job.model.draws_n else job.order.n
         with self._at_hand(job.order.upload):
             for index in range(count):
                 if job.is_over:
                     raise Cancelled("The job was cancelled.")
-                images, text, info = await self._run(job, turn, (job.seed + index) % (MAX_SEED + 1), index, count)
+                if index:
+                    turn.waits(job)
+                graph = job.model.graph(job.order, (job.seed + index) % (MAX_SEED + 1), self._gate.policy())
+                images, text, info = await self._run([job], turn, graph, index, count)
                 parts.append(
                     (await asyncio.to_thread(_pictures, images), text or job.order.prompt, Info.from_json(info))
                 )
-        seconds = time.monotonic() - (job.began or started)
-        return await asyncio.to_thread(self._finish, job, parts, seconds)
+        return parts
 
-    async def _run(self, job: Job, turn: Turn, seed: int, index: int, count: int) -> tuple[torch.Tensor, str, str]:
-        """One run of the graph."""
-        if index:
+    async def _draw_with_others(self, job: Job, turn: Turn) -> list[Part] | None:
+        """Its part of the batch; None if that came to nothing, so that each is drawn alone."""
+        first = job.together[0].id
+        if first not in self._batches:
+            self._batches[first] = asyncio.get_running_loop().create_task(self._draw_batch(job.together, turn))
+            self._batches[first].add_done_callback(lambda _: self._batches.pop(first))
+        try:
+            parts = await asyncio.shield(self._batches[first])
+        except DalleFluxError as error:
+            if error.code == "run_cancelled":
+                raise
+            job.together = (job,)  # whatever it was, a refused text or too little memory: nobody pays for others
             turn.waits(job)
-        graph = job.model.graph(job.order, seed, self._gate.policy())
-        title = f"Images API: {job.order.model} for {job.client}"
-        loop = asyncio.get_running_loop()
+            return None
+        if job.is_over:
+            raise Cancelled("The job was cancelled.")
+        return [parts[job.together.index(job)]]
+
+    async def _draw_batch(self, jobs: Sequence[Job], turn: Turn) -> list[Part]:
+        """Draw jobs that `joins` put together; one part for each."""
+        first, token = jobs[0], uuid.uuid4().hex
+        graph = first.model.graph(first.order, first.seed, self._gate.policy())
+        graph[node_of(graph, REQUEST)]["inputs"]["upload"] = token
+        self._asked[token] = tuple(Asked(job.order.prompt, seeds_for(job.seed, job.order.n)) for job in jobs)
+        try:
+            images, _, told = await self._run(jobs, turn, graph)
+        finally:
+            del self._asked[token]
+        pictures = await asyncio.to_thread(_pictures, images)
+        parts: list[Part] = []
+        for job, entries in zip(jobs, json.loads(told), strict=True):
+            info = Info.from_json(json.dumps({**entries, "notes": [*entries["notes"], _TOGETHER]}))
+            drawn, pictures = pictures[: job.order.n], pictures[job.order.n :]
+            parts.append((drawn, (info and info.revised_prompt) or job.order.prompt, info))
+        return parts
+
+    async def _run(
+        self, jobs: Sequence[Job], turn: Turn, graph: Graph, index: int = 0, count: int = 1
+    ) -> tuple[torch.Tensor, str, str]:
+        """One run of a graph: for one job, the `index`-th of `count`, or for all of a batch."""
+        first, loop = jobs[0], asyncio.get_running_loop()
+        clients = ", ".join(dict.fromkeys(job.client for job in jobs))
+        title = f"Images API: {first.order.model} for {clients}"
 
         def step(done: float, total: float, preview: Image.Image | None) -> None:
-            loop.call_soon_threadsafe(self._stepped, job, (index + done / total) / count, preview)
+            for job in jobs:
+                loop.call_soon_threadsafe(self._stepped, job, (index + done / total) / count, preview)
 
-        published = job.model.published
-        run = job.run = self._host.Run(
-            title, step, workflow=published.workflow if published else None, previews=bool(job.order.partial_images)
+        published = first.model.published
+        run = self._host.Run(
+            title, step, workflow=published.workflow if published else None, previews=bool(first.order.partial_images)
         )
-        run.began.add_done_callback(lambda began: turn.begun(job, None if began.cancelled() else began.result()))
+        for job in jobs:
+            job.run = run
+            run.began.add_done_callback(
+                lambda began, job=job: turn.begun(job, None if began.cancelled() else began.result())
+            )
         await self._host.put(run, graph, node_of(graph, RESPONSE))
-        if job.is_over:  # cancelled while the host looked at the graph
+        if all(job.is_over for job in jobs):  # cancelled while the host looked at the graph
             self._host.cancel(run)
         result: tuple[torch.Tensor, str, str] = await asyncio.shield(run.result)
         return result
@@ -175,3 +257,13 @@ def _pictures(images: torch.Tensor) -> list[Image.Image]:
     from ..pictures import to_pil
 
     return to_pil(images)
+
+
+def _can_be_joined(job: Job) -> bool:
+    """A built-in model draws words, and nobody wants to watch: previews are of a batch's first picture."""
+    order = job.order
+    return job.model.published is None and order.operation is Operation.GENERATE and not order.partial_images
+
+
+def _look(order: Order) -> tuple[str, str, str]:
+    return order.size, order.quality, order.style

@@ -39,6 +39,10 @@ class FairQueue(Generic[T]):
         self._queues.setdefault(one.client, deque()).append(one)
         self.weight += one.weight
 
+    def peek(self) -> T | None:
+        """The one whose turn it is; None if nobody waits."""
+        return next(iter(self._queues.values()))[0] if self._queues else None
+
     def next(self) -> T | None:
         """Take out the one whose turn it is; None if nobody waits."""
         if not self._queues:

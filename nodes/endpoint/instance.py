@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .contract.submissions import Order
     from .drawing import HostDrawer
     from .service import ImagesService
 
@@ -17,7 +18,20 @@ def service() -> ImagesService:
     from .drawing import HostDrawer  # here: pydantic and the gate are not needed while the pack is loaded
     from .service import ImagesService
 
-    return ImagesService(folders.state, folders.endpoints, lambda gate: HostDrawer(queue, gate))
+    return ImagesService(folders.state, folders.endpoints, lambda gate: HostDrawer(queue, gate, _at_once))
+
+
+def _at_once(order: Order) -> int:
+    """Pictures of this size, of several requests, that the user's file and the memory allow in one batch."""
+    merge = service().settings().merge
+    if merge == 1:
+        return 1
+    from ..flux.batches import most_at_once
+    from ..host import models
+    from ..sizes import parse_size
+
+    width, height = parse_size(order.size)
+    return min(merge, most_at_once(width * height, models.device_memory()))
 
 
 def drawer() -> HostDrawer:

@@ -91,12 +91,15 @@ class DalleFluxImagesRequest(io.ComfyNode):
         from .instance import drawer
 
         queue.at_start()
+        width, height = parse_size(size)
+        if upload and (asked := drawer().asked(upload)):
+            # Several requests, which DalleFluxLocalGenerate takes in place of a prompt.
+            return io.NodeOutput(asked, None, None, size, width, height, quality, style, n, seed)
         if upload:
             came = drawer().upload(upload)
             if came is None:
                 raise UploadGone
             image, mask = came.image(), came.change()
-        width, height = parse_size(size)
         return io.NodeOutput(prompt, image, mask, size, width, height, quality, style, n, seed)
 
 

@@ -3,8 +3,9 @@
     accepted → (waits) → handed over → done
 
 What draws is this host's own queue (`drawing`) or a fleet of hosts (`nodes/fleet`). It holds no more jobs that have not
-begun than it has room for, so everybody gets their turn, whoever came with how many, and no GPU is idle in between. All
-of it lives on the server's event loop; what takes long is done in threads.
+begun than it has room for, so everybody gets their turn, whoever came with how many, and no GPU is idle in between.
+Neighbours in the order of turns may become one batch, so nobody is overtaken. All of it lives on the server's event
+loop; what takes long is done in threads.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Drawer(Protocol):
     def is_alive(self) -> bool:
         """False once nothing can be drawn any more."""
 
+    def joins(self, jobs: Sequence[Job], other: Job) -> bool:
+        """Whether it draws `other` in one batch with these; they are then each other's `together`."""
+
     async def draw(self, job: Job, turn: Turn) -> Finished:
         """Draw it, with `job.progress` and `job.partials` on the way.
 
@@ -97,6 +101,7 @@ class Job:
         self.seed = random.randrange(2**32) if order.seed is None else order.seed
         self.outcome: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
         self.partials: asyncio.Queue[bytes] = asyncio.Queue()  # encoded previews
+        self.together: tuple[Job, ...] = (self,)  # those that are drawn in one batch, in their order
         self.run: Any = None
 
     @property
@@ -199,16 +204,22 @@ class Scheduler:
     def pump(self) -> None:
         """Hand over jobs while there is room for them."""
         while len(self._not_begun) < self.drawer.room and (job := self._waiting.next()) is not None:
-            self._not_begun.add(job)
-            task = asyncio.get_running_loop().create_task(self._draw(job))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            together = [job]
+            while (other := self._waiting.peek()) is not None and self.drawer.joins(together, other):
+                self._waiting.next()
+                together.append(other)
+            for one in together:
+                one.together = tuple(together)
+                self._not_begun.add(one)
+                task = asyncio.get_running_loop().create_task(self._draw(one))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def _draw(self, job: Job) -> None:
-        left = self._settings().timeout_s - (time.time() - job.created)
         try:
+            left = self._settings().timeout_s - (time.time() - job.created)
             finished = await asyncio.wait_for(self.drawer.draw(job, self), max(1.0, left))
-            self.finished.append((time.time(), len(finished.files), finished.seconds))
+            self.finished.append((time.time(), len(finished.files), finished.seconds / len(job.together)))
             self._end(job, "completed", finished)
         except (asyncio.TimeoutError, TimeoutError):
             self._end(job, "failed", error=server_error("The request took too long.", status=504, code="timeout"))

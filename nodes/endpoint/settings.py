@@ -3,6 +3,7 @@
 [settings.endpoint]
 policy = "family-safe"                      # the moderation policy in front; left out: DALL·E-like
 max_waiting = 100                           # requests that may wait; more are answered 429
+merge = 8                                   # requests that are alike become batches of so many pictures at most
 [settings.endpoint.aliases]
 "gpt-image-1" = "house-style"               # what a name draws with
 [settings.endpoint.keys.laptop]             # made by `python -m nodes.endpoint.keys add laptop`
@@ -105,6 +106,7 @@ class EndpointSettings:
     max_waiting_mb: int = 1024  # of pictures that came with requests that wait
     max_body_mb: int = 64
     timeout_s: float = 1800.0  # waiting and drawing
+    merge: int = 1  # pictures of several requests that are drawn as one batch at most
     url_minutes: int = 60  # how long a picture's address works
     job_hours: int = 24  # how long a job and its result are kept
     public_url: str | None = None  # what clients call this server, if not by the name they send
@@ -206,6 +208,7 @@ _FIELDS: Mapping[str, Check] = {
     "max_waiting": _whole(1, 10_000),
     "max_waiting_mb": _whole(1),
     "max_body_mb": _whole(1, 512),
+    "merge": _whole(1, 64),
     "timeout_s": ("seconds, above 0", lambda value: is_number(value) and value > 0),
     "url_minutes": _whole(1, 7 * 24 * 60),
     "job_hours": _whole(1, 365 * 24),

@@ -61,6 +61,10 @@ class FleetDrawer:
         """Serve starts what has died, so jobs may always wait."""
         return True
 
+    def joins(self, jobs: Sequence[Job], other: Job) -> bool:
+        """Never: there are ComfyUIs to draw it at the same time."""
+        return False
+
     async def draw(self, job: Job, turn: Turn) -> Finished:
         """Have it drawn, and drawn again elsewhere when a ComfyUI dies over it."""
         task = await asyncio.to_thread(lambda: Task.of(job).model_dump_json().encode())

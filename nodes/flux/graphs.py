@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..host.sampling import PromptEach
 from ..recipes import FLUX2_SCHEDULER, HOST_GUIDANCE
 from .families import Negative, traits
 from .installed import NF4_LOADER, Installed, Loading
@@ -118,6 +119,26 @@ def text_to_images(
     return sample_batches(graph, models, settings, encode(graph, models, texts, settings), batches)
 
 
+def texts_to_images(
+    graph: Builder,
+    models: Models,
+    settings: SamplingSettings,
+    batches: Sequence[Sequence[tuple[Texts, int]]],
+) -> Link:
+    """IMAGE of one picture for each text and its seed, as `text_to_images`."""
+    images = None
+    for batch in batches:
+        encoded = {text: encode(graph, models, text, settings) for text, _ in batch}
+        prompt = None
+        for text, _ in batch:
+            prompt = encoded[text] if prompt is None else _combined(graph, prompt, encoded[text])
+        assert prompt
+        seeds = [seed for _, seed in batch]
+        drawn = sample_batches(graph, models, settings, prompt, [seeds], PromptEach(settings.sampler))
+        images = joined(graph, images, drawn)
+    return images
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What is wanted and what is not, as CONDITIONING."""
@@ -144,14 +165,26 @@ def encode(graph: Builder, models: Models, texts: Texts, settings: SamplingSetti
     return Prompt(wanted, unwanted)
 
 
+def _combined(graph: Builder, one: Prompt, other: Prompt) -> Prompt:
+    def both(first: Link, second: Link) -> Link:
+        return first and graph.node("ConditioningCombine", conditioning_1=first, conditioning_2=second).out(0)
+
+    return Prompt(both(one.wanted, other.wanted), both(one.unwanted, other.unwanted))
+
+
 def sample_batches(
     graph: Builder,
     models: Models,
     settings: SamplingSettings,
     prompt: Prompt,
     batches: Sequence[Sequence[int]],
+    each: PromptEach | None = None,
 ) -> Link:
-    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for."""
+    """Sampler and decoder for each batch of seeds; all pictures in one IMAGE, at the size asked for.
+
+    Args:
+        each: the sampler where `prompt` combines one prompt a picture.
+    """
     width, height = settings.canvas.render
     model = models.model
     if settings.shift:
@@ -164,7 +197,7 @@ def sample_batches(
     else:
         both = {"positive": prompt.wanted, "negative": prompt.unwanted}
         guider = graph.node("CFGGuider", model=model, **both, cfg=settings.guidance).out(0)
-    sampler = graph.node("KSamplerSelect", sampler_name=settings.sampler).out(0)
+    sampler = each or graph.node("KSamplerSelect", sampler_name=settings.sampler).out(0)
     empty = traits(settings.family).empty
     if settings.scheduler == FLUX2_SCHEDULER:
         sigmas = graph.node("Flux2Scheduler", steps=settings.steps, width=width, height=height).out(0)

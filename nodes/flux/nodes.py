@@ -37,6 +37,7 @@ from .settings import (
     SIZES,
     STYLES,
     checked,
+    checked_n,
     redux_weight,
     seeds_for,
     settings_for,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from ..info import Info
     from ..moderation.policy import Policy
+    from .batches import Asked
     from .fitting import Device
     from .installed import Inventory, Loading
     from .loading import Wanted
@@ -208,7 +210,7 @@ class DalleFluxLocalGenerate(io.ComfyNode):
     @classmethod
     async def execute(
         cls,
-        prompt: str,
+        prompt: str | tuple[Asked, ...],
         size: str,
         quality: str,
         style: str,
@@ -222,42 +224,56 @@ class DalleFluxLocalGenerate(io.ComfyNode):
         rewriter: Any = None,
         policy: Policy | None = None,
     ) -> io.NodeOutput:
+        """Several requests may come in place of the prompt, from Images API Request: they become one batch, their
+        pictures in their order, and `info` a list.
+        """
         from ..prompts.nodes import texts
         from . import graphs
-        from .batches import batches_for
+        from .batches import Asked, batches_for
         from .loading import Connected, loading_for
         from .local_info import local_info
         from .texts import PromptUsed, prompt_request
 
+        asked = (Asked(prompt, seeds_for(seed, checked_n(n))),) if isinstance(prompt, str) else prompt
         if rewriter is not None:
-            await hold_back_prompt(prompt, policy)  # before it goes to the rewriter
+            for one in asked:
+                await hold_back_prompt(one.prompt, policy)  # before it goes to the rewriter
         connected = Connected(model, clip, vae)
         wanted = _wanted(_DRAWING, draw_with)
         loading = loading_for(_installed(), wanted, connected, _device())
         settings = settings_for(size, quality, style, n, loading.family)
-        request = prompt_request(prompt, PromptMode(prompt_mode), style, size, loading.family)
-        used = PromptUsed(prompt, await texts(request, rewriter))
-        await hold_back_prompt(prompt, policy, used.drawn)
-        seeds = seeds_for(seed, n)
+        used = []
+        for one in asked:
+            request = prompt_request(one.prompt, PromptMode(prompt_mode), style, size, loading.family)
+            used.append(PromptUsed(one.prompt, await texts(request, rewriter)))
+            await hold_back_prompt(one.prompt, policy, used[-1].drawn)
 
         graph = GraphBuilder()
         models = graphs.load(graph, loading, connected, _advice(loading))
-        batches = batches_for(seeds, settings.canvas, device_memory(), RECIPES[traits(loading.family).recipe].memory)
-        images = graphs.text_to_images(graph, models, settings, used.texts, batches)
-        info = local_info(
-            "generate",
-            loading,
-            wanted.licence(loading.family),
-            connected,
-            settings,
-            seeds,
-            used,
-            quality=quality,
-            style=style,
-            prompt_mode=prompt_mode,
-            notes=(*settings.notes, *loading.notes),
-        )
-        return _expanded(cls, graph, images, info, policy)
+        memory = device_memory(), RECIPES[traits(loading.family).recipe].memory
+        if len(asked) == 1:
+            batches = batches_for(asked[0].seeds, settings.canvas, *memory)
+            images = graphs.text_to_images(graph, models, settings, used[0].texts, batches)
+        else:
+            pictures = [(text.texts, seed) for one, text in zip(asked, used, strict=True) for seed in one.seeds]
+            images = graphs.texts_to_images(graph, models, settings, batches_for(pictures, settings.canvas, *memory))
+        infos = [
+            local_info(
+                "generate",
+                loading,
+                wanted.licence(loading.family),
+                connected,
+                settings,
+                one.seeds,
+                text,
+                quality=quality,
+                style=style,
+                prompt_mode=prompt_mode,
+                notes=(*settings.notes, *loading.notes),
+            )
+            for one, text in zip(asked, used, strict=True)
+        ]
+        return _expanded(cls, graph, images, *infos, policy=policy)
 
 
 class DalleFluxLocalEdit(io.ComfyNode):
@@ -370,7 +386,7 @@ class DalleFluxLocalEdit(io.ComfyNode):
             quality=quality,
             notes=notes,
         )
-        return _expanded(cls, graph, images, info, policy)
+        return _expanded(cls, graph, images, info, policy=policy)
 
 
 class DalleFluxLocalVariation(io.ComfyNode):
@@ -473,7 +489,7 @@ class DalleFluxLocalVariation(io.ComfyNode):
             strength=strength,
             notes=notes,
         )
-        return _expanded(cls, graph, images, info, policy)
+        return _expanded(cls, graph, images, info, policy=policy)
 
 
 class DalleFluxSettings(io.ComfyNode):
@@ -626,11 +642,12 @@ def _fingerprint() -> str:
 
 
 def _expanded(
-    node: type[io.ComfyNode], graph: GraphBuilder, images: Any, info: Info, policy: Policy | None
+    node: type[io.ComfyNode], graph: GraphBuilder, images: Any, info: Info, *further: Info, policy: Policy | None
 ) -> io.NodeOutput:
     """The node's outputs, the pictures behind the moderation gate; the face says what draws, under which licence."""
     if info.licence:
         drawn = f"{info.model} · {info.size} · seed {info.seed}"
         running.show_text(node.hidden.unique_id, f"{drawn} · {info.licence['name']}: {info.licence['terms']}.")
     images = behind_picture_gate(graph, images, policy)
-    return io.NodeOutput(images, info.revised_prompt or "", info.to_json(), expand=graph.finalize())
+    told = f"[{','.join(one.to_json() for one in (info, *further))}]" if further else info.to_json()
+    return io.NodeOutput(images, info.revised_prompt or "", told, expand=graph.finalize())

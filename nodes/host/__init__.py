@@ -6,4 +6,5 @@ schema.py   what a node declares
 running.py  threads, progress, cancelling, graphs on their way in
 folders.py  the user's state and endpoints, pictures to save
 models.py   model files and memory
+sampling.py a batch of different prompts
 """

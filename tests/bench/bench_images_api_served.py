@@ -5,8 +5,7 @@ least 0.95 of the raw queue's throughput. Both halves run in one host, in turns.
 with the same checks in both: gates in the raw graph, this server's own around the other. The raw graph ends in
 PreviewImage, which encodes a PNG as the API does.
 
-And what merging requests into one batch would give: the time of four pictures in one batch and one after the other,
-and how far the pictures differ.
+And what merging requests of several clients into batches gives, and how far the pictures differ from those drawn alone.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ import openai
 from comfyui import environment, weights
 from comfyui.installation import install
 from comfyui.server import ComfyUI
-from served_images_api import client, opened, publish, with_lora
+from served_images_api import client, opened, publish, state_of, with_lora
 
 RUNS = 15
 ROUNDS = 5
@@ -166,21 +165,28 @@ def first_preview(comfyui: ComfyUI) -> None:
 
 
 def merging(comfyui: ComfyUI) -> None:
-    def drawn(seed: int, n: int) -> list[np.ndarray]:
-        asked = {"model": "dall-e-2", "prompt": "a red cube", "size": "1024x1024", "response_format": "b64_json"}
-        reply = app(comfyui).images.generate(**asked, n=n, extra_body={"seed": seed})
-        return [np.asarray(opened(item.b64_json).convert("RGB"), np.int16) for item in reply.data]
+    """Requests that differ in prompt and seed, merged and one by one, in turns."""
 
-    drawn(1, 1)
-    began = time.perf_counter()
-    together = drawn(100, BATCH)
-    batch = time.perf_counter() - began
-    began = time.perf_counter()
-    alone = [drawn(100 + index, 1)[0] for index in range(BATCH)]
-    singly = time.perf_counter() - began
-    differ = max(int(np.abs(one - other).max()) for one, other in zip(together, alone, strict=True))
-    rest = f"one by one {singly:.2f} s | {singly / batch:.2f}x | pixels differ by up to {differ} of 255"
-    print(f"{BATCH} of dall-e-2, 1024x1024 as a batch| {batch:6.2f} s | {rest}", flush=True)
+    def drawn(seed: int) -> np.ndarray:
+        asked = {"model": "dall-e-2", "prompt": f"a red cube, number {seed}", "size": "512x512"}
+        reply = app(comfyui).images.generate(**asked, response_format="b64_json", extra_body={"seed": seed})
+        return np.asarray(opened(reply.data[0].b64_json).convert("RGB"), np.int16)
+
+    file = state_of(comfyui) / "endpoints.toml"
+    rates: dict[int, list[float]] = {1: [], BATCH: []}
+    pictures = {}
+    for _ in range(ROUNDS):
+        for merge, found in rates.items():
+            file.write_text(f"[settings.endpoint]\nmerge = {merge}\n", "utf-8")
+            began = time.perf_counter()
+            with ThreadPoolExecutor(4 * BATCH) as pool:
+                pictures[merge] = list(pool.map(drawn, range(4 * BATCH)))
+            found.append(4 * BATCH / (time.perf_counter() - began))
+    file.unlink()
+    singly, merged = map(statistics.median, rates.values())
+    differ = max(int(np.abs(one - other).max()) for one, other in zip(*pictures.values(), strict=True))
+    rest = f"one by one {singly:.2f} | {merged / singly:.2f}x | pixels differ by up to {differ} of 255"
+    print(f"{4 * BATCH} clients, dall-e-2, merge = {BATCH}     | {merged:6.2f} pictures/s | {rest}", flush=True)
 
 
 def main() -> None:

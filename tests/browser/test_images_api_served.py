@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from PIL import Image
-from served_images_api import CANVAS, SOLID, call, client, png, publish, state_of, status, until, with_lora
+from served_images_api import CANVAS, ECHO, SAME, call, client, png, publish, state_of, status, until, with_lora
 
 PAGE = "[data-dalle-flux=images_api]"
 PICTURES = f"[...document.querySelector('{PAGE}').shadowRoot.querySelectorAll('.dfi-pictures img')]"
+# Of the first picture's first pixel.
+COLOUR = f"""(([picture]) => {{
+  if (!picture?.naturalWidth) return null;
+  const canvas = Object.assign(document.createElement("canvas"), {{ width: 1, height: 1 }}).getContext("2d");
+  canvas.drawImage(picture, 0, 0);
+  return {{ 0: "black", 765: "white" }}[canvas.getImageData(0, 0, 1, 1).data.slice(0, 3).reduce((a, b) => a + b)];
+}})({PICTURES})"""
 QUEUE_CHANGED = """() => app.api.dispatchEvent(
   new CustomEvent("status", { detail: { exec_info: { queue_remaining: 0 } } }))"""  # as ComfyUI's own message does
 FROM_THE_NODE = """() => {
@@ -55,6 +63,11 @@ def fill_in(panel, *, prompt: str, size: str = "", n: str = "1", seed: str = "")
         panel.get_by_label(label, exact=True).fill(value)
 
 
+def file(name: str, data: bytes) -> dict[str, Any]:
+    """For a file field."""
+    return {"name": name, "mimeType": "image/png", "buffer": data}
+
+
 def test_a_workflow_is_published_tried_opened_again_and_removed(canvas, panel, artefacts, request):
     page = canvas.page
     page.evaluate("() => app.extensionManager.command.execute('dalletoflux.PublishImageModel')")
@@ -82,24 +95,33 @@ def test_a_workflow_is_published_tried_opened_again_and_removed(canvas, panel, a
     assert page.evaluate(f"() => {PICTURES}.map((one) => [one.naturalWidth, one.naturalHeight])") == [[96, 64]] * 2
     page.screenshot(path=artefacts / f"images-api-published-{request.node.callspec.id}.png")
 
-    publish(canvas.comfyui, "echo", {**SOLID, "3": {**SOLID["3"], "inputs": {"images": ["1", 1]}}})
+    publish(canvas.comfyui, "echo", ECHO)
     page.evaluate("() => { app.graph.nodes.find((node) => node.type === 'EmptyImage').title = 'Second'; }")
     page.evaluate(FROM_THE_NODE)
     name.fill("house-style")
-    assert "this becomes its version 2" in form.inner_text()
+    assert "There is version 1 of this name" in form.inner_text()
     form.get_by_role("button", name="Publish").click()
     panel.get_by_text("(version 2)").wait_for()
     panel.get_by_role("combobox", name="Model", exact=True).select_option("echo")
-    picture = {"name": "photo.png", "mimeType": "image/png", "buffer": png(Image.new("RGB", (80, 72)))}
-    panel.get_by_label("Picture to edit").set_input_files(picture)
-    for prompt in ("", "brighter"):  # a variation, an edit
-        fill_in(panel, prompt=prompt)
-        panel.get_by_role("button", name="Draw").click()
-        page.wait_for_function(f"() => {PICTURES}[0]?.naturalWidth === 80")
+    operation = panel.get_by_role("combobox", name="Operation", exact=True)
+    assert operation.locator("option").all_inner_texts() == ["edits", "variations"]
+    black = png(Image.new("RGB", (80, 72)))
+    panel.get_by_label("Picture", exact=True).set_input_files(file("photo.png", black))
+    fill_in(panel, prompt="brighter")
+    panel.get_by_label("Mask").set_input_files(file("mask.png", png(Image.new("RGB", (80, 72), "white"))))
+    panel.get_by_role("button", name="Draw").click()
+    page.wait_for_function(f"() => {COLOUR} === 'white'")  # echo paints what the mask says
+    operation.select_option("variations")
+    assert not panel.get_by_label("Prompt", exact=True).is_visible()
+    assert not panel.get_by_label("Mask").is_visible()
+    publish(canvas.comfyui, "echo", SAME)  # which needs no mask
+    panel.get_by_label("Pictures", exact=True).fill("2")
+    panel.get_by_role("button", name="Draw").click()
+    page.wait_for_function(f"() => {PICTURES}.length === 2 && {COLOUR} === 'black'")
     panel.get_by_role("button", name="Clear").click()
     panel.get_by_role("button", name="Draw").click()
-    assert panel.locator(".dfi-pictures img").count() == 1, "nothing is drawn from neither words nor a picture"
-    (state_of(canvas.comfyui) / "models" / "echo" / "0001.json").write_text("{}", "utf-8")
+    assert panel.locator(".dfi-pictures img").count() == 2, "nothing is drawn from no picture"
+    (state_of(canvas.comfyui) / "models" / "echo" / "0002.json").write_text("{}", "utf-8")
 
     versions = panel.get_by_label("Version of house-style", exact=True)
     versions.select_option("1")
@@ -113,7 +135,7 @@ def test_a_workflow_is_published_tried_opened_again_and_removed(canvas, panel, a
     panel.get_by_text("publish it again, or remove it").wait_for()
     panel.get_by_label("Remove echo").click()
     say_yes(page)
-    panel.get_by_text("Version 1 of echo is gone.").wait_for()
+    panel.get_by_text("Version 2 of echo is gone.").wait_for()
     assert [line for line in canvas.complaints if "images_api" in line or "uncaught" in line] == []
 
 

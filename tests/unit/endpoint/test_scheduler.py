@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,9 @@ from nodes.endpoint.drawing import HostDrawer
 from nodes.endpoint.models import Catalogue, Model
 from nodes.endpoint.published import Publications
 from nodes.endpoint.scheduler import Cancelled, Job, Scheduler
-from nodes.endpoint.settings import EndpointSettings
+from nodes.endpoint.settings import BadEndpointSettings, EndpointSettings
 from nodes.errors import DalleFluxError
+from nodes.info import Info, PictureInfo
 from nodes.moderation.gate import ContentRefused, decide, failed
 from nodes.moderation.policy import Policy
 from nodes.state import State, StateFailed
@@ -252,3 +254,138 @@ async def test_what_takes_too_long_is_given_up_and_interrupted(host, model):
         await job.outcome
     assert caught.value.status == 504
     assert host.put_in[0].cancelled
+
+
+class ColourGate(OpenGate):
+    """Lets no red picture out."""
+
+    def judge_pictures(self, pictures: Sequence[Image.Image]) -> None:
+        if any(picture.getpixel((0, 0))[0] > 200 for picture in pictures):
+            raise Refused("held back")
+
+
+@pytest_asyncio.fixture
+async def merging(host) -> AsyncIterator[Scheduler]:
+    """Up to six pictures become one batch."""
+    made = Scheduler(HostDrawer(host, ColourGate(), lambda order: 6), ColourGate(), EndpointSettings)
+    yield made
+    for job in list(made.live.values()):
+        made.cancel(job)
+    await settle()
+
+
+async def behind_another(scheduler: Scheduler, host: HandQueue, *jobs: Job) -> HandQueue.Run:
+    """Jobs that waited while another was drawn; the run that came of the first of them."""
+    before = Job(order(size="512x512"), jobs[0].model, "before")
+    for job in (before, *jobs):
+        await scheduler.accept(job)
+    await settle()
+    await host.take_up(0)
+    await host.deliver(0)
+    return host.put_in[1]
+
+
+async def deliver_batch(run: HandQueue.Run, drawer: HostDrawer, *colours: float) -> None:
+    """One picture a colour, and an account for each request that the run asks for."""
+    asked = drawer.asked(run.graph["1"]["inputs"]["upload"])
+    assert asked
+    infos = [info(one.prompt, one.seeds) for one in asked]
+    pictures = torch.stack([torch.full((8, 8, 3), colour) for colour in colours])
+    run.began.set_result(1.0)
+    run.result.set_result((pictures, infos[0].revised_prompt, f"[{','.join(one.to_json() for one in infos)}]"))
+    await settle()
+
+
+def info(prompt: str, seeds: Sequence[int]) -> Info:
+    pictures = tuple(PictureInfo(seed=seed, size="8x8") for seed in seeds)
+    return Info(provider="local", operation="generate", model="FLUX.1-dev", revised_prompt=f"{prompt}!", size="8x8",
+                drawn_at="8x8", n=len(seeds), seed=seeds[0], pictures=pictures)  # fmt: skip
+
+
+async def test_neighbours_that_are_alike_become_one_batch_and_each_gets_its_own(merging, host, model):
+    jobs = [Job(order(prompt=f"cat {place}", n=n, seed=10 * place), model, f"client {place}")
+            for place, n in enumerate((1, 2, 1))]  # fmt: skip
+    run = await behind_another(merging, host, *jobs)
+    assert len(host.put_in) == 2
+    assert [job.state for job in jobs] == ["queued"] * 3
+    await deliver_batch(run, merging.drawer, 0.1, 0.2, 0.3, 0.4)
+    done = [await job.outcome for job in jobs]
+    assert [len(one.files) for one in done] == [1, 2, 1]
+    assert [one.revised_prompt for one in done] == ["cat 0!", "cat 1!", "cat 2!"]
+    assert [[picture.seed for picture in one.info.pictures] for one in done] == [[0], [10, 11], [20]]
+    shown = [Image.open(io.BytesIO(file)).getpixel((0, 0))[0] for one in done for file in one.files]
+    assert shown == [26, 51, 76, 102]
+    assert all("one batch" in one.info.notes[-1] for one in done)
+
+
+@pytest.mark.parametrize(
+    "other", [{"size": "512x512"}, {"n": 5}, {"model": "gpt-image-1", "size": "1024x1024"},
+              {"stream": True, "partial_images": 1}],
+)  # fmt: skip
+async def test_what_is_not_alike_or_too_much_is_not_merged_and_not_overtaken(merging, host, model, other):
+    different = Job(order(**other), model, "b")
+    jobs = [Job(order(n=2), model, "a"), different, Job(order(n=2), model, "c")]
+    run = await behind_another(merging, host, *jobs)
+    assert not run.graph["1"]["inputs"]["upload"]
+    assert [merging.place(job) for job in jobs] == [None, 0, 1]
+
+
+async def test_a_client_that_leaves_a_batch_takes_nothing_from_the_others(merging, host, model):
+    jobs = [Job(order(seed=seed), model, "a") for seed in range(3)]
+    run = await behind_another(merging, host, *jobs)
+    merging.cancel(jobs[1])
+    assert not run.cancelled
+    await deliver_batch(run, merging.drawer, 0.1, 0.2, 0.3)
+    assert [job.state for job in jobs] == ["completed", "cancelled", "completed"]
+    assert Image.open(io.BytesIO((await jobs[2].outcome).files[0])).getpixel((0, 0))[0] == 76
+
+
+async def test_a_batch_that_nobody_waits_for_any_more_is_stopped(merging, host, model):
+    jobs = [Job(order(), model, "a") for _ in range(2)]
+    run = await behind_another(merging, host, *jobs)
+    for job in jobs:
+        merging.cancel(job)
+    assert run.cancelled
+
+
+async def test_a_picture_that_is_held_back_fails_its_own_request(merging, host, model):
+    jobs = [Job(order(), model, "a") for _ in range(2)]
+    run = await behind_another(merging, host, *jobs)
+    await deliver_batch(run, merging.drawer, 1.0, 0.2)
+    with pytest.raises(ApiError, match="held back"):
+        await jobs[0].outcome
+    assert (await jobs[1].outcome).files
+
+
+async def test_where_a_batch_fails_each_is_drawn_alone(merging, host, model):
+    jobs = [Job(order(seed=seed), model, "a") for seed in range(2)]
+    run = await behind_another(merging, host, *jobs)
+    run.began.set_result(1.0)
+    run.result.set_exception(DalleFluxError("out of memory"))
+    await settle()
+    assert [one.graph["1"]["inputs"]["seed"] for one in host.put_in[2:]] == [0, 1]
+    for index in (2, 3):
+        await host.take_up(index)
+        await host.deliver(index)
+    assert [job.state for job in jobs] == ["completed"] * 2
+
+
+async def test_a_broken_user_file_fails_what_waits_and_hangs_nobody(host, model):
+    broken = []
+
+    def settings() -> EndpointSettings:
+        if broken:
+            raise BadEndpointSettings("max_waiting must be a whole number")
+        return EndpointSettings()
+
+    scheduler = Scheduler(HostDrawer(host, OpenGate()), OpenGate(), settings)
+    jobs = [Job(order(), model, "a") for _ in range(2)]
+    for job in jobs:
+        await scheduler.accept(job)
+    await settle()
+    broken.append(True)
+    await host.take_up(0)
+    with pytest.raises(ApiError, match="max_waiting must be"):
+        await jobs[1].outcome
+    await host.deliver(0)
+    assert (await jobs[0].outcome).files
