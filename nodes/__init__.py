@@ -28,6 +28,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     from .flux.routes import routes as flux_files
     from .host import schema, serving
     from .images_api.nodes import DalleFluxEdit, DalleFluxGenerate, DalleFluxVariation
+    from .images_api.routes import routes as prices
     from .moderation.nodes import DalleFluxModerateImage, DalleFluxModeratePrompt, DalleFluxModerationPolicy
     from .moderation.routes import routes as moderation_record
     from .prompts.nodes import DalleFluxPrompt, DalleFluxRewriterEndpoint, DalleFluxRewriterLocal
@@ -35,7 +36,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     from .settings.routes import routes as settings_page
 
     await revive_old_graphs()
-    serving.serve(prompt_conversion, flux_files, moderation_record, votes, settings_page)
+    serving.serve(prompt_conversion, flux_files, moderation_record, votes, settings_page, prices)
     serve_images_api(alone=not join_fleet())
     serve_archive()
     return schema.extension(

@@ -646,8 +646,13 @@ def _expanded(
 ) -> io.NodeOutput:
     """The node's outputs, the pictures behind the moderation gate; the face says what draws, under which licence."""
     if info.licence:
+        node_id = node.hidden.unique_id
         drawn = f"{info.model} · {info.size} · seed {info.seed}"
-        running.show_text(node.hidden.unique_id, f"{drawn} · {info.licence['name']}: {info.licence['terms']}.")
+        licence = f"{info.licence['name']}: {info.licence['terms']}."
+        running.show_text(node_id, f"{drawn} · {licence}")
+        running.when_finished(
+            node_id, lambda seconds: running.show_text(node_id, f"$0 · {seconds:.1f} s · {drawn} · {licence}")
+        )
     images = behind_picture_gate(graph, images, policy)
     told = f"[{','.join(one.to_json() for one in (info, *further))}]" if further else info.to_json()
     return io.NodeOutput(images, info.revised_prompt or "", told, expand=graph.finalize())

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -110,6 +111,20 @@ def show_text(node_id: str | None, text: str) -> None:
     server = getattr(PromptServer, "instance", None)
     if node_id and server is not None and hasattr(server, "send_progress_text"):
         server.send_progress_text(text, node_id)
+
+
+def when_finished(node_id: str | None, then: Callable[[float], None]) -> None:
+    """Call `then` with the seconds from now until the running node, and all it expands into, has run; not on errors."""
+    from comfy_execution.progress import ProgressHandler, add_progress_handler
+
+    begun = time.monotonic()
+
+    class Finish(ProgressHandler):
+        def finish_handler(self, finished: str, state: object, prompt_id: str) -> None:
+            if finished == node_id:
+                then(time.monotonic() - begun)
+
+    add_progress_handler(Finish(f"dalle_flux {node_id}"))
 
 
 def on_prompt(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

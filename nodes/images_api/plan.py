@@ -24,6 +24,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ..endpoints import HOSTED, BadEndpointsFile, Endpoint, Endpoints
+from ..errors import DalleFluxError
 from ..services.ledger import Wanted
 from ..services.settings import ServiceSettings
 from ..services.spending import check_known, is_free
@@ -233,6 +234,15 @@ def make_plan(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: da
         estimate_usd=_estimate(ask, model, size, parameters, partials, endpoint, settings),
         partial_images=partials,
     )
+
+
+def cost_before(ask: Ask, endpoint: Endpoint, settings: ServiceSettings, today: date) -> float | None:
+    """USD for all that is asked, as a budget counts it before sending; None: nobody knows, or it is refused."""
+    try:
+        plan = make_plan(ask, endpoint, settings, today)
+    except DalleFluxError:
+        return None
+    return None if plan.estimate_usd is None else plan.estimate_usd * plan.n
 
 
 def check_n(n: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import sys
 from typing import Any
 
@@ -351,6 +352,17 @@ def test_draw_with_chooses_the_model_and_info_says_under_which_licence(comfyui):
     by_default = info(comfyui.run(generate(seed=61)))
     assert (by_default["model"], by_default["licence"]["commercial"]) == ("FLUX.1-dev", False)
     assert "use one of: auto, FLUX.1-dev" in comfyui.run(generate(draw_with="FLUX.1-Fill-dev")).error
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_when_it_has_drawn_the_node_says_what_in_how_many_seconds_and_for_nothing(comfyui, n):
+    run, events = comfyui.run_watched(generate(draw_with="FLUX.1-schnell", seed=63, n=n))
+    assert run.succeeded, run.error
+    # A text's kind and the length of the node's id take 4 bytes each, the id 1.
+    texts = [event["data"][9:].decode("utf-8", "replace") for event in events if event["type"] == "binary"]
+    begun, done = (text for text in texts if "Apache-2.0" in text)
+    assert begun.startswith("FLUX.1-schnell · 256x256 · seed 63 · Apache-2.0: ")
+    assert re.fullmatch(r"\$0 · \d+\.\d s · (.*)", done)[1] == begun
 
 
 def test_only_commercial_holds_from_the_moment_it_is_written(comfyui, picture):

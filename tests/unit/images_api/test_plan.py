@@ -13,7 +13,7 @@ from nodes.endpoints import Endpoint, Endpoints
 from nodes.images_api import prices
 from nodes.images_api.errors import NotPossible
 from nodes.images_api.models import MODELS, ModelFamily, choices, fits_freely, model_named, next_larger
-from nodes.images_api.plan import Ask, Operation, known_models, make_plan
+from nodes.images_api.plan import Ask, Operation, cost_before, known_models, make_plan
 from nodes.services.settings import ServiceSettings
 from nodes.sizes import DALLE3_SIZES, Size
 
@@ -114,3 +114,15 @@ def test_gpt_image_2_is_estimated_by_its_published_prices_and_larger_pictures_by
     assert price(1024, 1024) == pytest.approx(usd, abs=1e-4)
     assert price(816, 816) == price(1024, 1024)  # never less
     assert price(2048, 2048) == pytest.approx(4 * usd, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "n", "usd"),
+    [("gpt-image-2", 1, 0.05901), ("gpt-image-2", 3, 0.17702), ("house-style", 2, 0.06), ("dall-e-3", 1, None),
+     ("nobody-knows-it", 1, None), ("gpt-image-2", 99, None)],
+)  # fmt: skip
+def test_what_a_run_would_cost_is_known_before_it_where_a_run_is_possible(tmp_path, model, n, usd):
+    openai = Endpoints.read(tmp_path / "endpoints.toml").get("openai")
+    ask = Ask(Operation.GENERATE, model, "1024x1024", n, 0, "…", "standard")
+    own = ServiceSettings(prices={"house-style": 0.03}, models={"house-style": "gpt-image-2"})
+    assert cost_before(ask, openai, own, date(2026, 11, 21)) == (usd and pytest.approx(usd, abs=1e-5))
