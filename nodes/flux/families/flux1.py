@@ -129,8 +129,9 @@ def of_model(config: Mapping[str, Any]) -> Family | None:
     """What the shapes tell; Krea and Kontext count as dev."""
     if config.get("image_model") != "flux":
         return None
-    if config.get("in_channels") == 96:
-        return Family.FILL
+    channels = config.get("in_channels", 16)  # Canny and Depth: 32, a second picture among them
+    if channels != 16:
+        return Family.FILL if channels == 96 else None
     return Family.DEV if config.get("guidance_embed") else Family.SCHNELL
 
 

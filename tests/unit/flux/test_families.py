@@ -147,6 +147,10 @@ SD35_CONFIG = {"qk_norm": "rms", "pos_embed_scaling_factor": None, "in_channels"
         ({**SD35_CONFIG, "x_block_self_attn_layers": []}, Family.SD35_LARGE),
         ({**SD35_CONFIG, "x_block_self_attn_layers": [0, 1]}, Family.SD35_MEDIUM),
         ({"pos_embed_scaling_factor": None, "in_channels": 16}, None),
+        ({"image_model": "flux", "in_channels": 16, "guidance_embed": True}, Family.DEV),
+        ({"image_model": "flux", "in_channels": 16, "guidance_embed": False}, Family.SCHNELL),
+        ({"image_model": "flux", "in_channels": 96, "guidance_embed": True}, Family.FILL),
+        ({"image_model": "flux", "in_channels": 32, "guidance_embed": True}, None),  # Canny, Depth
         ({"image_model": "qwen_image"}, None),
         ({"image_model": "chroma"}, None),
         ({}, None),
