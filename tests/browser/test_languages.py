@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import faces
 import pytest
 from comfyui.browser import EMPTY, Canvas
@@ -21,6 +23,12 @@ SHOWN = """() => Object.fromEntries(window.app.graph.nodes.map((node) => [node.t
   inputs: Object.fromEntries(node.inputs.map((i) => [i.name, i.label ?? i.localized_name ?? i.name])),
 }]))"""
 WIDE = "() => app.graph.nodes.find((one) => one.type === 'DalleFluxCompare').setSize([1300, 760])"
+FAILS = """(message) => {
+  const node = app.graph.nodes.find((one) => one.type === "DalleFluxPrompt");
+  const detail = { node_id: node.id, node_type: node.type, exception_type: "x.Overloaded", exception_message: message };
+  app.api.dispatchEvent(new CustomEvent("execution_error", { detail }));
+}"""
+OVERLOADED = "Endpoint '{0}' is overloaded; try again in a few minutes."
 DIRECTIONS = """() => [...new Set([...document.querySelectorAll("[data-dalle-flux]")]
   .map((one) => getComputedStyle(one.shadowRoot.lastChild).direction))]"""
 
@@ -78,4 +86,7 @@ def test_pages_and_faces_speak_it_and_nothing_overflows(speaking, language, arte
     assert texts & set(words) == set(), "English where there is a translation"
     assert len(texts & set(words.values())) > 130
     assert canvas.page.evaluate(DIRECTIONS) == ["rtl" if language in ("ar", "fa") else "ltr"]
+    canvas.page.evaluate(FAILS, OVERLOADED.format("studio"))
+    notice = canvas.page.locator("[data-notice=error] .dfn").inner_text()
+    assert re.sub("[\u2068\u2069]", "", notice) == words[OVERLOADED].format("studio")  # values stand apart
     assert [line for line in canvas.complaints if "uncaught" in line] == []

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from translations import FILES, LANGUAGES, LOCALES, WORDS, complaints, english, lacking, read, translated
+from translations import FILES, LANGUAGES, LOCALES, WORDS, complaints, english, lacking, read, texts, translated
 
 JS = Path(__file__).parents[3] / "js"
 LATIN, ARABIC, CYRILLIC = r"[a-zà-ÿ]", r"[\u0600-\u06ff]", r"[\u0400-\u04ff]"
@@ -17,6 +17,7 @@ def test_every_text_has_an_entry(language):
     words = read(WORDS / f"{language}.json")
     source = english()
     assert lacking(words) == []
+    assert set(words) <= set(texts(source)), "what nobody says any more needs no entry"
     assert complaints(words, SCRIPTS.get(language, LATIN)) == []
     assert {file: read(LOCALES / language / f"{file}.json") for file in FILES} == {
         file: translated(source[file], words) for file in FILES
