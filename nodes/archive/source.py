@@ -128,7 +128,7 @@ class _Listing:
                     elif one.is_dir(follow_symlinks=False):
                         folders.append(Path(one.path))
                     elif one.is_file(follow_symlinks=False):
-                        self.add(name, one.stat(follow_symlinks=False).st_size, partial(open, one.path, "rb"))
+                        self.add(name, one.stat(follow_symlinks=False).st_size, partial(_opened, one.path))
 
     def add_zip(self, file: IO[bytes], prefix: str, depth: int) -> None:
         self._stack.callback(file.close)
@@ -159,6 +159,10 @@ class _Listing:
                     self.add_zip(_unpacked(archive, info, self._scratch), f"{name}/", depth + 1)
                 except BROKEN as error:
                     self.refuse(name, f"damaged: {error}")
+
+
+def _opened(path: str) -> IO[bytes]:
+    return Path(path).open("rb")
 
 
 def _sayable(name: str) -> str:
