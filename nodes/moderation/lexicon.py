@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from .categories import Category
+from .described import WEIGHTS
 from .lookalikes import DRAWN, TABLE
 from .reading import Reader, fold, words
 
@@ -96,7 +97,7 @@ class _Node:
 class Lexicon:
     """All patterns as one tree of words, and the rules over sets."""
 
-    version: str  # changes whenever a data file does
+    version: str  # changes whenever a data file does, the model's weights too
     near: tuple[Near, ...]
     categories: frozenset[Category]
     reader: Reader
@@ -137,7 +138,7 @@ def nearest(positions: Sequence[int], place: int) -> int | None:
 def load(folder: Path = FOLDER) -> Lexicon:
     """Read the data files; about a quarter of a second, once."""
     files = sorted(folder.glob("*.toml"))
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (TABLE, DRAWN, ORDINARY)))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (TABLE, DRAWN, ORDINARY, WEIGHTS)))
     root = _Node()
     near: list[Near] = []
     vocabulary: set[str] = set()

@@ -1,4 +1,4 @@
-"""The check "local" for prompts: curated terms and rules, no network, nothing to install.
+"""The check "local" for prompts: curated terms and rules and a small model; no network, nothing to install.
 
 Its scores are the rules' weights, not probabilities: 0.9 says it outright, 0.6 is clear from the words,
 0.3 is mild and counts only for a strict policy.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from .categories import Category
 from .decision import Finding, Hint, Verdict
+from .described import model
 from .lexicon import Lexicon, Near, TermMatch, load, nearest
 
 NEGATED = 0.25  # what is left of a weight after "no", "without"
@@ -24,24 +25,31 @@ STAGED = 0.45  # … near "zombie", "movie prop", "Halloween", and hate near "mu
 STAGED_WITHIN = 6  # words
 _NEGATORS = "negators"
 _DISCLAIMERS = "disclaimers"
+_MINOR = "minor"
+_PERSON = "person"
 # Category → the set of words near which it weighs less; sexual and hate/threatening have none.
 _SETTINGS = dict.fromkeys(Category, "stage") | {Category.HATE: "counter_speech"}
 del _SETTINGS[Category.SEXUAL], _SETTINGS[Category.SEXUAL_MINORS], _SETTINGS[Category.HATE_THREATENING]
 _MOST_FINDINGS = 40  # in a report
+TOLD = 0.6  # the weight of what the model finds
+CLEAR = 0.5  # from here on the lists have found something
+_TOLD_RULE = "described/model"
 
 
 class LocalTextCheck:
-    """Judges prompts by `terms/*.toml`."""
+    """Judges prompts by `terms/*.toml` and by the model of `described`."""
 
     name = "local"
 
     def __init__(self, lexicon: Lexicon | None = None):
         self._lexicon = lexicon or load()
+        self._model = model()
 
     def check(self, text: str) -> Verdict:
         """Deterministic, linear in the length of the text; raises nothing."""
         read = self._lexicon.reader.read(text)
-        matches = _without_allowed(list(self._lexicon.matches(read)))
+        every = list(self._lexicon.matches(read))
+        matches = _without_allowed(every)
         sets: dict[str, list[TermMatch]] = defaultdict(list)
         for match in matches:
             for name in match.meaning.sets:
@@ -63,6 +71,7 @@ class LocalTextCheck:
         ]
         for rule in self._lexicon.near:
             findings += _together(rule, sets, around, read)
+        findings += self._told(read, every, any(finding.score >= CLEAR for finding in findings))
         hints = {match.meaning.hint: match for match in reversed(matches) if match.meaning.hint}
         scores: dict[Category, float] = {}
         for finding in findings:
@@ -77,6 +86,39 @@ class LocalTextCheck:
                 Hint(kind, match.meaning.rule, _quote(read, match.start, match.end)) for kind, match in hints.items()
             ),
         )
+
+    def _told(self, read: list[str], matches: Sequence[TermMatch], found: bool) -> list[Finding]:
+        """What the model finds where the lists found nothing; sexual content beside words of a minor is both.
+
+        That both are found beside one another never depends on what else the lists found.
+        """
+        minors = [match for match in matches if _MINOR in match.meaning.sets]
+        if found and not minors:
+            return []
+        starts = [match.start for match in minors]
+        findings = []
+        for told in self._model.told(people_alike(read, minors)):
+            categories = [] if found else [told.category]
+            if told.category is Category.SEXUAL and _any_within(starts, told.start, told.end):
+                categories = [Category.SEXUAL, Category.SEXUAL_MINORS]
+            quote = _quote(read, told.start, told.end)
+            findings += [Finding(category, TOLD, _TOLD_RULE, quote) for category in categories]
+        return findings
+
+
+def _any_within(places: Sequence[int], start: int, end: int) -> bool:
+    """True if a sorted list holds a place from `start` to before `end`."""
+    index = bisect_left(places, start)
+    return index < len(places) and places[index] < end
+
+
+def people_alike(words: Sequence[str], matches: Iterable[TermMatch]) -> list[str]:
+    """The words as the model reads them: whether a person is a minor is for the rules."""
+    alike = list(words)
+    for match in matches:
+        if _MINOR in match.meaning.sets:
+            alike[match.start : match.end] = [_PERSON] * (match.end - match.start)
+    return alike
 
 
 def _without_allowed(matches: list[TermMatch]) -> list[TermMatch]:

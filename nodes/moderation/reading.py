@@ -19,7 +19,7 @@ _EDGES = ".,;:!?\"'“”„«»‘’()[]{}<>…—–-_~*#/\\`^=|&%"
 _SEPARATORS = re.compile(r"[._\-–—·•~*/\\|,]+")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # Written without spaces between words: every character is a word of its own.
-_CHARACTERWISE = re.compile(
+CHARACTERWISE = re.compile(
     "([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
 )
 _RUN = re.compile(r"(.)\1{2,}")
@@ -79,7 +79,7 @@ def words(folded: str) -> list[str]:
         if word.isascii():
             found.append(word)
         else:
-            found.extend(part for part in _CHARACTERWISE.split(word) if part)
+            found.extend(part for part in CHARACTERWISE.split(word) if part)
     return found
 
 
@@ -255,12 +255,12 @@ class Reader:
 
 
 def _is_word(text: str) -> bool:
-    return text.isalpha() and not _CHARACTERWISE.search(text)
+    return text.isalpha() and not CHARACTERWISE.search(text)
 
 
 def _is_single(chunk: str) -> bool:
     bare = chunk.strip(_EDGES) or chunk
-    return len(bare) == 1 and not _CHARACTERWISE.match(bare)
+    return len(bare) == 1 and not CHARACTERWISE.match(bare)
 
 
 def _mostly_latin(folded: str) -> bool:

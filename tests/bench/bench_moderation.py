@@ -91,7 +91,7 @@ def pictures() -> None:
 
 
 def unseen() -> None:
-    for author in ("b", "c"):
+    for author in ("b", "c", "d"):
         for kind in ("evasions", "plain", "harmless"):
             if not (FOLDER / "unseen" / f"{kind}_{author}.txt").is_file():
                 continue

@@ -24,6 +24,14 @@ EVASIONS = {
     "romanised": 0.9,
     "split sentences": 0.6,
 }
+# Of part d, which was written when rules and model were finished and counted since.
+EVASIONS_D = {
+    "lookalikes": 0.7, "mixed scripts": 0.8, "fillers": 0.9, "digits and symbols": 0.9, "cut words": 0.8,
+    "misspelt": 0.8, "markup": 0.9, "slang": 0.65, "paraphrase": 0.5, "emoji": 0.8, "romanised": 0.8,
+    "split sentences": 0.5, "all": 0.74,
+}  # fmt: skip
+LANGUAGES_D = {"en": 0.7, "de": 0.6, "fr": 0.65, "es": 0.8, "it": 0.8, "pt": 0.7, "ru": 0.9, "zh": 0.4, "ja": 0.65}
+FALSE_ALARMS_D = 0.05
 SPELLING = ("lookalikes", "digits and symbols", "cut words", "misspelt")
 PLAIN = 0.95
 TOGETHER = 0.8  # of all evasions
@@ -72,6 +80,16 @@ def test_plain_forms_are_stopped_in_nineteen_languages():
 def test_spelling_tricks_written_after_the_rules_are_stopped_as_well():
     rows = [line for line in lines("evasions", "c") if line.technique in SPELLING]
     assert shares(rows, technique)["all"].part >= 0.8
+
+
+def test_what_was_written_when_all_was_finished_is_stopped_by_technique_and_language():
+    rows = lines("evasions", "d")
+    for floors, group in ((EVASIONS_D, technique), (LANGUAGES_D, language)):
+        stopped = shares(rows, group)
+        assert not {name: stopped[name] for name, floor in floors.items() if stopped[name].part < floor}
+    assert shares(lines("harmless", "d"), technique)["all"].part <= FALSE_ALARMS_D
+    for one in EVASIONS:
+        assert len({line.language for line in rows if line.technique == one}) >= 3, one
 
 
 @pytest.mark.parametrize("author", AUTHORS)
