@@ -109,37 +109,6 @@ def test_a_picture_is_deleted_after_a_question(canvas, panel):
         assert canvas.comfyui.get(f"{ROOT}/items?query={word}7")["total"] == left
 
 
-def test_a_finger_scrolls_the_grid_and_opens_a_picture(canvas, panel):
-    if canvas.comfyui.get(f"{ROOT}/items?query=finger29")["total"] == 0:
-        take_in(canvas.comfyui, export("finger"), "finger.zip")
-    search(panel, "finger owl maker:dall-e-3", "^Pictures: 30$")
-    tiles(panel).first.wait_for()
-    grid = panel.get_by_role("listbox", name="Pictures")
-    box = grid.bounding_box()
-    x, y = box["x"] + 60, box["y"] + box["height"] / 2
-    screen = canvas.page.context.new_cdp_session(canvas.page)
-    screen.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    try:
-        touch(screen, *((x, y - 20 * step) for step in range(10)))
-        canvas.page.wait_for_function(
-            f"() => document.querySelector('{PAGE}').shadowRoot.querySelector('.dfa-grid').scrollTop > 50"
-        )
-        assert not panel.get_by_role("button", name="Use in workflow").is_visible(), "a swipe is no tap"
-        touch(screen, (x, y))
-        panel.get_by_role("button", name="Use in workflow").wait_for()
-    finally:
-        screen.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-        screen.detach()
-
-
-def touch(screen, *places: tuple[float, float]) -> None:
-    """A finger is put down at the first place, moved to the others and lifted."""
-    for number, (x, y) in enumerate(places):
-        kind = "touchMove" if number else "touchStart"
-        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-    screen.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
 @pytest.mark.parametrize("way", ["chosen", "dropped"])
 def test_a_folder_is_sent_as_it_lies_on_the_disk(canvas, panel, tmp_path, request, way):
     word = "folder" + re.sub("[^a-z0-9]", "", request.node.callspec.id) + "x"

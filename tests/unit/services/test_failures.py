@@ -69,6 +69,9 @@ def test_nothing_an_endpoint_says_steers_a_terminal(said, name):
 
 def test_keys_are_struck_out_and_ids_keep_their_usual_form():
     assert "sk-abc" not in scrub("Incorrect API key provided: sk-abcdefghijklmnop.")
+    assert scrub("Key 0123-4567 with secret 89abcdef is unknown", "0123-4567:89abcdef") == (
+        "Key ••• with secret ••• is unknown"
+    )
     assert request_id("req_0123-ab.c:d") == "req_0123-ab.c:d"
     assert request_id("\x1b[2Jreq_1\n") == "2Jreq_1"
     assert request_id("") is None
