@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .errors import DalleFluxError
 
@@ -86,6 +87,7 @@ class State:
     """The state folder and what lives in it."""
 
     root: Path
+    shared: ClassVar[bool] = False  # nobody else uses it meanwhile
 
     @property
     def endpoints_file(self) -> Path:
@@ -111,8 +113,28 @@ class State:
             write_file(path, data, private=True)
         return sha256
 
+    def read(self, path: str) -> bytes:
+        """A file of this folder, "models/house-style/0001.json". Raises OSError."""
+        return (self.root / path).read_bytes()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Keep a file for the user alone, whole or not at all. Raises OSError."""
+        write_file(self.root / path, data, private=True)
+
+    def names(self, path: str) -> list[str]:
+        """What lies directly in a folder of this folder, sorted; nothing if there is none."""
+        folder = self.root / path
+        return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+
+    def remove(self, path: str) -> None:
+        """Delete a file, or a folder with all that is in it; one that is not there is no error. Raises OSError."""
+        if (self.root / path).is_dir():
+            shutil.rmtree(self.root / path)
+        else:
+            (self.root / path).unlink(missing_ok=True)
+
     @contextmanager
-    def database(self, room: str, migrations: Sequence[str]) -> Iterator[sqlite3.Connection]:
+    def database(self, room: str, migrations: Sequence[str], *, alone: str = "") -> Iterator[sqlite3.Connection]:
         """Open the one SQLite file with `room`'s tables up to date; commit on success, roll back on error.
 
         Threads take turns, so a transaction is to be short, and nobody opens a second one inside it.
@@ -121,6 +143,7 @@ class State:
             room: name of the room that owns the tables; prefix table names with it.
             migrations: SQL scripts, oldest first; script N takes the room from version N to N+1.
                 Append only: a released script never changes.
+            alone: for a database that is shared (nodes/fleet); here a transaction is always alone.
 
         Raises:
             StateTooNew: a newer pack wrote this room's tables.

@@ -163,11 +163,18 @@ class Admin:
             raise BadRequest(
                 "A key needs {name} and may have requests_per_minute, pictures_per_day, max_waiting, models."
             )
-        key = await asyncio.to_thread(keys.add, self._endpoints().file, name, limits)
+        service, keeper = self._service(), self._service().keeper
+        book: keys.Book = keys.SharedBook(keeper) if keeper.shared else keys.FileBook(self._endpoints().file)
+        key = await asyncio.to_thread(book.add, name, limits)
+        await service.shared_keys.read()
         return {"name": name, "key": key}
 
     async def remove_key(self, request: web.Request) -> Mapping[str, Any]:
-        await asyncio.to_thread(keys.remove, self._endpoints().file, request.match_info["name"])
+        service, name = self._service(), request.match_info["name"]
+        is_shared = name in await asyncio.to_thread(keys.shared, service.keeper)
+        book: keys.Book = keys.SharedBook(service.keeper) if is_shared else keys.FileBook(self._endpoints().file)
+        await asyncio.to_thread(book.remove, name)
+        await service.shared_keys.read()
         return {}
 
     async def cancel(self, request: web.Request) -> Mapping[str, Any]:

@@ -5,14 +5,12 @@ Pages of other sites never come this far, see `nodes/guard.py`.
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..endpoints import is_loopback
-from .contract.errors import bad_key, forbidden, no_key, too_many
+from .contract.errors import bad_key, forbidden, no_key
 from .keys import owner_of
 from .settings import EndpointSettings, Key
 
@@ -25,16 +23,14 @@ class Caller:
 
     name: str  # of the key, or ANYBODY
     key: Key | None
+    request: str = ""  # what this request is called, by which it is counted
 
     def may_use(self, model: str) -> bool:
         return self.key is None or self.key.models is None or model in self.key.models
 
 
 class Admission:
-    """Looks at every request before its body is read; keeps the last minute of each key in memory."""
-
-    def __init__(self) -> None:
-        self._asked: defaultdict[str, deque[float]] = defaultdict(deque)
+    """Looks at every request before its body is read."""
 
     def admit(self, settings: EndpointSettings, headers: Mapping[str, str], remote: str | None) -> Caller:
         """The caller of a request.
@@ -64,24 +60,6 @@ class Admission:
         if name is None:
             raise bad_key()
         return Caller(name, settings.keys[name])
-
-    def count(self, caller: Caller) -> None:
-        """One more request for pictures.
-
-        Raises:
-            ApiError: 429, the key's requests a minute are used up.
-        """
-        limit = caller.key.requests_per_minute if caller.key else None
-        if limit is None:
-            return
-        asked, now = self._asked[caller.name], time.monotonic()
-        while asked and asked[0] <= now - 60.0:
-            asked.popleft()
-        if len(asked) >= limit:
-            raise too_many(
-                f"Rate limit reached for this key: {limit} requests a minute.", retry_after_s=asked[0] + 60.0 - now
-            )
-        asked.append(now)
 
 
 def is_from_here(headers: Mapping[str, str], remote: str | None) -> bool:

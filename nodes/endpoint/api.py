@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
 import time
@@ -28,6 +29,7 @@ from .contract.errors import (
 )
 from .contract.rules import Operation
 from .contract.submissions import Submission
+from .keeping import KeeperAway
 from .received import read_form, read_json, take_operation
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 V1 = "/dalle-flux/v1"
 _LOOK_S = 0.25  # between looks whether the client is still there
 _PING_S = 10.0  # between signs of life in a stream
+_AWAY_S = 5  # until a database that is away is asked again
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -224,17 +227,22 @@ class Api:
         """Admit the caller, and turn every error into an answer in OpenAI's shape."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            began, request["id"] = time.monotonic(), f"req_{uuid.uuid4().hex}"
+            began = time.monotonic()
+            request["id"] = request.get("asked_as") or f"req_{uuid.uuid4().hex}"
             headers = {"x-request-id": request["id"]}
             try:
                 service = self._service()
-                caller = service.admission.admit(service.settings(), request.headers, request.remote)
+                caller = await service.admit(request.headers, request.remote)
                 request["client"] = caller.name
-                reply = await handler(request, caller)
+                reply = await handler(request, dataclasses.replace(caller, request=request["id"]))
             except ApiError as error:
                 reply = _failed(error)
             except (ConnectionResetError, asyncio.CancelledError):
                 raise
+            except KeeperAway as error:
+                failed = server_error(str(error), status=503, code=error.code, retry=True)
+                failed.headers["Retry-After"] = str(_AWAY_S)
+                reply = _failed(failed)
             except DalleFluxError as error:
                 reply = _failed(server_error(str(error), code=error.code))
             except Exception:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .. import json_text
-from ..state import State, write_file
 from .contract.rules import Operation
 from .contract.submissions import File, Submission
+from .keeping import Keeper
 
 ROOM = "endpoint"
 MIGRATIONS = (
@@ -55,6 +53,21 @@ MIGRATIONS = (
         PRIMARY KEY (client, day)
     )
     """,
+    """
+    ALTER TABLE endpoint_jobs ADD COLUMN server TEXT;
+    ALTER TABLE endpoint_jobs ADD COLUMN unwanted INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE endpoint_servers (
+        id TEXT PRIMARY KEY,
+        beat INTEGER NOT NULL
+    );
+    CREATE TABLE endpoint_counted (
+        request TEXT PRIMARY KEY,
+        client TEXT NOT NULL,
+        counted DOUBLE PRECISION NOT NULL,
+        pictures INTEGER NOT NULL
+    );
+    CREATE INDEX endpoint_counted_of_client ON endpoint_counted (client, counted)
+    """,
 )
 OVER = ("completed", "failed", "cancelled")
 
@@ -77,15 +90,21 @@ class Record:
 
 
 class JobStore:
-    """The jobs on the disk. Every method waits for the disk, so all are called in threads."""
+    """The jobs that are kept. Every method waits for the disk or the network, so all are called in threads.
 
-    def __init__(self, state: State):
-        self._state = state
+    Args:
+        server: what this server is called among those that share the jobs.
+    """
+
+    def __init__(self, keeper: Keeper, server: str = ""):
+        self._keeper, self._server = keeper, server
+        self._used = keeper.shared
 
     @property
     def is_in_use(self) -> bool:
         """False until the first job: who never has one, has no file of it."""
-        return (self._state.root / "jobs").is_dir()
+        self._used = self._used or bool(self._keeper.names("jobs"))
+        return self._used
 
     def add(
         self,
@@ -102,17 +121,18 @@ class JobStore:
         fingerprint = submission.fingerprint()
         folder = self._folder(job_id)
         for index, file in enumerate(submission.files):
-            write_file(folder / f"{index}", file.data, private=True)
+            self._keeper.write(f"{folder}/{index}", file.data)
         head = {
             "operation": submission.operation.value,
             "fields": dict(submission.fields),
             "files": [file.name for file in submission.files],
             "is_form": submission.is_form,
         }
-        write_file(folder / "request.json", json.dumps(head).encode(), private=True)
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        self._keeper.write(f"{folder}/request.json", json.dumps(head).encode())
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             database.execute(
-                "INSERT INTO endpoint_jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', NULL, ?, NULL) "
+                "INSERT INTO endpoint_jobs (id, client, operation, model, site, webhook, idempotency_key, fingerprint, "
+                "state, created, server) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?) "
                 "ON CONFLICT (client, idempotency_key) DO NOTHING",
                 (
                     job_id,
@@ -124,6 +144,7 @@ class JobStore:
                     idempotency_key,
                     fingerprint,
                     time.time(),
+                    self._server,
                 ),
             )
             if idempotency_key is not None:
@@ -132,44 +153,44 @@ class JobStore:
                 ).fetchone()
             else:
                 row = database.execute("SELECT * FROM endpoint_jobs WHERE id = ?", (job_id,)).fetchone()
-        record = _record(row)
+        record = record_of(row)
         if record.id != job_id:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._keeper.remove(folder)
         return record
 
     def get(self, job_id: str) -> Record | None:
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             row = database.execute("SELECT * FROM endpoint_jobs WHERE id = ?", (job_id,)).fetchone()
-        return _record(row) if row else None
+        return record_of(row) if row else None
 
     def of_key(self, client: str, idempotency_key: str) -> Record | None:
         """The job that a client's idempotency key stands for."""
         if not self.is_in_use:
             return None
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             row = database.execute(
                 "SELECT * FROM endpoint_jobs WHERE client = ? AND idempotency_key = ?", (client, idempotency_key)
             ).fetchone()
-        return _record(row) if row else None
+        return record_of(row) if row else None
 
     def newest(self, limit: int, client: str | None = None) -> list[Record]:
         """Newest first."""
         if not self.is_in_use:
             return []
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        of_client, values = ("", ()) if client is None else ("WHERE client = ? ", (client,))
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             rows = database.execute(
-                "SELECT * FROM endpoint_jobs WHERE ? IS NULL OR client = ? ORDER BY created DESC LIMIT ?",
-                (client, client, limit),
+                f"SELECT * FROM endpoint_jobs {of_client}ORDER BY created DESC LIMIT ?", (*values, limit)
             ).fetchall()
-        return [_record(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     def unfinished(self) -> list[Record]:
         """What a restart has to draw, oldest first."""
         if not self.is_in_use:
             return []
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             rows = database.execute("SELECT * FROM endpoint_jobs WHERE state = 'queued' ORDER BY created").fetchall()
-        return [_record(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     def submission(self, job_id: str) -> Submission:
         """The request, as it came.
@@ -178,23 +199,26 @@ class JobStore:
             OSError, ValueError, KeyError: it is no longer there, or was changed.
         """
         folder = self._folder(job_id)
-        head = json_text.read((folder / "request.json").read_bytes())
-        files = tuple(File(name, (folder / f"{index}").read_bytes()) for index, name in enumerate(head["files"]))
+        head = json_text.read(self._keeper.read(f"{folder}/request.json"))
+        files = tuple(File(name, self._keeper.read(f"{folder}/{index}")) for index, name in enumerate(head["files"]))
         return Submission(Operation(head["operation"]), head["fields"], files, head["is_form"])
 
     def end(self, job_id: str, state: str, http_status: int, reply: Mapping[str, Any], webhook: str | None) -> None:
-        """Keep how it ended, and that its webhook is to be called."""
-        write_file(self._folder(job_id) / "reply.json", json.dumps(reply).encode(), private=True)
+        """Keep how it ended, and that its webhook is to be called; nothing if it has ended already."""
+        record = self.get(job_id)
+        if record is None or record.state in OVER:
+            return
+        self._keeper.write(f"{self._folder(job_id)}/reply.json", json.dumps(reply).encode())
         now = time.time()
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             database.execute(
                 "UPDATE endpoint_jobs SET state = ?, http_status = ?, ended = ? WHERE id = ? AND state = 'queued'",
                 (state, http_status, now, job_id),
             )
             if webhook:
                 database.execute(
-                    "INSERT INTO endpoint_deliveries VALUES (?, ?, ?, 'due', 0, ?, NULL, NULL) "
-                    "ON CONFLICT (id) DO NOTHING",
+                    "INSERT INTO endpoint_deliveries (id, job, webhook, state, attempts, due) "
+                    "VALUES (?, ?, ?, 'due', 0, ?) ON CONFLICT (id) DO NOTHING",
                     (f"evt_{job_id}", job_id, webhook, now),
                 )
 
@@ -204,20 +228,20 @@ class JobStore:
         Raises:
             OSError, ValueError: it is no longer there.
         """
-        reply: dict[str, Any] = json_text.read((self._folder(job_id) / "reply.json").read_bytes())
+        reply: dict[str, Any] = json_text.read(self._keeper.read(f"{self._folder(job_id)}/reply.json"))
         return reply
 
     def forget(self, job_id: str) -> None:
         """As if it had never been."""
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             database.execute("DELETE FROM endpoint_jobs WHERE id = ?", (job_id,))
-        shutil.rmtree(self._folder(job_id), ignore_errors=True)
+        self._keeper.remove(self._folder(job_id))
 
     def sweep(self, hours: float) -> None:
         """Forget jobs that ended so long ago, once their webhooks are done with."""
         if not self.is_in_use:
             return
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             rows = database.execute(
                 "SELECT id FROM endpoint_jobs WHERE ended < ? AND id NOT IN "
                 "(SELECT job FROM endpoint_deliveries WHERE state = 'due')",
@@ -226,35 +250,9 @@ class JobStore:
         for row in rows:
             self.forget(row["id"])
 
-    def use(self, client: str, pictures: int, most: int) -> bool:
-        """Count pictures of a client's day, UTC; False if that would be more than `most`, and none is counted."""
-        day = time.strftime("%Y-%m-%d", time.gmtime())
-        with self._state.database(ROOM, MIGRATIONS) as database:
-            row = database.execute(
-                "SELECT pictures FROM endpoint_usage WHERE client = ? AND day = ?", (client, day)
-            ).fetchone()
-            used = (row["pictures"] if row else 0) + pictures
-            if used > most:
-                return False
-            database.execute("DELETE FROM endpoint_usage WHERE day < ?", (day,))
-            database.execute(
-                "INSERT INTO endpoint_usage VALUES (?, ?, ?) ON CONFLICT (client, day) DO UPDATE SET pictures = ?",
-                (client, day, used, used),
-            )
-        return True
-
-    def give_back(self, client: str, pictures: int) -> None:
-        """Uncount pictures that were counted a moment ago and will not be drawn."""
-        day = time.strftime("%Y-%m-%d", time.gmtime())
-        with self._state.database(ROOM, MIGRATIONS) as database:
-            database.execute(
-                "UPDATE endpoint_usage SET pictures = MAX(0, pictures - ?) WHERE client = ? AND day = ?",
-                (pictures, client, day),
-            )
-
-    def _folder(self, job_id: str) -> Path:
-        return self._state.root / "jobs" / job_id
+    def _folder(self, job_id: str) -> str:
+        return f"jobs/{job_id}"
 
 
-def _record(row: Any) -> Record:
+def record_of(row: Any) -> Record:
     return Record(**{field.name: row[field.name] for field in dataclasses.fields(Record)})

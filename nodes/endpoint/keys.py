@@ -11,21 +11,28 @@ A key has 256 random bits, so a plain hash is as good as a slow one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
+from .. import json_text
 from ..endpoints import Endpoints
 from ..errors import DalleFluxError
 from ..state import FOLDER_NAME, STATE_ENV, State, write_file
-from .settings import TABLE, Key, settings_of
+from .keeping import Keeper
+from .settings import TABLE, Key, key_of, settings_of
 
 PREFIX = "df-"
+_SHARED = "keys"  # folder of the keeper that servers share, one file a key
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -55,8 +62,7 @@ def add(file: Path, name: str, limits: Mapping[str, int | Sequence[str] | None])
         BadKeyCommand: the name is taken or no name.
         BadEndpointsFile, BadEndpointSettings: the file cannot be read, or not with the new table.
     """
-    if not _NAME.fullmatch(name):
-        raise BadKeyCommand(f"A key cannot be called {name[:64]!r}; use letters, digits, '_' and '-'.")
+    _check_name(name)
     if name in _read(file):
         raise BadKeyCommand(f"There is a key called '{name}' already; remove it first, or choose another name.")
     key = PREFIX + secrets.token_urlsafe(32)
@@ -86,6 +92,44 @@ def remove(file: Path, name: str) -> None:
         if not inside:
             kept.append(line)
     _write(file, "\n".join(kept).rstrip() + "\n", expected=set(_read(file)) - {name})
+
+
+def shared(keeper: Keeper) -> dict[str, Key]:
+    """The keys that servers share, by name; slow."""
+    if not keeper.shared:
+        return {}
+    found = {}
+    for file in keeper.names(_SHARED):
+        with contextlib.suppress(FileNotFoundError, ValueError):  # removed a moment ago; spoilt: lets nobody in
+            found[file.removesuffix(".json")] = key_of(file, json_text.read(keeper.read(f"{_SHARED}/{file}")))
+    return found
+
+
+def add_shared(keeper: Keeper, name: str, limits: Mapping[str, int | Sequence[str] | None]) -> str:
+    """As `add`, for all servers that share this keeper."""
+    _check_name(name)
+    if name in shared(keeper):
+        raise BadKeyCommand(f"There is a key called '{name}' already; remove it first, or choose another name.")
+    key = PREFIX + secrets.token_urlsafe(32)
+    table = {"sha256": hashed(key), **{field: value for field, value in limits.items() if value}}
+    try:
+        key_of(name, table)
+    except ValueError as error:
+        raise BadKeyCommand(f"The key cannot be made: {error}.") from None
+    keeper.write(f"{_SHARED}/{name}.json", json.dumps(table).encode())
+    return key
+
+
+def remove_shared(keeper: Keeper, name: str) -> None:
+    """As `remove`, for all servers that share this keeper."""
+    if name not in shared(keeper):
+        raise BadKeyCommand(f"There is no key called {name[:64]!r}.")
+    keeper.remove(f"{_SHARED}/{name}.json")
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadKeyCommand(f"A key cannot be called {name[:64]!r}; use letters, digits, '_' and '-'.")
 
 
 def _read(file: Path) -> Mapping[str, Key]:
@@ -118,10 +162,53 @@ def default_file() -> Path:
     return State(root).endpoints_file
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+class Book(Protocol):
+    """Where keys are kept."""
+
+    def add(self, name: str, limits: Mapping[str, Any]) -> str: ...
+
+    def remove(self, name: str) -> None: ...
+
+    def all(self) -> Mapping[str, Key]: ...
+
+
+@dataclass(frozen=True)
+class FileBook:
+    """The user's file."""
+
+    file: Path
+
+    def add(self, name: str, limits: Mapping[str, Any]) -> str:
+        return add(self.file, name, limits)
+
+    def remove(self, name: str) -> None:
+        remove(self.file, name)
+
+    def all(self) -> Mapping[str, Key]:
+        return _read(self.file)
+
+
+@dataclass(frozen=True)
+class SharedBook:
+    """What servers share."""
+
+    keeper: Keeper
+
+    def add(self, name: str, limits: Mapping[str, Any]) -> str:
+        return add_shared(self.keeper, name, limits)
+
+    def remove(self, name: str) -> None:
+        remove_shared(self.keeper, name)
+
+    def all(self) -> Mapping[str, Key]:
+        return shared(self.keeper)
+
+
+def main(arguments: Sequence[str] | None = None, book: Book | None = None) -> int:
+    """The command; without a book on the user's file."""
     parser = argparse.ArgumentParser(prog="python -m nodes.endpoint.keys", description="Keys of the Images API.")
-    parser.add_argument("--file", type=Path, help="endpoints.toml, if not this ComfyUI's own")
+    if book is None:
+        parser.add_argument("--file", type=Path, help="endpoints.toml, if not this ComfyUI's own")
     commands = parser.add_subparsers(dest="command", required=True)
     adding = commands.add_parser("add", help="make a key and show it, once")
     adding.add_argument("name")
@@ -132,16 +219,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("remove", help="make a key useless").add_argument("name")
     commands.add_parser("list", help="names and limits")
     asked = parser.parse_args(arguments)
-    file = (asked.file or default_file()).expanduser().resolve()
+    kept = book or FileBook((asked.file or default_file()).expanduser().resolve())
     try:
         if asked.command == "add":
             limits = ("requests_per_minute", "pictures_per_day", "max_waiting", "models")
-            print(add(file, asked.name, {name: getattr(asked, name) for name in limits}))
-            print(f"This is the only time the key is shown. Its hash is in {file}.", file=sys.stderr)
+            print(kept.add(asked.name, {name: getattr(asked, name) for name in limits}))
+            where = kept.file if isinstance(kept, FileBook) else "the database"
+            print(f"This is the only time the key is shown. Its hash is in {where}.", file=sys.stderr)
         elif asked.command == "remove":
-            remove(file, asked.name)
+            kept.remove(asked.name)
         else:
-            for name, key in _read(file).items():
+            for name, key in kept.all().items():
                 said = ", ".join(f"{k} {v}" for k, v in key.limits().items())
                 print(f"{name}: {said or 'no limits'}")
     except DalleFluxError as error:

@@ -1,4 +1,5 @@
-"""Graphs published as image models: `<state>/models/<name>/<version>.json`, every version kept until it is removed.
+"""Graphs published as image models: `models/<name>/<version>.json` of the keeper, where every version stays until it is
+removed.
 
 A file holds the graph in API format, which is run, and the canvas format, to open it again. The newest version is
 the one that draws. A version that is removed leaves an empty file `<version>.removed`, so that its number is never
@@ -12,13 +13,12 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .. import json_text
 from ..errors import DalleFluxError
-from ..state import State, write_file
 from .contract.rules import Operation
+from .keeping import Keeper
 
 MAX_BYTES = 8 * 2**20  # of a file
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}[a-z0-9]|[a-z0-9]")
@@ -65,16 +65,14 @@ class Published:
 
 
 class Publications:
-    """The folder of published graphs."""
+    """All published graphs."""
 
-    def __init__(self, state: State):
-        self._root = state.root / "models"
+    def __init__(self, keeper: Keeper):
+        self._keeper = keeper
 
     def names(self) -> list[str]:
         """Sorted."""
-        if not self._root.is_dir():
-            return []
-        return sorted(folder.name for folder in self._root.iterdir() if self.versions(folder.name))
+        return [name for name in self._keeper.names("models") if self.versions(name)]
 
     def versions(self, name: str) -> list[int]:
         """Oldest first; none for a name that was never published."""
@@ -91,14 +89,14 @@ class Publications:
         if wanted not in versions:
             return None
         try:
-            data = json_text.read(self._file(name, wanted).read_bytes())
+            data = json_text.read(self._keeper.read(_file(name, wanted)))
             return Published(
                 name, wanted, int(data["created"]), str(data["description"]), checked_graph(data["graph"]),
                 data.get("workflow"), frozenset(Operation(one) for one in data["operations"]),
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadPublication(
-                f"The published workflow {self._file(name, wanted)} cannot be read ({type(error).__name__}); publish "
+                f"The published workflow {_file(name, wanted)} cannot be read ({type(error).__name__}); publish "
                 "it again, or remove it."
             ) from None
 
@@ -135,7 +133,7 @@ class Publications:
         text = json.dumps(data, ensure_ascii=True).encode()
         if len(text) > MAX_BYTES:
             raise BadPublication(f"The workflow has {len(text):,} bytes; at most {MAX_BYTES:,} can be published.")
-        write_file(self._file(name, version), text, private=True)
+        self._keeper.write(_file(name, version), text)
         published = self.get(name, version)
         assert published
         return published
@@ -150,19 +148,16 @@ class Publications:
         if not versions or (version is not None and version not in versions):
             raise NoSuchPublication(f"No workflow is published as {name[:64]!r} in that version.")
         for one in versions if version is None else [version]:
-            file = self._file(name, one)
-            write_file(file.with_suffix(".removed"), b"", private=True)
-            file.unlink()
+            self._keeper.write(_file(name, one, "removed"), b"")
+            self._keeper.remove(_file(name, one))
 
     def _numbers(self, name: str, kinds: Collection[str]) -> list[int]:
-        folder = self._root / name
-        if not _is_name(name) or not folder.is_dir():
-            return []
-        files = (_FILE.fullmatch(file.name) for file in folder.iterdir())
+        files = map(_FILE.fullmatch, self._keeper.names(f"models/{name}") if _is_name(name) else [])
         return sorted(int(file[1]) for file in files if file and file[2] in kinds)
 
-    def _file(self, name: str, version: int) -> Path:
-        return self._root / name / f"{version:04d}.json"
+
+def _file(name: str, version: int, kind: str = "json") -> str:
+    return f"models/{name}/{version:04d}.{kind}"
 
 
 def checked_graph(graph: object) -> dict[str, Any]:

@@ -7,10 +7,13 @@ A plain request is a job that lives as long as its connection. One with an idemp
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import dataclasses
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from ..endpoints import Endpoints
@@ -21,22 +24,26 @@ from .admission import Admission, Caller
 from .bucket import Bucket, BucketFailed
 from .contract import answers
 from .contract.answers import EXTENSIONS, Finished
-from .contract.errors import ApiError, cancelled, invalid, not_found, server_error, too_many, unknown_model
+from .contract.errors import ApiError, cancelled, invalid, not_found, server_error, unknown_model
 from .contract.orders import order_of
 from .contract.submissions import Order, Submission
 from .gate import EndpointGate
 from .jobs import OVER, JobStore, Record
+from .keeping import Keeper, KeeperAway
+from .limits import Limits
 from .models import Catalogue, Model
 from .published import Publications
 from .scheduler import Cancelled, Drawer, Job, Scheduler
 from .served import Served
 from .settings import EndpointSettings, settings_of
+from .sharing import BEAT_S, DEAD_S, KnownKeys, Sharing
 from .webhooks import Deliveries
 
 FILES = "/dalle-flux/v1/files"  # where pictures are served
 _SWEEP_S = 300.0
-_KEEPING_PAUSES_S = (0.0, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0)  # before each attempt to keep a reply
-_PATIENCE = 600  # looks for a reply that is being written to the disk
+_KEEPING_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)  # before each attempt to keep a reply
+_PATIENCE_S = 30.0  # for a reply that is being kept
+_LOOK_S, _LONGEST_LOOK_S = 0.01, 0.5  # between looks for it
 _log = logging.getLogger(__name__)
 
 
@@ -46,35 +53,65 @@ class ImagesService:
     Args:
         state, endpoints: read anew each time, so that an edit of the user's file needs no restart.
         drawer: makes what draws, given the moderation gate.
+        keeper: what keeps jobs, limits, keys and published workflows, if that is not the state folder.
     """
 
     def __init__(
-        self, state: Callable[[], State], endpoints: Callable[[], Endpoints], drawer: Callable[[EndpointGate], Drawer]
+        self,
+        state: Callable[[], State],
+        endpoints: Callable[[], Endpoints],
+        drawer: Callable[[EndpointGate], Drawer],
+        keeper: Keeper | None = None,
     ):
         self._endpoints = endpoints
         folder = state()
-        self.publications = Publications(folder)
+        self.keeper: Keeper = keeper or folder
+        server = f"server_{uuid.uuid4().hex}"
+        self.sharing = Sharing(self.keeper, server) if self.keeper.shared else None
+        self.shared_keys = KnownKeys(self.keeper)
+        self.publications = Publications(self.keeper)
         self.served = Served(folder.root / "served")
         self._bucket: Bucket | None = None  # the one that was used last
-        self.store = JobStore(folder)
+        self.store = JobStore(self.keeper, server)
+        self.limits = Limits(self.keeper)
         self.admission = Admission()
         self.gate = EndpointGate(self.settings, GateContext(endpoints, folder))
         self.scheduler = Scheduler(drawer(self.gate), self.gate, self.settings)
-        self.deliveries = Deliveries(folder, self.settings, self._payload)
+        self.deliveries = Deliveries(self.keeper, self.settings, self._payload)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def settings(self) -> EndpointSettings:
         """Raises BadEndpointsFile, BadEndpointSettings."""
         read = self._endpoints()
-        return settings_of(read.settings, read.webhooks)
+        settings = settings_of(read.settings, read.webhooks)
+        return dataclasses.replace(settings, keys={**self.shared_keys.now, **settings.keys})
 
     def catalogue(self) -> Catalogue:
         return Catalogue(self.settings(), self.publications)
 
     async def start(self) -> None:
         """When the server starts: take up what a restart left, keep the webhooks going, sweep."""
-        for work in (self._resume(), self.deliveries.deliver_forever(), self._sweep_forever()):
+        if self.sharing:
+            await asyncio.to_thread(self.sharing.beat)
+            await self.shared_keys.read()
+        else:
+            self._spawn(self._resume(await asyncio.to_thread(self.store.unfinished)))
+        for work in (self._share_forever(), self.deliveries.deliver_forever(), self._sweep_forever()):
             self._spawn(work)
+
+    async def admit(self, headers: Mapping[str, str], remote: str | None) -> Caller:
+        """The caller of a request, as `Admission.admit`; a key that was made elsewhere a moment ago is known.
+
+        Raises:
+            ApiError: 401, 403.
+        """
+        asked = time.monotonic()
+        with contextlib.suppress(ApiError):
+            caller = self.admission.admit(self.settings(), headers, remote)
+            if caller.key or not self.sharing:
+                return caller
+        await self.shared_keys.read(since=asked)
+        return self.admission.admit(self.settings(), headers, remote)
 
     async def begin(self, submission: Submission, caller: Caller) -> Job:
         """Check a request and have it drawn.
@@ -113,9 +150,12 @@ class ImagesService:
                     self.store.add, job.id, caller.name, order.model, submission,
                     site=site, webhook=webhook, idempotency_key=idempotency_key,
                 )  # fmt: skip
+            except KeeperAway:
+                raise
             except (DalleFluxError, OSError) as error:
                 raise server_error(f"The job could not be kept ({error}).", status=507, retry=True) from None
             if record.id != job.id:  # the same request came twice in one moment
+                await asyncio.to_thread(self.limits.give_back, caller)
                 return _same(record, submission)
             try:
                 await self._accept(job, caller)
@@ -130,16 +170,29 @@ class ImagesService:
 
         Raises:
             ApiError: the job is gone, or the disk has no room for its reply.
+            KeeperAway: the shared database has been away for long.
         """
         if job := self.scheduler.live.get(job_id):
             await asyncio.wait([job.outcome])
-        for _ in range(_PATIENCE):
-            record = await asyncio.to_thread(self.store.get, job_id)
-            if record is None:
-                raise not_found("The job")
-            if record.state in OVER:
-                return record.http_status or 500, await asyncio.to_thread(self.store.reply, job_id)
-            await asyncio.sleep(0.05)
+        # Another server may be drawing it, for as long as a job may take.
+        limit_s = self.settings().timeout_s + DEAD_S if self.sharing else _PATIENCE_S
+        began = answered = time.monotonic()
+        pause = _LOOK_S
+        while time.monotonic() - began < limit_s:
+            try:
+                record = await asyncio.to_thread(self.store.get, job_id)
+                if record is None:
+                    raise not_found("The job")
+                if record.state in OVER:
+                    return record.http_status or 500, await asyncio.to_thread(self.store.reply, job_id)
+                answered = time.monotonic()
+            except KeeperAway:
+                if time.monotonic() - answered > _PATIENCE_S:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_LOOK_S, 1.5 * pause)
+            if job := self.scheduler.live.get(job_id):  # taken over
+                await asyncio.wait([job.outcome])
         raise server_error("The job's reply could not be kept; ask for it again later.", status=503, retry=True)
 
     def site_of(self, asked: str) -> str:
@@ -230,9 +283,12 @@ class ImagesService:
         Raises:
             ApiError: as `job`.
         """
-        await self.job(job_id, caller)
+        shown = await self.job(job_id, caller)
         if job := self.scheduler.live.get(job_id):
             self.scheduler.cancel(job)
+            await self.finished(job_id)
+        elif self.sharing and shown["completed_at"] is None:
+            await asyncio.to_thread(self.sharing.cancel, job_id)
             await self.finished(job_id)
         return await self.job(job_id, caller)
 
@@ -294,21 +350,11 @@ class ImagesService:
         Raises:
             ApiError: 429, a limit is reached.
         """
-        self.admission.count(caller)
-        most = caller.key.pictures_per_day if caller.key else None
-        if most is None:
-            yield
-            return
-        if not await asyncio.to_thread(self.store.use, caller.name, order.n, most):
-            raise too_many(
-                f"This key may draw {most} pictures a day, and today's are used up.",
-                retry_after_s=86_400 - time.time() % 86_400,
-                code="insufficient_quota",
-            )
+        await asyncio.to_thread(self.limits.count, caller, order.n)
         try:
             yield
         except ApiError:
-            await asyncio.to_thread(self.store.give_back, caller.name, order.n)
+            await asyncio.to_thread(self.limits.give_back, caller)
             raise
 
     async def _accept(self, job: Job, caller: Caller) -> None:
@@ -316,29 +362,33 @@ class ImagesService:
 
     async def _follow(self, job: Job, record: Record) -> None:
         """Keep how it ends. A disk that is full may have room again: until then the pictures wait in memory."""
+        ended: tuple[str, int, dict[str, Any]] | None = None
         for pause in _KEEPING_PAUSES_S:
             await asyncio.sleep(pause)
             try:
-                state, status, body = "completed", 200, await self.reply(job, record.site)
+                ended = ended or ("completed", 200, await self.reply(job, record.site))
             except ApiError as error:
                 if job.state == "completed" and pause != _KEEPING_PAUSES_S[-1]:
                     _log.error("Images API: the pictures of job %s could not be kept: %s", job.id, error)
                     continue
-                state, status, body = "cancelled" if job.state == "cancelled" else "failed", error.status, error.body
+                ended = "cancelled" if job.state == "cancelled" else "failed", error.status, error.body
             try:
+                state, status, body = ended
                 await asyncio.to_thread(self.store.end, job.id, state, status, body, record.webhook)
                 break
             except (DalleFluxError, OSError) as error:
                 _log.error("Images API: the reply of job %s could not be kept: %s", job.id, error)
         self.deliveries.wake()
 
-    async def _resume(self) -> None:
-        """Draw what was accepted before a restart."""
-        for record in await asyncio.to_thread(self.store.unfinished):
+    async def _resume(self, left: Sequence[Record]) -> None:
+        """Draw what was accepted before a restart, or by a server that is gone."""
+        for record in left:
             try:
                 submission = await asyncio.to_thread(self.store.submission, record.id)
                 job = Job(*await asyncio.to_thread(self._read, submission), record.client, record.id)
                 await self.scheduler.accept(job, bounded=False)
+            except KeeperAway:
+                raise
             except (ApiError, DalleFluxError, OSError, ValueError, KeyError) as error:
                 failed = (
                     error if isinstance(error, ApiError) else server_error(f"The job could not be resumed: {error}")
@@ -346,6 +396,22 @@ class ImagesService:
                 await asyncio.to_thread(self.store.end, record.id, "failed", failed.status, failed.body, record.webhook)
                 continue
             self._spawn(self._follow(job, record))
+
+    async def _share_forever(self) -> None:
+        """Live among the servers that share the jobs, and draw what the dead ones left."""
+        apart = concurrent.futures.ThreadPoolExecutor(1)  # not behind whatever fills the usual threads
+        while self.sharing:
+            await asyncio.sleep(BEAT_S)
+            try:
+                await asyncio.get_running_loop().run_in_executor(apart, self.sharing.beat)
+                await self.shared_keys.read()
+                taken = await asyncio.to_thread(self.sharing.take_over)
+                await self._resume([record for record in taken if record.id not in self.scheduler.live])
+                for job_id in await asyncio.to_thread(self.sharing.unwanted):
+                    if job := self.scheduler.live.get(job_id):
+                        self.scheduler.cancel(job)
+            except (DalleFluxError, OSError) as error:
+                _log.warning("Images API: the shared jobs cannot be looked at now: %s", error)
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -129,7 +129,7 @@ def settings_of(settings: Mapping[str, Any], webhooks: Mapping[str, Any]) -> End
     where = f"settings.{TABLE}"
     try:
         table = check_table(where, settings.get(TABLE, {}), _FIELDS)
-        keys = {name: _key(f"{where}.keys.{name}", key) for name, key in table.pop("keys", {}).items()}
+        keys = {name: key_of(f"{where}.keys.{name}", key) for name, key in table.pop("keys", {}).items()}
         storage = settings.get(STORAGE)
         store = None if storage is None else _storage(f"settings.{STORAGE}", storage)
         hooks = {name: _webhook(f"{WEBHOOKS_TABLE}.{name}", hook) for name, hook in webhooks.items()}
@@ -138,7 +138,8 @@ def settings_of(settings: Mapping[str, Any], webhooks: Mapping[str, Any]) -> End
     return EndpointSettings(**table, keys=keys, webhooks=hooks, storage=store)
 
 
-def _key(where: str, table: object) -> Key:
+def key_of(where: str, table: object) -> Key:
+    """Raises ValueError: it is no key."""
     fields = check_table(where, table, _KEY)
     if "sha256" not in fields:
         raise ValueError(f"[{where}] has no sha256")

@@ -15,13 +15,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import DalleFluxError
-from ..state import State
 from .jobs import MIGRATIONS, ROOM, JobStore
+from .keeping import Keeper
 from .settings import EndpointSettings, Webhook
 
 # Seconds before each further attempt, as the specification recommends: about three days in all.
 PAUSES_S = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 TIMEOUT_S = 20.0
+_CLAIM_S = 3 * TIMEOUT_S  # after which another server calls, if nobody recorded how it went
 _LOOK_S = 1.0
 _AFTER_FAILURE_S = 60.0
 _IDLE_S = 3600.0
@@ -37,9 +38,9 @@ class Deliveries:
     """
 
     def __init__(
-        self, state: State, settings: Callable[[], EndpointSettings], payload: Callable[[str], dict[str, Any] | None]
+        self, keeper: Keeper, settings: Callable[[], EndpointSettings], payload: Callable[[str], dict[str, Any] | None]
     ):
-        self._state, self._settings, self._payload = state, settings, payload
+        self._keeper, self._settings, self._payload = keeper, settings, payload
         self._woken = asyncio.Event()
         self._calls: dict[str, asyncio.Task[None]] = {}  # under way, by the delivery's id
 
@@ -77,7 +78,7 @@ class Deliveries:
         """The newest deliveries, for the canvas; slow."""
         if not self._is_in_use():
             return []
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             rows = database.execute("SELECT * FROM endpoint_deliveries ORDER BY due DESC LIMIT ?", (limit,)).fetchall()
         return [dict(row) for row in rows]
 
@@ -111,18 +112,22 @@ class Deliveries:
             return None, type(error).__name__
 
     def _is_in_use(self) -> bool:
-        return JobStore(self._state).is_in_use
+        return JobStore(self._keeper).is_in_use
 
     def _due(self) -> list[dict[str, Any]]:
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        """What is to be called now; servers that share the jobs leave it alone for a while."""
+        now = time.time()
+        with self._keeper.database(ROOM, MIGRATIONS, alone="deliveries") as database:
             rows = database.execute(
                 "SELECT * FROM endpoint_deliveries WHERE state = 'due' AND due <= ? ORDER BY due LIMIT ?",
-                (time.time(), _AT_ONCE),
+                (now, _AT_ONCE),
             ).fetchall()
+            for row in rows if self._keeper.shared else ():
+                database.execute("UPDATE endpoint_deliveries SET due = ? WHERE id = ?", (now + _CLAIM_S, row["id"]))
         return [dict(row) for row in rows]
 
     def _pause(self) -> float:
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             row = database.execute("SELECT MIN(due) AS due FROM endpoint_deliveries WHERE state = 'due'").fetchone()
         return min(_IDLE_S, row["due"] - time.time()) if row["due"] is not None else _IDLE_S
 
@@ -132,7 +137,7 @@ class Deliveries:
         given_up = answered == 410 or attempts > len(PAUSES_S)  # 410 Gone: it wants no more
         state = "done" if done else "given up" if given_up else "due"
         due = time.time() + (0.0 if state != "due" else PAUSES_S[attempts - 1])
-        with self._state.database(ROOM, MIGRATIONS) as database:
+        with self._keeper.database(ROOM, MIGRATIONS) as database:
             database.execute(
                 "UPDATE endpoint_deliveries SET state = ?, attempts = ?, due = ?, answered = ?, complaint = ? "
                 "WHERE id = ?",

@@ -20,6 +20,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--state", type=Path, required=True, help="folder with endpoints.toml")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the Python that runs ComfyUI")
     parser.add_argument("--replicas", type=int, default=2, help="how many ComfyUIs")
+    parser.add_argument("--ingresses", type=int, default=1, help="how many processes take requests")
+    parser.add_argument("--database", help="postgresql://user@host/name, for what several ingresses or fleets share")
     parser.add_argument("--gpus", type=float, default=1.0, help="GPUs of one ComfyUI; 0 on a CPU")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--listen", default="127.0.0.1", help="address to listen on")
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
     settings = FleetSettings(
         comfyui=asked.comfyui.resolve(), state=asked.state.resolve(), python=asked.python, replicas=asked.replicas,
-        gpus=asked.gpus, arguments=asked.more,
+        gpus=asked.gpus, arguments=asked.more, ingresses=asked.ingresses, database=asked.database,
     )  # fmt: skip
     ended = threading.Event()
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):

@@ -68,10 +68,16 @@ class RayFleet:
 
 @serve.ingress()
 class ImagesAPI:
-    """The one ingress of a fleet."""
+    """An ingress of a fleet."""
 
     async def __init__(self, replicas: DeploymentHandle, settings: FleetSettings):  # type: ignore[misc]
-        self._ingress = Ingress(settings.state, RayFleet(replicas), lambda running: running * (1 + settings.ahead))
+        keeper = None
+        if settings.database:
+            from .postgres import Postgres  # here: whoever has no such database needs no driver
+
+            keeper = Postgres(settings.database)
+        fleet = RayFleet(replicas)
+        self._ingress = Ingress(settings.state, fleet, lambda running: running * (1 + settings.ahead), keeper)
         self._url = await self._ingress.start()
 
     def __serve_build_asgi_app__(self) -> Bridge:
@@ -94,7 +100,7 @@ def by_weights(settings: FleetSettings) -> RequestRouterConfig:
 def application(
     settings: FleetSettings, routing: RequestRouterConfig, replica: type[Replica] = Replica
 ) -> serve.Application:
-    """One ingress and its replicas; benchmarks put other parts in."""
+    """Ingresses and replicas; benchmarks put other parts in."""
     scaling: dict[str, Any] = {"num_replicas": settings.replicas}
     if settings.max_replicas is not None:
         bounds = AutoscalingConfig(
@@ -114,7 +120,7 @@ def application(
     )
     ingress = serve.deployment(ImagesAPI).options(
         name=INGRESS,
-        num_replicas=1,
+        num_replicas=settings.ingresses,
         max_ongoing_requests=100_000,
         health_check_period_s=2.0,
         graceful_shutdown_timeout_s=settings.drain_s,

@@ -16,7 +16,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from .edge import OURS, Receive, Scope, Send
+from . import edge
+from .edge import OURS, REQUEST_HEADER, Receive, Scope, Send
 
 _LINGER_S = 30.0  # for a body that nobody reads
 CLIENT_HEADER = "X-Dalle-Flux-Client"  # the address of the one who asks
@@ -143,6 +144,8 @@ class _Body:
 @web.middleware
 async def true_client(request: web.Request, handler: Any) -> web.StreamResponse:
     """Behind a bridge: the request as if it had come from the client itself."""
+    if edge.is_there():
+        request["asked_as"] = request.headers.get(REQUEST_HEADER)
     try:
         return await handler(request.clone(remote=request.headers.get(CLIENT_HEADER, "")))
     except ConnectionResetError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,13 +21,20 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+REQUEST_HEADER = "X-Dalle-Flux-Request"  # what a request is called, however often it is asked
 OURS = (b"x-dalle-flux-fleet", b"1")  # on every answer of the ingress, and taken off here
 STEERING = (b"x-request-timeout-seconds", b"x-request-disconnect-disabled", b"serve_multiplexed_model_id",
-            b"x-session-id", b"x-request-id")  # fmt: skip
+            b"x-session-id", b"x-request-id", REQUEST_HEADER.lower().encode())  # fmt: skip
 _KEPT_BYTES = 32 * 2**20  # of a body, to ask again with; a larger one is asked once
 _PATIENCE_S = 600.0  # for an ingress that lives
 _PAUSE_S = 0.2
+VARIABLE, MIDDLEWARES = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH", "nodes.fleet.edge.middlewares"
 _JOBS = "/dalle-flux/v1/jobs"
+
+
+def is_there() -> bool:
+    """Whether this stands in front of what runs in this process; else clients may send what only it should."""
+    return os.environ.get(VARIABLE) == MIDDLEWARES
 
 
 def middlewares() -> list[Any]:
@@ -46,6 +54,7 @@ class Edge:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in STEERING]
+        headers.append((REQUEST_HEADER.lower().encode(), f"req_{uuid.uuid4().hex}".encode()))
         if scope["method"] == "POST" and scope["path"] == _JOBS and b"idempotency-key" not in dict(headers):
             headers.append((b"idempotency-key", f"edge-{uuid.uuid4().hex}".encode()))  # asked again it is the same job
         body, reply = _Body(receive), _Reply(send)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ..endpoint.admin import Admin
 from ..endpoint.api import Api, refuse
+from ..endpoint.keeping import Keeper
 from ..endpoint.service import ImagesService
 from ..endpoints import Endpoints
 from ..guard import Names, guarded
@@ -28,11 +29,12 @@ class Ingress:
         folder: the state folder.
         fleet: what draws.
         room: how many jobs that have not begun a fleet of so many takes.
+        keeper: what several ingresses share; None: the state folder keeps it all.
     """
 
-    def __init__(self, folder: Path, fleet: Fleet, room: Callable[[int], int]):
+    def __init__(self, folder: Path, fleet: Fleet, room: Callable[[int], int], keeper: Keeper | None = None):
         self._state, self._fleet = State(folder), fleet
-        self.service = ImagesService(lambda: self._state, self._endpoints, lambda _: FleetDrawer(fleet, room))
+        self.service = ImagesService(lambda: self._state, self._endpoints, lambda _: FleetDrawer(fleet, room), keeper)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:

@@ -122,7 +122,7 @@ class Watch:
     def _admitting(self, handler: Any) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                self._service.admission.admit(self._service.settings(), request.headers, request.remote)
+                await self._service.admit(request.headers, request.remote)
             except ApiError as error:
                 return refuse(error.status, error.code or "not_admitted", str(error))
             reply: web.StreamResponse = await handler(request)

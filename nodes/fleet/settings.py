@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,6 +24,11 @@ class FleetSettings(BaseModel):
     arguments: list[str] = Field(default=[], description="further arguments of ComfyUI, such as --cpu")
     replicas: int = Field(default=1, ge=0, description="how many ComfyUIs; with max_replicas the least there are")
     max_replicas: int | None = Field(default=None, ge=1, description="set: Serve adds and removes ComfyUIs by load")
+    ingresses: int = Field(default=1, ge=1, le=64, description="how many ingresses; several need a database")
+    database: str | None = Field(
+        default=None,
+        description="postgresql://user@host/name, for what ingresses share; its password by PGPASSWORD or ~/.pgpass",
+    )
     ingress_on: str | None = Field(
         default=None, description="a custom resource of Ray; the ingress runs on a machine that has it, and the state"
     )
@@ -41,6 +47,14 @@ class FleetSettings(BaseModel):
     def _bounds(self) -> FleetSettings:
         if self.max_replicas is not None and self.max_replicas < max(1, self.replicas):
             raise ValueError("max_replicas must be 1 or more, and no less than replicas")
+        if self.ingresses > 1 and self.database is None:
+            raise ValueError("several ingresses need a database that they share: postgresql://user@host/name")
+        if self.database is not None:
+            parts = urlsplit(self.database)
+            if parts.scheme not in ("postgresql", "postgres"):
+                raise ValueError("database must be an address like postgresql://user@host/name")
+            if parts.password or "password" in parts.query:
+                raise ValueError("database must hold no password, since Ray shows it; set PGPASSWORD or ~/.pgpass")
         return self
 
 

@@ -28,6 +28,8 @@ class Fleet(Server):
         installation: Installation,
         *,
         replicas: int = 2,
+        ingresses: int = 1,
+        database: str | None = None,
         arguments: Sequence[str] = ("--cpu", "--use-pytorch-cross-attention"),
         gpus: float = 0,
         port: int | None = None,
@@ -38,7 +40,8 @@ class Fleet(Server):
         self._command = [
             str(host_environment.fleet_python()), "-m", "nodes.fleet", "--comfyui", str(environment.comfyui),
             "--python", str(environment.python), "--state", str(installation.base / "user" / "dalle_flux"),
-            "--replicas", str(replicas), "--gpus", str(gpus), "--port", str(self.port), "--until-stdin-ends", "--",
+            "--replicas", str(replicas), "--gpus", str(gpus), "--port", str(self.port), "--until-stdin-ends",
+            "--ingresses", str(ingresses), *(["--database", database] if database else []), "--",
             "--base-directory", str(installation.base),
             "--extra-model-paths-config", str(installation.model_paths_file), *arguments,
         ]  # fmt: skip

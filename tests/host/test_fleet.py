@@ -1,4 +1,6 @@
-"""Two ComfyUIs on Ray Serve: the client suite of the Images API unchanged, and what happens when parts die."""
+"""Two ComfyUIs behind two ingresses that share a PostgreSQL, on Ray Serve: the client suite of the Images API, and what
+happens when parts die.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,7 @@ from host.test_images_api_served import (
 )
 from host.test_images_api_served_clients import check
 from served_images_api import BLOCKED, ECHO, SAME, SOLID, V1, call, client, opened, publish, until, with_lora
+from services.postgres import PostgresServer
 
 __all__ = [
     "test_keys_are_asked_for_once_there_are_some_and_keep_their_limits",
@@ -43,10 +46,10 @@ def host(environment, models, tmp_path_factory):
     """The fleet, under the name that the client suite knows a ComfyUI by."""
     installation = install(tmp_path_factory.mktemp("fleet"), models, stand_ins=True)
     try:
-        fleet = Fleet(environment, installation)
+        host_environment.fleet_python()
     except host_environment.NoRay as why:
         pytest.skip(str(why))
-    with fleet:
+    with PostgresServer() as database, Fleet(environment, installation, ingresses=2, database=database.url) as fleet:
         for name, graph in {
             "solid": SOLID, "echo": ECHO, "same": SAME, "blocked": BLOCKED, "lora": with_lora(8),
             "endless": with_lora(10_000),

@@ -182,8 +182,8 @@ def test_keys_are_asked_for_once_there_are_some_and_keep_their_limits(host, user
     status_code, made, _ = call(host, "POST", f"{CANVAS}/keys", {"name": "busy", "requests_per_minute": 2})
     assert status_code == 200
     _, other, _ = call(host, "POST", f"{CANVAS}/keys", {"name": "narrow", "models": ["solid"], "pictures_per_day": 3})
-    file = (state_of(host) / "endpoints.toml").read_text("utf-8")
-    assert made["key"] not in file
+    file = state_of(host) / "endpoints.toml"  # a fleet with a database has its keys there
+    assert not file.exists() or made["key"] not in file.read_text("utf-8")
     asked = {"model": "solid", "prompt": "x", "size": "64x64"}
     try:
         with pytest.raises(openai.AuthenticationError):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 import pytest
 
+from nodes.endpoint.admission import Caller
+from nodes.endpoint.contract.errors import ApiError
 from nodes.endpoint.contract.rules import Operation
 from nodes.endpoint.contract.submissions import File, Submission
 from nodes.endpoint.jobs import JobStore
+from nodes.endpoint.limits import Limits
 from nodes.endpoint.models import Catalogue
 from nodes.endpoint.published import BadPublication, NoSuchPublication, Publications
 from nodes.endpoint.served import Served
-from nodes.endpoint.settings import EndpointSettings
+from nodes.endpoint.settings import EndpointSettings, Key
 from nodes.state import State
 
 GRAPH = {
@@ -59,14 +63,35 @@ def test_a_job_keeps_its_request_and_its_reply_and_one_key_stands_for_one_job(tm
 
 
 def test_a_day_has_so_many_pictures(tmp_path):
-    store = JobStore(State(tmp_path))
-    assert store.use("me", 2, 3)
-    assert not store.use("me", 2, 3)
-    assert store.use("me", 1, 3)
-    assert store.use("you", 3, 3)
-    store.give_back("me", 2)
-    assert not store.use("me", 3, 3)
-    assert store.use("me", 2, 3)
+    limits, key = Limits(State(tmp_path)), Key("", pictures_per_day=3)
+
+    def counts(name: str, request: str, pictures: int) -> bool:
+        with contextlib.suppress(ApiError):
+            limits.count(Caller(name, key, request), pictures)
+            return True
+        return False
+
+    assert counts("me", "1", 2)
+    assert not counts("me", "2", 2)
+    assert counts("me", "3", 1)
+    assert counts("me", "3", 1)  # the same request
+    assert not counts("me", "4", 1)
+    assert counts("you", "5", 3)
+    limits.give_back(Caller("me", key, "1"))
+    limits.give_back(Caller("me", key, "1"))
+    assert not counts("me", "6", 3)
+    assert counts("me", "7", 2)
+
+
+def test_a_minute_has_so_many_requests(tmp_path):
+    limits, key = Limits(State(tmp_path)), Key("", requests_per_minute=2)
+    for request in ("1", "2", "2"):
+        limits.count(Caller("me", key, request), 1)
+    with pytest.raises(ApiError) as caught:
+        limits.count(Caller("me", key, "3"), 1)
+    assert (caught.value.status, caught.value.code) == (429, "rate_limit_exceeded")
+    assert 1 <= int(caught.value.headers["Retry-After"]) <= 60
+    limits.count(Caller("you", key, "4"), 1)
 
 
 def test_published_workflows_have_versions(tmp_path):

@@ -83,9 +83,19 @@ async def test_a_job_that_is_asked_for_again_is_the_same_job():
 
 async def test_headers_that_steer_serve_are_taken_off():
     serve = Serve((200, (JSON, OURS), [b"{}"]))
-    steering = ((b"X-Request-Timeout-Seconds", b"1"), (b"x-request-disconnect-disabled", b"?1"), (b"accept", b"*/*"))
+    steering = ((b"X-Request-Timeout-Seconds", b"1"), (b"x-request-disconnect-disabled", b"?1"), (b"accept", b"*/*"),
+                (b"X-Dalle-Flux-Request", b"mine"))  # fmt: skip
     await ask(Edge(serve), headers=steering)
-    assert set(serve.asked[0][0]) == {b"content-length", b"accept"}
+    assert set(serve.asked[0][0]) == {b"content-length", b"accept", b"x-dalle-flux-request"}
+    assert serve.asked[0][0][b"x-dalle-flux-request"] != b"mine"
+
+
+async def test_a_request_is_called_the_same_however_often_it_is_asked():
+    serve = Serve(DIED, (200, (JSON, OURS), [b"{}"]), (200, (JSON, OURS), [b"{}"]))
+    await ask(Edge(serve))
+    await ask(Edge(serve))
+    first, again, other = (headers[b"x-dalle-flux-request"] for headers, _ in serve.asked)
+    assert first == again != other
 
 
 @pytest.fixture
