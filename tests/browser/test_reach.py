@@ -115,7 +115,7 @@ def test_nodes_by_keyboard_alone_and_by_touch(canvas: Canvas, compare):
 def test_pictures_of_the_archive_by_touch(canvas: Canvas):
     if canvas.comfyui.get(f"{ROOT}/items?query=touched")["total"] == 0:
         made = Export("2026", 77)
-        for number in range(12):
+        for number in range(30):
             made.dalle3(made.conversation(f"Chat {number}"), size=(40 + number, 30), prompt=f"touched {number}")
         take_in(canvas.comfyui, made, "touched.zip")
     canvas.page.evaluate("() => app.extensionManager.command.execute('dalletoflux.OpenArchive')")
@@ -123,8 +123,13 @@ def test_pictures_of_the_archive_by_touch(canvas: Canvas):
     panel.get_by_role("searchbox", name="Search").fill("touched")
     tile = panel.get_by_role("option", name="touched").first
     tile.wait_for()
-    place = tile.bounding_box()
-    touch(canvas, (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2))
+    grid = panel.get_by_role("listbox", name="Pictures")
+    place = grid.bounding_box()
+    x, y = place["x"] + place["width"] / 4, place["y"] + place["height"] / 2
+    touch(canvas, *((x, y - 20 * step) for step in range(10)))
+    assert grid.evaluate("grid => grid.scrollTop") > 50
+    assert not panel.get_by_role("button", name="Use in workflow").is_visible(), "a swipe is no tap"
+    touch(canvas, (x, y))
     panel.get_by_role("button", name="Use in workflow").wait_for()
     canvas.page.keyboard.press("Escape")
     tile.wait_for()
