@@ -117,7 +117,8 @@ SLOW = ("host", "browser")
 
 def slow(levels: Sequence[str]) -> Check:
     """The levels with a real ComfyUI, side by side: hosts and pages are shared by the tests of a lane (conftest.py)."""
-    arguments = ["-m", "pytest", "-q", "-n", str(_processes()), "--dist=loadscope", "--durations=25"]
+    arguments = ["-m", "pytest", "-q", "-n", str(_processes()), "--dist=loadscope", "--no-loadscope-reorder"]
+    arguments += ["--durations=25"]
     folders = [f"tests/{level}" for level in levels]
     return Check(f"{' and '.join(levels)} tests", _python(*arguments, *folders), is_level=True)
 

@@ -25,6 +25,12 @@ LEVELS = ("unit", "growth", "host", "browser")
 HERE = Path(__file__).parent
 # (newest frontend, Nodes 2.0)
 FACES = {"pinned-classic": (False, False), "newest-classic": (True, False), "newest-nodes2": (True, True)}
+# What takes longest begins first: no lane goes on alone when all others have ended.
+LONGEST = (
+    *FACES, "host/test_fleet", "host/test_images_api_served.", "host/test_workflows", "host/test_images_api_described",
+    "host/test_images_api_restarted", "host/test_flux.", "host/test_moderation.", "host/test_routes",
+    "host/test_images_api_killed", "host/test_images_api_clients", "browser/",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         level = item.path.relative_to(HERE).parts[0]
         if level in LEVELS:
             item.add_marker(getattr(pytest.mark, level))
-    items.sort(key=lambda item: face_of(item.nodeid))  # stable: tests that can share a page follow each other
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
 def face_of(nodeid: str) -> str:
