@@ -17,6 +17,13 @@ SET_UP = """(values) => {
 NODE = 'window.app.graph.nodes.find((n) => n.type === "DalleFluxGenerate")'
 TEXT = f"""() => ({NODE}.widgets ?? []).filter((w) => w.name.startsWith("$$"))
   .map((w) => String(w.value ?? "")).join(" ") + " " + document.body.innerText"""
+# `runEnded` when the frontend has done with it: what is on the node then stays there.
+RUN = """() => {
+  window.runEnded = false;
+  const ended = () => setTimeout(() => { window.runEnded = true; }, 100);
+  window.app.api.addEventListener("execution_success", ended, { once: true });
+  window.app.queuePrompt(0);
+}"""
 # Partial pictures become pictures of the node; where they are kept differs between frontends.
 PARTIALS = f"""() => {{
   const node = {NODE};
@@ -68,12 +75,13 @@ def test_the_node_shows_progress_a_partial_picture_and_the_cost(studio, services
     services.take(1.0)
     services.plan(Fault.HOLD)
     ask(studio)
-    studio.page.evaluate("() => window.app.queuePrompt(0)")
+    studio.page.evaluate(RUN)
     studio.page.wait_for_function(f"() => ({TEXT})().includes('drawing')", timeout=30_000)
     studio.page.wait_for_function(f"() => ({PARTIALS})() > 0", timeout=30_000)
     face = request.node.callspec.params["canvas"]
     studio.page.screenshot(path=artefacts / f"generate-running-{face}.png")
     services.release()
+    studio.page.wait_for_function("() => window.runEnded", timeout=120_000)
     studio.page.wait_for_function(f"() => ({TEXT})().includes('1 picture · $0.0')", timeout=30_000)
     studio.page.screenshot(path=artefacts / f"generate-done-{face}.png")
     assert len(services.bills) == 1
