@@ -15,6 +15,9 @@ PyTorch on the same kind of processor give the same weights. What it reads:
 Rationale: what is told is told by who does what to what, so words in a row are read together and words that fill one
 slot become alike; shared slots and sentences of mixed languages carry that over to other languages. Who is shown is
 no matter of the model: words of minors are read as a word of a person, so that no such sentence is needed here.
+
+The shipped weights were trained while `terms/slang.toml` was being finished; as it changes how some words are read,
+training anew gives slightly other ones. After any training, measure on lines that are newer than the templates.
 """
 
 from __future__ import annotations
