@@ -70,19 +70,27 @@ def test_every_method_of_the_official_python_client(host, version):
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="needs Node.js")
 def test_every_method_of_the_official_javascript_client(host, tmp_path):
-    folder = cache_folder() / "openai-node"
+    check(called_by("served_calls.mjs", npm("openai-node", "openai@6"), host, tmp_path))
+
+
+def npm(name: str, *packages: str) -> Path:
+    """A folder with these packages, kept between runs."""
+    folder = cache_folder() / name
     if not (folder / "complete").exists():
         folder.mkdir(exist_ok=True)
-        subprocess.run([shutil.which("npm"), "install", "--no-audit", "--no-fund", "openai@6"], cwd=folder, check=True)
+        subprocess.run([shutil.which("npm"), "install", "--no-audit", "--no-fund", *packages], cwd=folder, check=True)
         (folder / "complete").touch()
+    return folder
+
+
+def called_by(script: str, modules: Path, host, tmp_path: Path) -> dict:
+    """What a script of ours saw."""
     picture = tmp_path / "a.png"
     Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(picture)
-    script = str(PACK / "tests" / "served_calls.mjs")
-    said = subprocess.run(
-        ["node", script, host.url + V1, str(folder / "x.js"), str(picture)], capture_output=True, text=True
-    )
+    command = ["node", str(PACK / "tests" / script), host.url + V1, str(modules / "x.js"), str(picture)]
+    said = subprocess.run(command, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
-    check(json.loads(said.stdout))
+    return dict(json.loads(said.stdout))
 
 
 JSON_BODIES = {
@@ -102,6 +110,13 @@ JSON_BODIES = {
     ),
     "AI SDK": ({"model": "dall-e-3", "prompt": "a cat", "n": 1, "size": "1024x1024", "response_format": "b64_json"},
                "b64_json"),
+    "n8n": (
+        {"prompt": "a cat", "model": "dall-e-3", "response_format": "b64_json", "quality": "hd", "size": "1792x1024",
+         "style": "natural"},
+        "b64_json",
+    ),
+    "n8n, addresses": ({"prompt": "a cat", "model": "dall-e-2", "response_format": "url", "n": 2}, "url"),
+    "n8n, newest": ({"prompt": "a cat", "model": "gpt-image-1-mini"}, "b64_json"),
     "AI SDK gpt": ({"model": "gpt-image-1", "prompt": "a cat", "n": 1, "size": "1024x1024"}, "b64_json"),
     "LlamaIndex": (
         {"prompt": "a cat", "model": "dall-e-3", "quality": "standard", "size": "1024x1024", "style": "vivid",
@@ -118,7 +133,7 @@ JSON_BODIES = {
 def drawn_by_solid(host):
     """OpenAI's names draw with the plain workflow, which the user's file says."""
     file = host.installation.base / "user" / "dalle_flux" / "endpoints.toml"
-    names = ("dall-e-2", "dall-e-3", "gpt-image-1")
+    names = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini")
     aliases = "\n".join(f'"{name}" = "{{}}"' for name in names)
     yield lambda target: file.write_text(f"[settings.endpoint.aliases]\n{aliases.replace('{}', target)}\n", "utf-8")
     file.unlink(missing_ok=True)
@@ -130,15 +145,18 @@ def test_apps_find_what_they_read(host, drawn_by_solid, app):
     body, read = JSON_BODIES[app]
     code, reply, _ = call(host, "POST", f"{V1}/images/generations", body)
     assert code == 200, reply
-    (item,) = reply["data"]
-    assert item[read]
-    assert {"url", "b64_json"} & set(item) == {read}
+    assert len(reply["data"]) == body.get("n", 1)
+    for item in reply["data"]:
+        assert item[read]
+        assert {"url", "b64_json"} & set(item) == {read}
 
 
 FORMS = {
     "AI SDK, one file": [("model", "gpt-image-1"), ("prompt", "a hat"), ("n", "1"), ("image", "PNG")],
     "LibreChat, image[]": [("model", "gpt-image-1"), ("prompt", "a hat"), ("quality", "auto"), ("size", "auto"),
                            ("image[]", "PNG"), ("image[]", "PNG")],
+    "n8n": [("image[]", "PNG"), ("prompt", "a hat"), ("model", "gpt-image-1"), ("n", "1"), ("size", "1024x1024"),
+            ("quality", "auto")],
     "Open WebUI": [("model", "dall-e-2"), ("prompt", "a hat"), ("n", "1"), ("size", "256x256"),
                    ("response_format", "b64_json"), ("image", "PNG")],
 }  # fmt: skip
@@ -165,6 +183,20 @@ def form(parts: list[tuple[str, str]], picture: Path) -> tuple[bytes, dict[str, 
         else:
             body += f"\r\n\r\n{value}\r\n".encode()
     return body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs Node.js")
+def test_the_packages_of_javascript_apps_draw(host, drawn_by_solid, tmp_path):
+    drawn_by_solid("any")
+    publish(host, "any", SOLID, operations=["generations", "edits"])
+    modules = npm("js-apps", "ai@7", "@ai-sdk/openai@4", "zod@4", "@langchain/openai@1", "@langchain/core@1")
+    assert called_by("served_apps.mjs", modules, host, tmp_path) == {
+        "langchain": "image/png", "two": ["image/png"] * 2, "gpt": ["image/png"], "edit": ["image/png"], "refused": 400,
+    }  # fmt: skip
+    script = modules / "quick_start.mjs"
+    script.write_text(quick_start("Vercel AI SDK", host) + "console.log(image.mediaType);", "utf-8")
+    said = subprocess.run(["node", str(script)], capture_output=True, text=True)
+    assert said.stdout == "image/png\n", said.stderr
 
 
 PAGE = (PACK / "js" / "docs" / "images-api.md").read_text("utf-8")

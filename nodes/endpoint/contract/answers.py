@@ -44,7 +44,8 @@ class Finished:
 def encode(picture: Image.Image, order: Order) -> bytes:
     """One picture in the format asked for; slow, for a thread."""
     if order.output_format == "png":
-        return encode_png(picture if order.background != "opaque" else flatten(picture))
+        # As the host's own previews: somebody waits.
+        return encode_png(picture if order.background != "opaque" else flatten(picture), level=1)
     buffer = io.BytesIO()
     if order.output_format == "webp":
         kept = picture if order.background != "opaque" else flatten(picture)
