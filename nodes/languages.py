@@ -17,6 +17,8 @@ from aiohttp import web
 _LOCALES = Path(__file__).parents[1] / "locales"
 _LEAST = 16  # letters that a sentence and its entry must share, or any text would fit some entry
 _LONGEST = 20_000  # characters of an answer that is looked through
+_DEEP = 4  # sentences within sentences
+_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)")
 _PLACE = re.compile(r"\{\d\}")
 _REGIONS = {"zh-hant": "zh-TW", "zh-hk": "zh-TW", "zh-mo": "zh-TW", "pt": "pt-BR"}  # that have no table of their own
 
@@ -45,7 +47,7 @@ def asked_for(accepted: str) -> str:
     ranked = []
     for entry in accepted[:200].split(","):
         tag, _, weight = entry.partition(";")
-        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight)
+        quality = _WEIGHT.fullmatch(weight.strip())
         ranked.append((-float(quality[1]) if quality else -1.0, tag.strip().lower()))
     for rank, tag in sorted(ranked, key=lambda one: one[0]):
         if rank == 0 or not tag:
@@ -59,15 +61,19 @@ def asked_for(accepted: str) -> str:
     return ""
 
 
-def told(sentence: str, locale: str) -> str:
-    """A sentence with its values in it, in another language; as it is where no entry fits."""
+def told(sentence: str, locale: str, deep: int = _DEEP) -> str:
+    """A sentence with its values in it, in another language; as it is where no entry fits.
+
+    Args:
+        deep: how far values that are sentences themselves are followed.
+    """
     words, templates = _words(locale)
     if sentence in words:
         return words[sentence]
     for parts, said in templates:  # those that share most come first
         values = _between(parts, sentence)
         if values is not None:
-            return _filled(said, [told(value, locale) for value in values])
+            return _filled(said, [told(value, locale, deep - 1) if deep else value for value in values])
     return sentence
 
 

@@ -5,7 +5,6 @@ Tables are those of `nodes/endpoint`, brought up to date by whoever comes first;
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -176,7 +175,7 @@ def _migrate(connection: psycopg.Connection[DictRow], room: str, migrations: Seq
             f"knows {len(migrations)}); update the pack on every machine of the fleet."
         )
     for script in migrations[version:]:
-        for statement in re.sub(r"\bREAL\b", "DOUBLE PRECISION", script).split(";\n"):
+        for statement in script.replace(" REAL", " DOUBLE PRECISION").split(";\n"):
             if statement.strip():
                 connection.execute(statement.encode())
     connection.execute(

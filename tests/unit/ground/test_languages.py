@@ -57,6 +57,15 @@ def test_no_sentence_is_taken_for_another_one(locale):
             assert told(filled, locale) == expected
 
 
+def test_sentences_within_sentences_end():
+    innermost = "Not found"
+    within = innermost
+    for _ in range(2_000):
+        within = f"Endpoint '{within}' is overloaded; try again in a few minutes."
+    said = told(within, "fr")
+    assert said != within and said.count(innermost) == 1
+
+
 def test_a_hostile_text_takes_no_longer_than_its_length_says():
     def seconds(length: int) -> float:
         began = time.thread_time()
