@@ -18,6 +18,7 @@ SPOKEN = (
     "comparison/metrics.py",
     "comparison/summary.py",
     "endpoint/admission.py",
+    "endpoint/limits.py",
     "endpoints.py",
     "errors.py",
     "flux/installed.py",
