@@ -45,7 +45,9 @@ def install(base: Path, models: Path, *, stand_ins: bool, pack_name: str = "comf
         (base / name).mkdir(parents=True, exist_ok=True)
     copy_pack(base / "custom_nodes" / pack_name)
     if stand_ins:
-        shutil.copytree(STAND_IN_PLUGIN, base / "custom_nodes" / "stand_in_weights", dirs_exist_ok=True)
+        plugin = base / "custom_nodes" / "stand_in_weights"
+        shutil.copytree(STAND_IN_PLUGIN, plugin, dirs_exist_ok=True)
+        shutil.copy(PACK / "tests" / "small_flux" / "latents.py", plugin)
     # JSON is YAML; quoting of Windows paths comes for free.
     folders = {name: name for name in MODEL_FOLDERS}
     installation = Installation(base, models)

@@ -33,6 +33,11 @@ class Stage:
     real_weights: bool
     accelerator: str  # "cuda", "mps", "xpu" or "cpu"
 
+    @property
+    def flux(self) -> str:
+        """What a picture of it is called in captions."""
+        return "FLUX.1-dev" if self.real_weights else "FLUX, small stand-in"
+
     def what_is_real(self) -> list[str]:
         """One line each saying what was real and what was a stand-in."""
         host = "your own" if self.environment.own_checkout else "real, from PyPI"
@@ -40,8 +45,9 @@ class Stage:
             flux = f"real weights from {self.comfyui.installation.models}"
         else:
             flux = (
-                "STAND-IN weights (toy size, random values: the FLUX picture is noise); for real ones set COMFYUI_PATH "
-                f"or {MODELS_VARIABLE} to where {', '.join(NEEDED)} are"
+                "STAND-IN weights: a small FLUX of 5 million parameters, trained on flat shapes and a few emoji "
+                "(tests/small_flux), so a prompt of anything else draws something of that; "
+                f"for real ones set COMFYUI_PATH or {MODELS_VARIABLE} to where {', '.join(NEEDED)} are"
             )
         return [
             f"ComfyUI {self.environment.version}: {host}, running on {self.accelerator}",
@@ -58,7 +64,7 @@ def set_up(base: Path, *, port: int | None = None) -> Stage:
     models = Path(os.environ.get(MODELS_VARIABLE) or environment.comfyui / "models")
     real = set(NEEDED) <= set(weights.real_weights(models))
     if not real:
-        models = weights.stand_ins(progress=say)
+        models = weights.small_flux(progress=say)
     accelerator = _accelerator(environment) if real else "cpu"
     installation = install(base, models, stand_ins=not real)
     samples.put_example(environment, base / "input")

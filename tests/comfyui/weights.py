@@ -24,6 +24,13 @@ from .stand_in_weights import autoencoders, encoders, flux, stable_diffusion
 from .stand_in_weights.drawing import Draw, Weights
 from .stand_in_weights.flux import CONTROL_CHANNELS, FILL_CHANNELS, FLUX_CHANNELS
 
+TRAINED = Path(__file__).parents[1] / "small_flux" / "weights"
+SMALL_FLUX = ("diffusion_models/flux1-dev.safetensors", "vae/ae.safetensors")
+BESIDE_SMALL_FLUX = (
+    "text_encoders/t5xxl_fp16.safetensors", "text_encoders/clip_l.safetensors",
+    "diffusion_models/flux1-fill-dev.safetensors", "style_models/flux1-redux-dev.safetensors",
+    "clip_vision/sigclip_vision_patch14_384.safetensors",
+)  # fmt: skip
 _MARKER = "stand-in-weights"  # holds the recipe's digest; written last
 _REAL = 0.5  # a file of at least this share of the official size is no stand-in
 
@@ -32,6 +39,23 @@ def stand_ins(progress: Callable[[str], None] = print) -> Path:
     """The stand-ins in the cache folder, made if need be; another recipe's lie beside them."""
     folder = cache_folder() / f"stand-in-models-{_digest()[:10]}"
     make(folder, progress)
+    return folder
+
+
+def small_flux(progress: Callable[[str], None] = print) -> Path:
+    """The stand-ins, but FLUX.1-dev and its autoencoder are the trained ones of `tests/small_flux/weights`.
+
+    Other models that draw are left out, since the pack would take some of them first.
+    """
+    random = stand_ins(progress)
+    digest = hashlib.sha256(b"".join((TRAINED / Path(name).name).read_bytes() for name in SMALL_FLUX))
+    folder = cache_folder() / f"small-flux-models-{_digest()[:10]}-{digest.hexdigest()[:10]}"
+    for name in (*SMALL_FLUX, *BESIDE_SMALL_FLUX):
+        if not (folder / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            link = folder / f"{name}.{os.getpid()}"
+            _link(TRAINED / Path(name).name if name in SMALL_FLUX else random / name, link)
+            link.replace(folder / name)
     return folder
 
 
@@ -120,12 +144,16 @@ def _write(path: Path, recipe: Callable[[Path], Weights | str]) -> None:
         temporary.unlink()
     made = recipe(path)
     if isinstance(made, str):
-        try:
-            os.link(path.with_name(made), temporary)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(path.with_name(made), temporary)
+        _link(path.with_name(made), temporary)
     else:
         save_file(
             made, temporary, {"note": "stand-in with random values; not a usable model"}
         )  # one entry: fixed order
     temporary.replace(path)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links, or another one
+        shutil.copyfile(source, target)

@@ -24,6 +24,8 @@ import torch
 from comfy.ldm.modules.diffusionmodules import model as autoencoders
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
+from . import small_flux
+
 
 class OutOfMemory:
     """A node: the model that comes out of it does not fit any device."""
@@ -63,7 +65,7 @@ SMALL_STABLE_DIFFUSION_TEXT_ENCODERS = {
 LANGUAGE_LAYERS = [1, 2, 3]  # that are read; of Mistral's 30 the host reads 10, 20 and 30, of Qwen's 36 9, 18 and 27
 AUTOENCODER2_WIDTH = 32
 SMALL_TEXT_ENCODERS = {
-    "t5xxl_model_config": {"num_layers": 1, "num_heads": 1, "d_ff": 128},
+    "t5xxl_model_config": {"num_layers": 1, "num_heads": 8, "d_ff": 128},
     "clip_l_model_config": {"num_hidden_layers": 2, "intermediate_size": 64},
 }
 TAESD_WIDTH = 64
@@ -94,6 +96,8 @@ def detect_unet_config(*args: Any, **kwargs: Any) -> Any:
     config = _detect_unet_config(*args, **kwargs)
     if config and config.get("hidden_size") == HIDDEN:
         config |= SMALL_TRANSFORMERS.get(config.get("image_model"), {})
+    if config and config.get("hidden_size") == small_flux.HIDDEN:
+        config |= {"num_heads": 3, "axes_dim": [8, 28, 28]}
     return config
 
 
@@ -213,6 +217,7 @@ def make_vae(self: Any, sd: Any = None, *args: Any, **kwargs: Any) -> None:
         comfy.taesd.taesd.conv = original
 
 
+small_flux.install()
 comfy.model_detection.detect_unet_config = detect_unet_config
 comfy.model_detection.model_config_from_unet_config = find_model_config
 comfy.sd.VAE.__init__ = make_vae

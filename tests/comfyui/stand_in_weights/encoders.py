@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 
 from .drawing import Draw, Weights
 
 T5_WIDTH = 4096  # Redux's projection has this width, so it must stay true
-T5_HIDDEN = 128
+T5_HIDDEN, T5_HEADS = 128, 8
 CLIP_WIDTH, CLIP_G_WIDTH = 768, 1280
 CLIP_HIDDEN = 64
 VISION_WIDTH = 1152
@@ -18,17 +19,33 @@ LANGUAGE_HIDDEN, LANGUAGE_LAYERS, LANGUAGE_VOCABULARY = 64, 4, 276
 
 
 def t5(draw: Draw) -> Weights:
-    """One layer, one head of T5-XXL."""
+    """One layer of T5-XXL, whose output carries the words and their order, though nothing is trained.
+
+    Queries and keys are 0, so attention is the bias of relative position alone: heads 0 to 3 copy the next word,
+    the next but one, the one before and the one before that; heads 4 to 7 average what follows in wider and wider
+    windows.
+    """
+    import torch
+
+    zeros = partial(torch.zeros, dtype=torch.bfloat16)
+    inner = T5_HEADS * 64
+    bias = zeros(32, T5_HEADS) - 40  # by bucket: 0 the word itself, 1 … 15 those before, 17 … 31 those after
+    bias[0] = -15  # where there is nothing to copy
+    for head, bucket in enumerate((17, 18, 1, 2)):
+        bias[bucket, head] = 0
+    for head, last in enumerate((20, 24, 27, 31), 4):
+        bias[17 : last + 1, head] = bias[0, head] = 0
     block = "encoder.block.0.layer"
+    attention = f"{block}.0.SelfAttention"
     weights = {"shared.weight": draw.tensor(32128, T5_WIDTH, scale=1.0)}
-    for name in ("q", "k", "v"):
-        weights |= draw.linear(f"{block}.0.SelfAttention.{name}", 64, T5_WIDTH, bias=False)
-    weights |= draw.linear(f"{block}.0.SelfAttention.o", T5_WIDTH, 64, bias=False)
-    weights[f"{block}.0.SelfAttention.relative_attention_bias.weight"] = draw.tensor(32, 1)
+    weights |= {f"{attention}.{name}.weight": zeros(inner, T5_WIDTH) for name in ("q", "k")}
+    weights |= draw.linear(f"{attention}.v", inner, T5_WIDTH, bias=False)
+    weights |= draw.linear(f"{attention}.o", T5_WIDTH, inner, bias=False)
+    weights[f"{attention}.relative_attention_bias.weight"] = bias
     weights |= draw.norm(f"{block}.0.layer_norm", T5_WIDTH, bias=False)
     for name in ("wi_0", "wi_1"):
-        weights |= draw.linear(f"{block}.1.DenseReluDense.{name}", T5_HIDDEN, T5_WIDTH, bias=False)
-    weights |= draw.linear(f"{block}.1.DenseReluDense.wo", T5_WIDTH, T5_HIDDEN, bias=False)
+        weights[f"{block}.1.DenseReluDense.{name}.weight"] = zeros(T5_HIDDEN, T5_WIDTH)
+    weights[f"{block}.1.DenseReluDense.wo.weight"] = zeros(T5_WIDTH, T5_HIDDEN)
     weights |= draw.norm(f"{block}.1.layer_norm", T5_WIDTH, bias=False)
     weights |= draw.norm("encoder.final_layer_norm", T5_WIDTH, bias=False)
     # The host tells T5-XXL from its smaller sisters by this key of its last layer.
@@ -46,9 +63,27 @@ def clip_text(draw: Draw, width: int = CLIP_WIDTH, layers: int = 2) -> Weights:
     return weights | draw.norm("text_model.final_layer_norm", width)
 
 
-def clip_l(draw: Draw, layers: int = 2) -> Weights:
-    """CLIP-L's."""
-    return clip_text(draw, CLIP_WIDTH, layers)
+def clip_l(draw: Draw) -> Weights:
+    """CLIP-L's, untrained too: the first layer gives each word the mean of those before it, the last that of all."""
+    import torch
+
+    zeros, eye = partial(torch.zeros, dtype=torch.bfloat16), torch.eye(CLIP_WIDTH, dtype=torch.bfloat16)
+    words = draw.tensor(49408, CLIP_WIDTH, scale=1.0)
+    words[-2:] = 0  # the marks of beginning and end
+    weights = {
+        "text_model.embeddings.token_embedding.weight": words,
+        "text_model.embeddings.position_embedding.weight": zeros(77, CLIP_WIDTH),
+    }
+    for layer in range(2):
+        name = f"text_model.encoder.layers.{layer}"
+        weights |= draw.norm(f"{name}.layer_norm1", CLIP_WIDTH) | draw.norm(f"{name}.layer_norm2", CLIP_WIDTH)
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            copies = layer == 0 and part in ("v_proj", "out_proj")
+            weights[f"{name}.self_attn.{part}.weight"] = eye.clone() if copies else zeros(CLIP_WIDTH, CLIP_WIDTH)
+            weights[f"{name}.self_attn.{part}.bias"] = zeros(CLIP_WIDTH)
+        for part, out, into in (("fc1", CLIP_HIDDEN, CLIP_WIDTH), ("fc2", CLIP_WIDTH, CLIP_HIDDEN)):
+            weights |= {f"{name}.mlp.{part}.weight": zeros(out, into), f"{name}.mlp.{part}.bias": zeros(out)}
+    return weights | draw.norm("text_model.final_layer_norm", CLIP_WIDTH)
 
 
 def clip_g(draw: Draw, layers: int) -> Weights:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .autoencoders import small_autoencoder
 from .drawing import Draw, Weights, joined
-from .encoders import CLIP_G_WIDTH, CLIP_WIDTH, T5_WIDTH, clip_g, clip_l, clip_text
+from .encoders import CLIP_G_WIDTH, CLIP_WIDTH, T5_WIDTH, clip_g, clip_text
 
 SDXL_CHANNELS = 32  # the true one has 320
 TEXT_LAYERS = 3  # the host reads the last but one
@@ -70,7 +70,7 @@ def sdxl(draw: Draw) -> Weights:
     """The whole checkpoint."""
     return joined({
         "model.diffusion_model.": unet(draw),
-        "conditioner.embedders.0.transformer.": clip_l(draw, TEXT_LAYERS),
+        "conditioner.embedders.0.transformer.": clip_text(draw, CLIP_WIDTH, TEXT_LAYERS),
         "conditioner.embedders.1.model.": clip_g(draw, TEXT_LAYERS),
         "first_stage_model.": small_autoencoder(draw, 4),
     })  # fmt: skip
