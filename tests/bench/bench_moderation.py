@@ -26,8 +26,8 @@ PACK = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PACK))
 sys.path.insert(0, str(PACK / "tests" / "unit"))
 
-from moderation.labelled_set import FOLDER, found, measure, read, table  # noqa: E402
-from moderation.unseen_sets import lines, shares  # noqa: E402
+from moderation.labelled_set import found, measure, read, table  # noqa: E402
+from moderation.unseen_sets import PARTS, lines, shares, written  # noqa: E402
 
 from nodes.moderation import local_picture, local_text  # noqa: E402
 
@@ -91,9 +91,9 @@ def pictures() -> None:
 
 
 def unseen() -> None:
-    for author in ("b", "c", "d"):
+    for author in PARTS[1:]:  # rules were written with a
         for kind in ("evasions", "plain", "harmless"):
-            if not (FOLDER / "unseen" / f"{kind}_{author}.txt").is_file():
+            if not written(kind, author):
                 continue
             for group in ("technique", "language"):
                 print(f"{kind}_{author}.txt, stopped by {group}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from .unseen_sets import AUTHORS, KINDS, Line, lines, shares
+from .unseen_sets import AUTHORS, KINDS, PARTS, Line, lines, shares, written
 
 EVASIONS = {
     "lookalikes": 0.7,
@@ -57,6 +57,18 @@ def test_the_authors_share_no_line_and_every_technique_is_tried_in_several_langu
     for one in EVASIONS:
         tried = {line.language for line in lines("evasions", "b") if line.technique == one}
         assert len(tried) >= 3, one
+
+
+def test_the_part_that_was_written_blind_repeats_no_line_and_tries_every_technique_in_three_languages():
+    blind = {kind: lines(kind, "e") for kind in KINDS}
+    prompts = [line.prompt for rows in blind.values() for line in rows]
+    assert len(prompts) == len(set(prompts))
+    before = [(kind, part) for part in PARTS if part != "e" for kind in KINDS if written(kind, part)]
+    earlier = {line.prompt for kind, part in before for line in lines(kind, part)}
+    assert not earlier & set(prompts)
+    assert {line.technique for line in blind["evasions"]} == set(EVASIONS)
+    for one in EVASIONS:
+        assert len({line.language for line in blind["evasions"] if line.technique == one}) >= 3, one
 
 
 def test_evasions_that_nobody_wrote_a_rule_for_are_stopped():

@@ -11,6 +11,7 @@ from .labelled_set import FOLDER, found
 
 KINDS = ("evasions", "plain", "harmless")
 AUTHORS = ("a", "b")
+PARTS = ("a", "b", "c", "d", "e")  # in the order they were written
 _CODE = re.compile(r"⟦([0-9A-F]+)⟧")
 
 
@@ -34,6 +35,11 @@ class Share:
     @property
     def part(self) -> float:
         return self.stopped / self.lines
+
+
+def written(kind: str, part: str) -> bool:
+    """Not every part holds plain forms."""
+    return (FOLDER / "unseen" / f"{kind}_{part}.txt").is_file()
 
 
 def lines(kind: str, author: str) -> list[Line]:
