@@ -15,7 +15,7 @@ from ..host import folders
 from ..replies import BadRequest, answer, whole_number
 
 ROOT = "/dalle_flux/images_api"
-_STATUSES = dict.fromkeys(("bad_request", "bad_endpoints_file", "unknown_endpoint"), 400)
+_STATUSES = dict.fromkeys(("bad_request", "bad_endpoints_file"), 400)
 routes = web.RouteTableDef()
 
 
@@ -40,7 +40,9 @@ async def price(request: web.Request) -> web.Response:
 
     def look() -> dict[str, float | None]:
         known = folders.endpoints()
-        endpoint = known.get(said.get("endpoint", ""))
+        endpoint = known.by_name.get(said.get("endpoint", ""))
+        if endpoint is None:  # a workflow from elsewhere names it; a run says what to do
+            return {"usd": None}
         return {"usd": cost_before(ask, endpoint, ServiceSettings.read(known.settings), date.today())}
 
     return await answer(look, "endpoints.toml", _STATUSES)
