@@ -65,6 +65,8 @@ class Fleet(Server):
         """It ends with its standard input."""
         if self._process is None:
             return
+        if not self.is_running():
+            print(f"The fleet had ended by itself:\n{self.log[-8000:]}")
         try:
             self._process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
