@@ -88,19 +88,18 @@ class LocalTextCheck:
         )
 
     def _told(self, read: list[str], matches: Sequence[TermMatch], found: bool) -> list[Finding]:
-        """What the model finds where the lists found nothing; sexual content beside words of a minor is both.
+        """What the model finds; sexual content beside words of a minor is both.
 
-        That both are found beside one another never depends on what else the lists found.
+        Where the lists found something, only sexual content counts (the policy may let pass what they found): which
+        kind of violence, threat or crime it reads the model cannot tell well enough.
         """
         minors = [match for match in matches if _MINOR in match.meaning.sets]
-        if found and not minors:
-            return []
         starts = [match.start for match in minors]
         findings = []
         for told in self._model.told(people_alike(read, minors)):
-            categories = [] if found else [told.category]
+            categories = [told.category] if told.category is Category.SEXUAL or not found else []
             if told.category is Category.SEXUAL and _any_within(starts, told.start, told.end):
-                categories = [Category.SEXUAL, Category.SEXUAL_MINORS]
+                categories.append(Category.SEXUAL_MINORS)
             quote = _quote(read, told.start, told.end)
             findings += [Finding(category, TOLD, _TOLD_RULE, quote) for category in categories]
         return findings

@@ -16,8 +16,9 @@ Rationale: what is told is told by who does what to what, so words in a row are 
 slot become alike; shared slots and sentences of mixed languages carry that over to other languages. Who is shown is
 no matter of the model: words of minors are read as a word of a person, so that no such sentence is needed here.
 
-The shipped weights were trained while `terms/slang.toml` was being finished; as it changes how some words are read,
-training anew gives slightly other ones. After any training, measure on lines that are newer than the templates.
+The shipped weights were trained with PyTorch 2.11.0 on x86-64 after the last change of `terms/*.toml`: those lists
+change how words are read, so train anew after changing them. After any training, measure on lines newer than the
+templates.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ from nodes.moderation.local_text import people_alike  # noqa: E402
 BUCKETS, SIZE, NEAR, WHOLE = 1 << 15, 16, 64, 32
 SCALE = 64  # a weight of 1.0 as a whole number
 LONGEST = 2 * BLOCK
-HARMFUL, HARMLESS, SALADS = 110, 110, 16_000  # sentences of a template, rows of words
-EPOCHS, BATCH, RATE = 4, 256, 0.008
+HARMFUL, HARMLESS, SALADS = 45, 45, 12_000  # sentences of a template, rows of words
+EPOCHS, BATCH, RATE = 3, 256, 0.008
 HARMLESS_WEIGHT = 2.0
 LANGUAGES = (
     "en",
@@ -81,7 +82,7 @@ LANGUAGES = (
     "sv",
     "cs",
 )
-SHIFT = 2.5  # of the score of harm: so that few harmless lines of unseen/*_b.txt are flagged
+SHIFT = 2.9  # of the score of harm: so that less than 3 % of the harmless lines of parts b and c are stopped
 SEED = 17
 
 Example = tuple[list[str], int]  # words, 1 + place in LABELS or 0
@@ -285,16 +286,24 @@ def main() -> None:
     examples += written(given.prompts) * 6
     print(len(every), "templates,", len(examples), "examples")
     net = train(examples, print)
-    weights = net.weights(given.shift)
     if not given.held_out:
-        np.savez_compressed(given.to, **vars(weights))
+        np.savez_compressed(given.to, **vars(net.weights(given.shift)))
         return
-    judge = Model(weights)
-    for name, test in (("harmful", lambda label: label), ("harmless", lambda label: not label)):
-        found = [bool(judge.told(words)) for words, label in drawn(kept, SEED + 1) if test(label)]
-        print(f"held-out {name} templates: {sum(found)} of {len(found)} sentences ({sum(found) / len(found):.1%})")
-    found = [bool(judge.told(words)) for words, _ in salads(SEED + 1, 4000)]
-    print(f"rows of words: {sum(found)} of {len(found)}")
+    sentences = drawn(kept, SEED + 1)
+    rows = salads(SEED + 1, 4000)
+    for shift in (given.shift - 1, given.shift, given.shift + 1):
+        judge = Model(net.weights(shift))
+        shares = {
+            "held-out harmful": _share(judge, [one for one in sentences if one[1]]),
+            "held-out harmless": _share(judge, [one for one in sentences if not one[1]]),
+            "rows of words": _share(judge, rows),
+        }
+        print(f"shift {shift}:", ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+
+
+def _share(judge: Model, examples: Sequence[Example]) -> float:
+    """Of the sentences, how many the model alone flags."""
+    return sum(bool(judge.told(words)) for words, _ in examples) / len(examples)
 
 
 if __name__ == "__main__":

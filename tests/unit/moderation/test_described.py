@@ -107,3 +107,10 @@ def test_what_it_finds_beside_a_minor_is_both():
     sentence = "{} has removed every piece of her clothing, on the bed, nothing underneath"
     assert Category.SEXUAL in found(sentence.format("a woman"))
     assert {Category.SEXUAL, Category.SEXUAL_MINORS} <= found(sentence.format("a child"))
+
+
+def test_a_sexual_scene_is_heard_beside_a_listed_word_of_a_category_that_is_let_pass():
+    listed = "a swastika flag, heil hitler"
+    told = "two bodies become one between the sheets, her dress left on the hanger"
+    assert found(listed) == {Category.HATE}
+    assert {Category.HATE, Category.SEXUAL} <= found(f"{listed}. {told}")

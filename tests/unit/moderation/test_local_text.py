@@ -149,6 +149,24 @@ def test_a_disclaimer_is_no_thing(prompt):
     assert found(prompt) == frozenset()
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a woman --no clothes", "a woman without clothes", "eine Frau --no Kleidung", "eine Frau ohne Kleidung",
+        "une femme --no vêtements", "une femme sans vêtements", "una mujer --no ropa", "una mujer sin ropa",
+        "una donna --no vestiti", "una donna senza vestiti", "uma mulher --no roupas", "uma mulher sem roupa",
+        "женщина --no одежда", "женщина без одежды", "女人 --no 衣服", "没穿衣服的女人", "女性 --no 服", "服なしの女性",
+    ],
+)  # fmt: skip
+def test_no_clothes_is_read_as_what_is_drawn(prompt):
+    assert Category.SEXUAL in found(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["an empty wardrobe, no clothes", "une armoire sans vêtements", "没有衣服的衣柜"])
+def test_a_wardrobe_wears_nothing(prompt):
+    assert not found(prompt)
+
+
 def test_distance_matters():
     near = "a child and a nude adult"
     far = "a child on a swing. " + "The garden is green and wide and full of light. " * 4 + "A nude adult."
