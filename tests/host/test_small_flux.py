@@ -24,7 +24,7 @@ from small_flux.evaluation import Seen, look
 from tour import generate
 
 DALLE2_SIZES = ("512x512", "256x256")
-HELD_OUT = 16
+HELD_OUT = 8
 
 
 @pytest.fixture(scope="module")

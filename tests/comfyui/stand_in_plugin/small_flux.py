@@ -55,7 +55,7 @@ def centred(original: Callable[..., Any]) -> Callable[..., Any]:
         if self.hidden_size == HIDDEN:
             rows, columns = ((edge + 1) // 2 for edge in x.shape[2:])
             step = SPAN / (rows * columns) ** 0.5
-            places = places.float()
+            places = places.float().clone()  # a batch shares one
             for axis, count in ((1, rows), (2, columns)):
                 places[..., axis] = SPAN / 2 + (places[..., axis] + 0.5 - count / 2) * step
         return tokens, places
